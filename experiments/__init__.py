@@ -1,0 +1,1 @@
+"""The named experiments, one file each; `python -m ltjax.run --list` shows them."""

@@ -1,0 +1,21 @@
+"""ltjax: the lottery-ticket laboratory."""
+
+from ltjax.arms import ARMS, rewind
+from ltjax.catalogue import load_experiment
+from ltjax.config import Compute, Data, Experiment, Model, Prune, Rates, Train
+from ltjax.data import DATASETS, Dataset
+from ltjax.errors import UserError
+from ltjax.lottery import Round, find_tickets
+from ltjax.models import MODELS
+from ltjax.optimizers import OPTIMIZERS
+from ltjax.runs import load_ticket, load_trained
+from ltjax.scores import SCORES
+from ltjax.types import Lane, Ticket
+from ltjax.version import __version__
+
+__all__ = [
+    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCORES",
+    "Compute", "Data", "Dataset", "Experiment", "Lane", "Model", "Prune", "Rates", "Round", "Ticket",
+    "Train", "UserError", "__version__",
+    "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",
+]  # fmt: skip

@@ -1,0 +1,73 @@
+"""Setting JAX up for a run, before its first computation; only the command lines do this."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow",
+    "scikit-learn", "tensorflow-datasets", "tyro",
+)  # fmt: skip
+
+
+def set_up() -> None:
+    """One CPU device per core, kept compilations, and repeatable kernels on a GPU.
+
+    Whatever the user has chosen by JAX's own environment variables stands.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "JAX_NUM_CPU_DEVICES" not in os.environ and "host_platform_device_count" not in flags:
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    if "xla_gpu_deterministic_ops" not in flags:
+        # autotuning may choose other kernels in another process; see docs/architecture.md
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+
+
+def cache_folder() -> Path:
+    """ltjax's folder in the user's cache, by the XDG convention."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ltjax"
+
+
+def environment() -> dict[str, Any]:
+    """Versions, devices, precision, revision and command line: what a repeat needs to know."""
+    return {
+        "ltjax": metadata.version("ltjax") if _installed("ltjax") else "not installed",
+        "versions": {name: metadata.version(name) for name in PACKAGES if _installed(name)},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
+        "precision": {
+            "params": "float32",
+            "matmul": jax.config.read("jax_default_matmul_precision") or "default",
+        },
+        "flags": os.environ.get("XLA_FLAGS", ""),
+        "revision": revision(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def revision() -> str | None:
+    """The git revision of ltjax's own source, with ``+`` where it was changed; None outside git."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

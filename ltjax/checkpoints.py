@@ -1,0 +1,84 @@
+"""Checkpoints: pytrees of NumPy arrays with a note, by Orbax. The only user of Orbax.
+
+Arrays are kept as NumPy's: a checkpoint written on eight devices is read on one. Each holds the CRC-32
+of every leaf, so a damaged file is told and never trained on.
+"""
+
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from orbax.checkpoint import v1 as ocp
+
+from ltjax.errors import UserError
+from ltjax.trees import leaves_by_path
+
+CHECKSUMS = "crc32"
+
+
+def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
+    """Write a pytree of nested dictionaries of arrays, and a JSON-like note, whole or not at all.
+
+    Raises:
+        OSError: it could not be written; nothing is left under that name.
+    """
+    arrays = jax.tree.map(np.asarray, tree)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        ocp.save(path.absolute(), arrays, custom_metadata={**note, CHECKSUMS: _checksums(arrays)})
+    except Exception as error:  # tensorstore tells a full disk by errors of several types
+        raise OSError(f"the checkpoint '{path}' could not be written: {error}") from error
+
+
+def load(path: Path) -> Any:
+    """The pytree of a checkpoint, as NumPy arrays.
+
+    Raises:
+        UserError: there is none, or its files are damaged.
+    """
+    try:
+        described = ocp.metadata(path.absolute())
+        shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
+        tree = ocp.load(path.absolute(), shapes)
+    except Exception as error:  # missing and damaged files surface as errors of many types
+        raise _damaged(path) from error
+    if _checksums(tree) != described.custom_metadata[CHECKSUMS]:
+        raise _damaged(path)
+    return tree
+
+
+def note(path: Path) -> dict[str, Any]:
+    """The note of a checkpoint.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    try:
+        found = dict(ocp.metadata(path.absolute()).custom_metadata)
+        found.pop(CHECKSUMS)
+    except Exception as error:  # as in load
+        raise _damaged(path) from error
+    return found
+
+
+def finished(folder: Path) -> list[Path]:
+    """The complete checkpoints in a folder, by name; what a killed save left there is removed."""
+    for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
+        shutil.rmtree(leftover)
+    return sorted(path for path in folder.glob("*") if path.is_dir())
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"the checkpoint '{path}' is damaged or incomplete; remove it and repeat the command to train "
+        "that part again."
+    )
+
+
+def _checksums(tree: Any) -> dict[str, int]:
+    return {
+        path: zlib.crc32(np.ascontiguousarray(leaf).tobytes()) for path, leaf in leaves_by_path(tree).items()
+    }

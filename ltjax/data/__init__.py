@@ -1,0 +1,9 @@
+"""Data sets by name, whole in memory. The only package that uses tensorflow_datasets.
+
+Adding one takes a function ``(Data) -> Dataset`` under a ``@data_set`` line that gives its name and sizes.
+"""
+
+from ltjax.data.examples import Dataset, Examples, Splits, split
+from ltjax.data.sources import DATASETS, Source, data_set, load_dataset
+
+__all__ = ["DATASETS", "Dataset", "Examples", "Source", "Splits", "data_set", "load_dataset", "split"]

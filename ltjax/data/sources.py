@@ -1,0 +1,86 @@
+"""The registry of data sets: their sizes, where each comes from, how its images are standardised."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.datasets import load_digits
+
+from ltjax.config import Data
+from ltjax.data.examples import Dataset
+from ltjax.data.prepared import load_prepared
+from ltjax.errors import UserError
+from ltjax.registry import Registry
+
+
+class Source(NamedTuple):
+    """A data set that can be loaded, and its sizes, which are known before it is."""
+
+    load: Callable[[Data], Dataset]
+    train: int
+    test: int
+    image: tuple[int, int, int]
+    classes: int
+
+
+DATASETS: Registry[Source] = Registry("data set")
+
+Load = Callable[[Data], Dataset]
+
+
+def data_set(
+    name: str, *, train: int, test: int, image: tuple[int, int, int], classes: int
+) -> Callable[[Load], Load]:
+    """A decorator that enters a loading function under ``name``, with the sizes it will give."""
+
+    def enter(load: Load) -> Load:
+        DATASETS[name] = Source(load, train, test, image, classes)
+        return load
+
+    return enter
+
+
+def load_dataset(data: Data) -> Dataset:
+    """The data set that a configuration names.
+
+    Raises:
+        UserError: there is none of that name, it cannot be had, or it has other sizes than registered.
+    """
+    source = DATASETS.find(data.name)
+    dataset = source.load(data)
+    found = (len(dataset.train_labels), len(dataset.test_labels), dataset.train_images.shape[1:])
+    if found != (source.train, source.test, source.image):
+        raise UserError(
+            f"'{data.name}' has sizes {found}, not {source[1:4]}; its files are not the whole data."
+        )
+    return dataset
+
+
+@data_set("digits", train=1437, test=360, image=(8, 8, 1), classes=10)
+def digits(data: Data) -> Dataset:
+    """1,797 real handwritten digits of 8x8 pixels that come with scikit-learn (UCI Optical Recognition).
+
+    They lie in the order of their writers; the last 360 are the test split, so it is other writers' hands.
+    """
+    images, labels = load_digits(return_X_y=True)
+    pixels = np.round(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
+    return Dataset(pixels[:-360], labels[:-360], pixels[-360:], labels[-360:], 10)
+
+
+@data_set("mnist", train=60_000, test=10_000, image=(28, 28, 1), classes=10)
+def mnist(data: Data) -> Dataset:
+    """MNIST, pixels in [0, 1]."""
+    return Dataset(*load_prepared("mnist", data), 10)
+
+
+@data_set("fashion_mnist", train=60_000, test=10_000, image=(28, 28, 1), classes=10)
+def fashion_mnist(data: Data) -> Dataset:
+    """Fashion-MNIST, pixels in [0, 1]."""
+    return Dataset(*load_prepared("fashion_mnist", data), 10)
+
+
+@data_set("cifar10", train=50_000, test=10_000, image=(32, 32, 3), classes=10)
+def cifar10(data: Data) -> Dataset:
+    """CIFAR-10, standardised by the mean and standard deviation of its training pixels."""
+    mean, std = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
+    return Dataset(*load_prepared("cifar10", data), 10, mean, std)

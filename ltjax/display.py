@@ -1,0 +1,140 @@
+"""What a person sees of a run: a live line on a terminal, plain lines elsewhere, tables at the end."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from ltjax.config import Experiment
+from ltjax.lottery import lanes_of
+from ltjax.types import Lane
+
+QUIET_SECONDS = 10.0
+"""Seconds between two plain lines where the output is no terminal."""
+
+
+class Display:
+    """The progress of a run; use as a context and pass ``observe`` to ``find_tickets``.
+
+    Args:
+        experiment: what is run.
+        todo: trial-steps still to be trained, for the time left.
+        console: where to write.
+    """
+
+    def __init__(self, experiment: Experiment, todo: int, console: Console) -> None:
+        self.experiment, self.todo, self.console = experiment, todo, console
+        self.done = 0
+        self.began = self.spoke = time.monotonic()
+        self.bar = Progress(
+            TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
+            BarColumn(bar_width=None),
+            TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
+            TextColumn("{task.fields[lanes]} lanes"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[seen]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self.task = self.bar.add_task(
+            "", total=todo, round=0, rounds=experiment.prune.rounds, step=0,
+            steps=experiment.train.steps, lanes=len(lanes_of(experiment)), speed="compiling", seen="",
+        )  # fmt: skip
+
+    def __enter__(self) -> "Display":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def observe(self, round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
+        """Show an evaluation: accuracies per split and lane at a step."""
+        if step == 0:
+            self.finished, self.first = self.done, time.monotonic()
+        self.done = self.finished + step * len(lanes)
+        tickets = [index for index, lane in enumerate(lanes) if lane.arm == "ticket"] or slice(None)
+        fields: dict[str, Any] = {
+            "round": round, "step": step, "lanes": len(lanes), "speed": self._speed(step * len(lanes)),
+            "seen": " ".join(f"{split} {values[tickets].mean():.4f}" for split, values in seen.items()),
+        }  # fmt: skip
+        self.bar.update(self.task, completed=self.done, **fields)
+        if not self.console.is_terminal and self._time_to_speak(step):
+            self._line(fields)
+
+    def _speed(self, trained: int) -> str:
+        seconds = time.monotonic() - self.first
+        return f"{trained / seconds:,.0f} trial-steps/s" if trained and seconds else ""
+
+    def _time_to_speak(self, step: int) -> bool:
+        now = time.monotonic()
+        if step < self.experiment.train.steps and now - self.spoke < QUIET_SECONDS:
+            return False
+        self.spoke = now
+        return True
+
+    def _line(self, fields: dict[str, Any]) -> None:
+        spent = time.monotonic() - self.began
+        left = f"{duration((self.todo - self.done) * spent / self.done)} left" if self.done else "compiling"
+        self.console.print(
+            f"round {fields['round']}/{self.experiment.prune.rounds}  step {fields['step']:,}/"
+            f"{self.experiment.train.steps:,}  {fields['lanes']} lanes  {fields['speed']}  "
+            f"{left}  {fields['seen']}",
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
+        sys.stdout.flush()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``42 s``, ``3 min`` or ``2 h 05 min``.
+
+    Example:
+        >>> duration(42), duration(180), duration(7500)
+        ('42 s', '3 min', '2 h 05 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def summary_table(rows: pd.DataFrame) -> Table:
+    """The table of a run: per round and arm, mean (min to max) over trials and repeats."""
+    several = rows["arm"].nunique() > 1
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    headings = ["round", "arm", "% left", "early-stop step", "test % there", "test % at end"]
+    for heading in headings if several else [head for head in headings if head != "arm"]:
+        table.add_column(heading, justify="left" if heading == "arm" else "right")
+    for (round, arm), lanes in rows.groupby(["round", "arm"], sort=True):
+        cells = [str(round), str(arm)] if several else [str(round)]
+        table.add_row(
+            *cells,
+            f"{lanes['percent_remaining'].mean():.1f}",
+            spread(lanes["early_stop_step"], ",.0f", ",.0f"),
+            spread(100 * lanes["early_stop_test_accuracy"], ".2f", ".1f"),
+            spread(100 * lanes["final_test_accuracy"], ".2f", ".1f"),
+        )
+    diverged = int(rows["diverged"].sum())
+    table.caption = "mean (min–max) over trials and repeats" + (
+        f"; {diverged} lanes diverged: their loss became non-finite" if diverged else ""
+    )
+    return table
+
+
+def spread(values: pd.Series, middle: str, ends: str) -> str:
+    """``mean (min–max)`` of a column, in two number formats.
+
+    Example:
+        >>> spread(pd.Series([1.0, 2.0]), ".2f", ".1f")
+        '1.50 (1.0–2.0)'
+    """
+    return f"{values.mean():{middle}} ({values.min():{ends}}–{values.max():{ends}})"

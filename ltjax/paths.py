@@ -1,0 +1,45 @@
+"""Where everything lies in a run's folder: one function a path, and nothing else builds paths."""
+
+import re
+from pathlib import Path
+
+
+def config(run: Path) -> Path:
+    """The whole experiment, reloadable."""
+    return run / "config.json"
+
+
+def environment(run: Path) -> Path:
+    """Versions, devices, precision, revision and command line."""
+    return run / "environment.json"
+
+
+def summary(run: Path) -> Path:
+    """One row per lane."""
+    return run / "summary.csv"
+
+
+def curves(run: Path, round: int, part: int) -> Path:
+    """The curves of the lanes trained together as one part of a round."""
+    return run / "curves" / f"round_{round:03d}_part_{part}.parquet"
+
+
+def theta0(run: Path, trial: int) -> Path:
+    """The checkpoint of a trial's initial params."""
+    return run / "checkpoints" / "theta0" / f"trial_{trial}"
+
+
+def rounds(run: Path) -> Path:
+    """The folder of all rounds' checkpoints."""
+    return run / "checkpoints" / "rounds"
+
+
+def part(run: Path, round: int, part: int) -> Path:
+    """The checkpoint of the lanes trained together as one part of a round."""
+    return rounds(run) / f"round_{round:03d}_part_{part}"
+
+
+def round_and_part(path: Path) -> tuple[int, int]:
+    """The numbers in the name of a part's checkpoint."""
+    found = re.match(r"round_(\d+)_part_(\d+)", path.name)
+    return (int(found[1]), int(found[2])) if found else (-1, -1)

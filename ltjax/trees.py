@@ -1,0 +1,43 @@
+"""Pytrees seen as leaves by path name, such as ``fc1/kernel``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def path_name(path: Any) -> str:
+    """A leaf's name from JAX's key path: the keys joined by slashes."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def leaves_by_path(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by path name, in the tree's own order.
+
+    Example:
+        >>> leaves_by_path({"fc1": {"bias": 0, "kernel": 1}})
+        {'fc1/bias': 0, 'fc1/kernel': 1}
+    """
+    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def map_with_path(function: Callable[..., Any], tree: Any, *rest: Any) -> Any:
+    """``jax.tree.map`` whose function also gets the leaf's path name, first."""
+    return jax.tree.map_with_path(lambda path, *leaves: function(path_name(path), *leaves),
+                                  tree, *rest)  # fmt: skip
+
+
+def replace_leaves(tree: Any, leaves: Mapping[str, Any]) -> Any:
+    """The tree with the leaves named in ``leaves`` replaced and all others as they were."""
+    return map_with_path(lambda path, leaf: leaves.get(path, leaf), tree)
+
+
+def stack(trees: Sequence[Any]) -> Any:
+    """Trees of one shape as one tree of NumPy arrays with a new leading axis."""
+    return jax.tree.map(lambda *leaves: np.stack([np.asarray(leaf) for leaf in leaves]), *trees)
+
+
+def take(tree: Any, index: int) -> Any:
+    """The tree at ``index`` of the leading axis: the inverse of ``stack``."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)

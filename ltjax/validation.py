@@ -1,0 +1,89 @@
+"""What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
+
+from ltjax.arms import ARMS
+from ltjax.config import Experiment
+from ltjax.data import DATASETS
+from ltjax.errors import UserError
+from ltjax.models import MODELS, make_network
+from ltjax.optimizers import OPTIMIZERS
+from ltjax.scores import SCORES
+
+
+def validate(experiment: Experiment, examples: int | None = None) -> None:
+    """Check a configuration, before its data is loaded.
+
+    Args:
+        experiment: the configuration.
+        examples: training examples there are, where they are not those of the data set it names.
+
+    Raises:
+        UserError: the first thing that cannot be run, by its command-line name.
+    """
+    _names(experiment)
+    _sizes(experiment)
+    _rates(experiment)
+    source = DATASETS.find(experiment.data.name)
+    _examples(experiment, source.train if examples is None else examples)
+    make_network(experiment.model, source.image, source.classes)
+
+
+def _names(experiment: Experiment) -> None:
+    for arm in experiment.arms:
+        ARMS.find(arm)
+    MODELS.find(experiment.model.name)
+    OPTIMIZERS.find(experiment.train.optimizer)
+    SCORES.find(experiment.prune.score)
+
+
+def _sizes(experiment: Experiment) -> None:
+    train = experiment.train
+    least = {
+        "trials": (experiment.trials, 1),
+        "train.steps": (train.steps, 1),
+        "train.batch": (train.batch, 1),
+        "train.evaluate_every": (train.evaluate_every, 1),
+        "train.evaluate_batch": (train.evaluate_batch, 1),
+        "data.validation": (experiment.data.validation, 1),
+        "prune.rounds": (experiment.prune.rounds, 0),
+        **{f"arms.{arm}": (repeats, 0) for arm, repeats in experiment.arms.items()},
+    }
+    for name, (value, minimum) in least.items():
+        if value < minimum:
+            raise UserError(f"{name} must be at least {minimum}, not {value}.")
+    if not experiment.arms.get("ticket"):
+        raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
+    if not 0 <= experiment.seed < 2**32:
+        raise UserError(f"seed must lie between 0 and {2**32 - 1}, not {experiment.seed}.")
+    if not 0 < train.learning_rate < float("inf"):
+        raise UserError(f"train.learning_rate must be positive, not {train.learning_rate}.")
+    if not 0 <= train.momentum < 1:
+        raise UserError(f"train.momentum must lie in [0, 1), not {train.momentum}.")
+
+
+def _rates(experiment: Experiment) -> None:
+    rates = vars(experiment.prune.rates)
+    for kind, rate in rates.items():
+        if rate is not None and not 0 < rate < 1:
+            raise UserError(
+                f"prune.rates.{kind} must lie between 0 and 1, both excluded, not {rate}; "
+                "None leaves these layers unpruned."
+            )
+    if all(rate is None for rate in rates.values()):
+        raise UserError("prune.rates are all None: there would be nothing to prune.")
+    for allowed, name, value in [
+        (("layer", "global"), "prune.scope", experiment.prune.scope),
+        (("running", "exact"), "train.train_curve", experiment.train.train_curve),
+        (("auto", "map", "vmap"), "compute.batching", experiment.compute.batching),
+    ]:
+        if value not in allowed:
+            raise UserError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+
+
+def _examples(experiment: Experiment, total: int) -> None:
+    validation, batch = experiment.data.validation, experiment.train.batch
+    if validation >= total:
+        raise UserError(f"data.validation must be below {total}, all there is to train on, not {validation}.")
+    if batch > total - validation:
+        raise UserError(
+            f"train.batch must be at most {total - validation}, the examples left to train on, not {batch}."
+        )
