@@ -46,7 +46,7 @@ def environment() -> dict[str, Any]:
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
         "precision": {
             "params": "float32",
-            "matmul": jax.config.read("jax_default_matmul_precision") or "default",
+            "matmul": jax.config.jax_default_matmul_precision or "default",  # type: ignore[attr-defined]
         },
         "flags": os.environ.get("XLA_FLAGS", ""),
         "revision": revision(),

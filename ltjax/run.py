@@ -130,11 +130,11 @@ def _missing(experiment: Experiment, run: Run) -> int:
 
 def _heading(experiment: Experiment, run: Run, todo: int) -> str:
     doing = "nothing left to train in" if not todo else "continuing" if run.parts else "running"
-    devices = jax.local_device_count()
+    devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
     return (
         f"{doing} {experiment.name} in {run.folder}: {experiment.model.name} on {experiment.data.name}, "
         f"rounds 0 to {experiment.prune.rounds}, {len(lanes_of(experiment))} lanes of "
-        f"{experiment.train.steps:,} steps, {devices} {jax.default_backend()} device{'s' if devices > 1 else ''}"
+        f"{experiment.train.steps:,} steps, {devices}"
     )
 
 

@@ -79,8 +79,10 @@ def split(dataset: Dataset, validation: int, seed: int) -> Splits:
     held_out, kept = np.sort(order[:validation]), np.sort(order[validation:])
 
     def examples(images: np.ndarray, labels: np.ndarray) -> Examples:
-        scale = 1 / (255 * np.asarray(dataset.std, np.float32))
-        shift = -np.asarray(dataset.mean, np.float32) / np.asarray(dataset.std, np.float32)
+        # shaped like one image in a batch, so that nothing is broadcast to a higher rank
+        std = np.asarray(dataset.std, np.float32).reshape(1, 1, 1, -1)
+        scale = 1 / (255 * std)
+        shift = -np.asarray(dataset.mean, np.float32).reshape(1, 1, 1, -1) / std
         return Examples(
             jnp.asarray(images),
             jnp.asarray(labels, jnp.int32),

@@ -1,0 +1,71 @@
+"""What every test shares: two CPU devices, strict JAX, kept compilations, and one small finished run."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import pytest
+
+from ltjax import Data, Experiment, Model, Prune, Train
+from ltjax.data import DATASETS
+from ltjax.lottery import find_tickets
+from ltjax.runs import Run, open_run
+
+jax.config.update("jax_num_cpu_devices", 2)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+TINY = Experiment(
+    name="tiny",
+    trials=2,
+    seed=3,
+    arms={"ticket": 1, "reinit": 1},
+    data=Data(name="digits", validation=100),
+    model=Model(name="lenet", widths=(16, 12)),
+    train=Train(steps=50, batch=30, evaluate_every=20, evaluate_batch=128),
+    prune=Prune(rounds=2),
+)
+"""Two trials, two arms, three rounds, a last interval that is shorter than the others: some seconds."""
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Experiment:
+    return TINY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_compilations(tmp_path_factory):
+    """Tests that start ltjax as a program compile each program once between them."""
+    folder = tmp_path_factory.mktemp("xla")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def digits():
+    return DATASETS["digits"].load(Data())
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Run:
+    """A finished run of TINY; read only."""
+    return finish(TINY, tmp_path_factory.mktemp("runs") / "tiny")
+
+
+def finish(experiment: Experiment, folder: Path) -> Run:
+    """Run an experiment into a folder, as the command line does, in this process."""
+    run = open_run(folder, experiment)
+    for found in find_tickets(experiment, past=run):
+        run.save(found, seconds=0.0)
+    return run
+
+
+def with_train(experiment: Experiment, **changes) -> Experiment:
+    """The experiment with another training."""
+    return replace(experiment, train=replace(experiment.train, **changes))
+
+
+def with_prune(experiment: Experiment, **changes) -> Experiment:
+    """The experiment with another pruning."""
+    return replace(experiment, prune=replace(experiment.prune, **changes))

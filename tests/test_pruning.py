@@ -1,0 +1,190 @@
+"""Pruning: hand-computed tables, ties included, and properties over random layers."""
+
+import chex
+import hypothesis.extra.numpy as arrays
+import hypothesis.strategies as st
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from ltjax import masks, pruning
+from ltjax.config import Model, Rates
+from ltjax.errors import UserError
+from ltjax.models import make_network
+from ltjax.scores import SCORES
+
+T, F = True, False
+
+LENET = [
+    266200, 213060, 170538, 136511, 109282, 87490, 70051, 56094, 44923, 35981, 28823, 23093, 18506,
+    14834, 11893, 9537, 7650, 6139, 4928,
+]  # fmt: skip
+
+
+def lenet_params(widths=(300, 100), image=(28, 28, 1)):
+    network = make_network(Model(widths=widths), image, 10)
+    return network.init(jax.random.key(0))[0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "alive", "number", "expected"),
+    [
+        ([3, 1, 2], [T, T, T], 1, [T, F, T]),
+        ([3, 1, 2], [T, T, T], 2, [T, F, F]),
+        ([3, 1, 2], [T, F, T], 1, [T, F, F]),  # the dead one is not chosen again
+        ([1, 1, 1, 1], [T, T, T, T], 2, [F, F, T, T]),  # ties: first index first
+        ([0, 0, 0, 5], [F, T, T, T], 1, [F, F, T, T]),
+        ([-1, 0, 1], [T, T, T], 1, [F, T, T]),  # a score may be negative
+        ([np.nan, 1, 2], [T, T, T], 1, [T, F, T]),  # not-a-number ranks highest
+        ([np.inf, -np.inf, 0], [T, T, T], 1, [T, F, T]),
+        ([3, 1, 2], [T, T, T], 0, [T, T, T]),
+        ([3, 1, 2], [T, T, T], 3, [F, F, F]),
+        ([[4, 3], [2, 1]], [[T, T], [T, T]], 2, [[T, T], [F, F]]),
+    ],
+)
+def test_drop_lowest(scores, alive, number, expected):
+    before = np.array(alive)
+    dropped = pruning.drop_lowest(np.array(scores, np.float32), before, number)
+    np.testing.assert_array_equal(dropped, expected)
+    np.testing.assert_array_equal(before, alive)  # the argument stands
+
+
+@pytest.mark.parametrize(
+    ("rate", "alive", "expected"),
+    [(0.2, 235200, 47040), (0.2, 30000, 6000), (0.1, 1000, 100), (0.5, 5, 2), (0.5, 7, 4), (0.1, 5, 0),
+     (0.1, 1005, 100), (0.1, 1015, 102), (0.2, 20_018_880, 4_003_776)],
+)  # fmt: skip
+def test_a_round_removes_rate_times_alive_rounded_half_to_even(rate, alive, expected):
+    assert pruning.removed(rate, alive) == expected
+
+
+def test_lenet_follows_the_papers_schedule_to_the_weight():
+    params = lenet_params()
+    rates = pruning.rates_by_path(params, Rates())
+    assert rates == {"fc1/kernel": 0.2, "fc2/kernel": 0.2, "output/kernel": 0.1}
+    assert pruning.schedule(params, rates, "layer", 18) == LENET
+
+
+def test_the_schedule_is_what_pruning_does():
+    params = lenet_params()
+    rates = pruning.rates_by_path(params, Rates())
+    for scope, prune in (("layer", pruning.prune), ("global", pruning.prune_globally)):
+        chosen = rates if scope == "layer" else {path: 0.2 for path in rates}
+        mask, counts = masks.dense(params), [266200]
+        for _ in range(4):
+            mask = prune(jax.tree.map(np.abs, params), mask, chosen)
+            counts.append(masks.count(mask)[0])
+        assert counts == pruning.schedule(params, chosen, scope, 4)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_pruning_all_equal_weights_removes_the_exact_count(value):
+    """The threshold ``|w| <= sorted[k]`` of both reference implementations leaves none of these."""
+    scores = {"kernel": np.full((30, 10), value)}
+    mask = pruning.prune(scores, masks.dense(scores), {"kernel": 0.2})
+    assert masks.count(mask) == (240, 300)
+    np.testing.assert_array_equal(mask["kernel"].ravel(), np.arange(300) >= 60)
+
+
+def test_layers_are_ranked_apart_or_together():
+    scores = {"a": {"kernel": np.array([1.0, 2, 3, 4])}, "b": {"kernel": np.array([5.0, 6, 7, 8])}}
+    dense = masks.dense(scores)
+    apart = pruning.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.25})
+    together = pruning.prune_globally(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5})
+    chex.assert_trees_all_equal(apart, {"a": {"kernel": np.array([F, F, T, T])},
+                                        "b": {"kernel": np.array([F, T, T, T])}})  # fmt: skip
+    chex.assert_trees_all_equal(together, {"a": {"kernel": np.array([F, F, F, F])},
+                                           "b": {"kernel": np.array([T, T, T, T])}})  # fmt: skip
+
+
+def test_leaves_without_a_rate_are_left_alone():
+    params = lenet_params((4, 3), (2, 2, 1))
+    rates = pruning.rates_by_path(params, Rates(fc=0.5, output=None))
+    mask = pruning.prune(params, masks.dense(params), rates)
+    assert mask["output"]["kernel"].all() and mask["fc1"]["bias"].all()
+    assert masks.densities(mask)["fc1/kernel"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("path", "axes", "kind"),
+    [("conv1/kernel", 4, "conv"), ("fc1/kernel", 2, "fc"), ("output/kernel", 2, "output"),
+     ("block/shortcut_1/kernel", 4, "shortcut"), ("kernel", 2, "fc"), ("a/output/kernel", 4, "output")],
+)  # fmt: skip
+def test_layer_kinds(path, axes, kind):
+    assert pruning.layer_kind(path, axes) == kind
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"fc9/kernel": 0.2}, "no leaf 'fc9/kernel'"),
+        ({"kernel": 0.0}, "between 0 and 1, not 0.0"),
+        ({"kernel": 1.0}, "between 0 and 1, not 1.0"),
+        ({"kernel": -0.1}, "between 0 and 1, not -0.1"),
+        ({"kernel": float("nan")}, "between 0 and 1, not nan"),
+    ],
+)
+def test_a_bad_rate_is_told(rates, message):
+    scores = {"kernel": np.ones(4)}
+    for prune in (pruning.prune, pruning.prune_globally):
+        with pytest.raises(UserError, match=message):
+            prune(scores, masks.dense(scores), rates)
+
+
+def test_global_scope_wants_one_rate():
+    scores = {"a": {"kernel": np.ones(4)}, "b": {"kernel": np.ones(4)}}
+    with pytest.raises(UserError, match="one rate"):
+        pruning.prune_globally(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1})
+
+
+layers = st.integers(1, 60).flatmap(
+    lambda size: st.tuples(
+        # few distinct values, so that ties are common
+        arrays.arrays(np.float32, size, elements=st.integers(-3, 3).map(float)),
+        arrays.arrays(bool, size),
+    )
+)
+
+
+@given(layer=layers, rate=st.floats(0.01, 0.99))
+def test_counts_are_exact_masks_only_shrink_and_the_lowest_go(layer, rate):
+    scores, alive = layer
+    kept = pruning.prune({"kernel": scores}, {"kernel": alive}, {"kernel": rate})["kernel"]
+    before = int(alive.sum())
+    assert kept.sum() == before - round(rate * before)
+    assert not (kept & ~alive).any()
+    gone = alive & ~kept
+    if gone.any() and kept.any():
+        # (score, index) of everything dropped is below that of everything kept
+        assert max(zip(scores[gone], np.flatnonzero(gone), strict=True)) < min(
+            zip(scores[kept], np.flatnonzero(kept), strict=True)
+        )
+
+
+@given(parts=st.lists(layers, min_size=1, max_size=4), rate=st.floats(0.01, 0.99))
+@settings(max_examples=50)
+def test_global_counts_are_exact(parts, rate):
+    scores = {str(i): {"kernel": part[0]} for i, part in enumerate(parts)}
+    mask = {str(i): {"kernel": part[1]} for i, part in enumerate(parts)}
+    kept = pruning.prune_globally(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))})
+    before = masks.count(mask)[0]
+    assert masks.count(kept)[0] == before - round(rate * before)
+    assert all((~k | m).all() for k, m in zip(jax.tree.leaves(kept), jax.tree.leaves(mask), strict=True))
+
+
+@pytest.mark.parametrize("name", sorted(SCORES))
+def test_every_score_gives_a_float_for_every_weight(name):
+    params, theta0 = lenet_params((4, 3), (2, 2, 1)), lenet_params((4, 3), (2, 2, 1))
+    scores = SCORES[name](params, theta0, jax.random.key(1))
+    chex.assert_trees_all_equal_shapes(scores, params)
+    chex.assert_tree_all_finite(scores)
+    again = SCORES[name](params, theta0, jax.random.key(1))
+    chex.assert_trees_all_equal(scores, again)
+
+
+def test_magnitude_is_the_absolute_value_and_random_is_not_constant():
+    params = {"kernel": np.array([-2.0, 1.0])}
+    np.testing.assert_array_equal(SCORES["magnitude"](params, params, None)["kernel"], [2.0, 1.0])
+    one, two = (SCORES["random"](params, params, jax.random.key(k))["kernel"] for k in (0, 1))
+    assert (one != two).all()
