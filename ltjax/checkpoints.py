@@ -4,8 +4,13 @@ Arrays are kept as NumPy's: a checkpoint written on eight devices is read on one
 of every leaf, so a damaged file is told and never trained on.
 """
 
+import contextlib
+import gc
+import logging
 import shutil
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +44,22 @@ def load(path: Path) -> Any:
     Raises:
         UserError: there is none, or its files are damaged.
     """
+    with _debris_swept():
+        tree = _load(path)
+    if tree is None:
+        raise _damaged(path)
+    return tree
+
+
+def _load(path: Path) -> Any:
+    """The pytree, or None where something is missing, unreadable or has another checksum."""
     try:
         described = ocp.metadata(path.absolute())
         shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
         tree = ocp.load(path.absolute(), shapes)
-    except Exception as error:  # missing and damaged files surface as errors of many types
-        raise _damaged(path) from error
-    if _checksums(tree) != described.custom_metadata[CHECKSUMS]:
-        raise _damaged(path)
-    return tree
+        return tree if _checksums(tree) == described.custom_metadata[CHECKSUMS] else None
+    except Exception:  # missing and damaged files surface as errors of many types
+        return None
 
 
 def note(path: Path) -> dict[str, Any]:
@@ -69,6 +81,18 @@ def finished(folder: Path) -> list[Path]:
     for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
         shutil.rmtree(leftover)
     return sorted(path for path in folder.glob("*") if path.is_dir())
+
+
+@contextlib.contextmanager
+def _debris_swept() -> Iterator[None]:
+    """Where a file is damaged, Orbax leaves coroutines behind whose complaints would hide the message."""
+    logger, hook = logging.getLogger("asyncio"), sys.unraisablehook
+    logger.disabled, sys.unraisablehook = True, lambda _: None
+    try:
+        yield
+        gc.collect()
+    finally:
+        logger.disabled, sys.unraisablehook = False, hook
 
 
 def _damaged(path: Path) -> UserError:

@@ -37,6 +37,8 @@ def _build(kind: Any, value: Any) -> Any:
     """``value``, as JSON has it, as the dataclass or tuple that ``kind`` asks for."""
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
+        if not isinstance(value, dict):
+            raise ValueError(f"{value!r} where settings by name are expected")
         if unknown := set(value) - set(hints):
             raise ValueError(f"unknown field '{min(unknown)}' in {typing.cast(type, kind).__name__}")
         return typing.cast(Any, kind)(**{key: _build(hints[key], value[key]) for key in value})

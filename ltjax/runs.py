@@ -135,6 +135,7 @@ def open_run(folder: Path, asked: Experiment) -> Run:
     grown = identity.extended(stored, asked)
     if grown != stored:
         write_text(paths.config(folder), identity.to_json(grown))
+        run.experiment = grown
     if run.parts:
         run.write_summary()
     return run

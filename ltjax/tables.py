@@ -112,7 +112,7 @@ def read_summary(path: Path) -> pd.DataFrame:
         UserError: it is not there, or not such a table.
     """
     try:
-        return pd.read_csv(path, float_precision="round_trip")[SUMMARY]
+        return pd.read_csv(path)[SUMMARY]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"'{path}' cannot be read as a run's summary ({error}).") from error
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that tests start inherit it
+
 import jax
 import pytest
 
@@ -12,7 +14,6 @@ from ltjax.data import DATASETS
 from ltjax.lottery import find_tickets
 from ltjax.runs import Run, open_run
 
-jax.config.update("jax_num_cpu_devices", 2)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 TINY = Experiment(
@@ -22,10 +23,10 @@ TINY = Experiment(
     arms={"ticket": 1, "reinit": 1},
     data=Data(name="digits", validation=100),
     model=Model(name="lenet", widths=(16, 12)),
-    train=Train(steps=50, batch=30, evaluate_every=20, evaluate_batch=128),
+    train=Train(steps=40, batch=30, evaluate_every=20, evaluate_batch=128),
     prune=Prune(rounds=2),
 )
-"""Two trials, two arms, three rounds, a last interval that is shorter than the others: some seconds."""
+"""Two trials, two arms, three rounds: some seconds, most of them compilation."""
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +36,13 @@ def tiny() -> Experiment:
 
 @pytest.fixture(scope="session", autouse=True)
 def kept_compilations(tmp_path_factory):
-    """Tests that start ltjax as a program compile each program once between them."""
-    folder = tmp_path_factory.mktemp("xla")
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder)
+    """Each program is compiled once between all tests, those that start ltjax as a process included."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["XDG_CACHE_HOME"] = str(folder)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "xla")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
 @pytest.fixture(scope="session")

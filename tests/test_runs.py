@@ -1,0 +1,248 @@
+"""The run's folder: continuing, extending, refusing; and nothing lost whatever happens."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import chex
+import numpy as np
+import pandas as pd
+import pytest
+
+import ltjax
+from ltjax import checkpoints, paths, runs, tables
+from ltjax.errors import UserError
+from ltjax.lottery import find_tickets
+from ltjax.runs import Run, open_run
+from ltjax.types import Lane
+
+from .conftest import TINY, finish, with_prune, with_train
+
+
+@pytest.fixture
+def copy(finished, tmp_path) -> Path:
+    """A copy of the finished run, to be changed."""
+    return Path(shutil.copytree(finished.folder, tmp_path / "copy"))
+
+
+def curves(folder: Path) -> pd.DataFrame:
+    order = ["round", "arm", "trial", "repeat", "split", "step"]
+    return tables.read_curves(folder / "curves").sort_values(order, ignore_index=True)
+
+
+def assert_same_results(one: Path, two: Path) -> None:
+    """The tables are equal byte for byte and value for value, and so are all checkpoints' arrays."""
+    assert paths.summary(one).read_bytes() == paths.summary(two).read_bytes()
+    pd.testing.assert_frame_equal(curves(one), curves(two), check_exact=True)
+    first, second = Run(one), Run(two)
+    for round in range(TINY.prune.rounds + 1):
+        assert first.lanes(round) == second.lanes(round)
+        for lane in first.lanes(round):
+            chex.assert_trees_all_equal(
+                first.outcome(round, lane)._asdict(), second.outcome(round, lane)._asdict()
+            )
+
+
+def without_last_round(folder: Path) -> None:
+    """As if the run had been killed before its last round was kept."""
+    shutil.rmtree(paths.part(folder, 2, 0))
+    paths.curves(folder, 2, 0).unlink()
+    Run(folder).write_summary()
+
+
+def test_the_folder_holds_what_the_contract_says(finished):
+    summary = pd.read_csv(finished.folder / "summary.csv")
+    assert len(summary) == 3 * 2 * 2 and list(summary.columns) == tables.SUMMARY
+    assert summary.sort_values(["round", "arm", "trial", "repeat"]).index.tolist() == list(range(12))
+    read = pd.read_parquet(finished.folder / "curves")
+    assert len(read) == 12 * 3 * 3 and list(read.columns) == tables.CURVES
+    assert set(read["split"]) == {"train", "validation", "test"}
+    assert ltjax.load_experiment(finished.folder) == TINY
+
+
+def test_a_finished_run_has_nothing_left_to_do(finished):
+    assert not list(find_tickets(TINY, past=finished))
+
+
+@pytest.mark.parametrize("lost", ["nothing", "curves", "checkpoint", "summary", "rounds"])
+def test_a_killed_run_continues_to_the_same_results(lost, copy, finished):
+    """Whatever part of a round had been written when the process was killed."""
+    if lost in ("curves", "rounds"):
+        without_last_round(copy)
+    if lost == "checkpoint":  # its curves are there already, and a checkpoint half-written
+        part = paths.part(copy, 2, 0)
+        part.rename(part.with_name(f"{part.name}.orbax-checkpoint-tmp"))
+    if lost == "summary":
+        paths.summary(copy).unlink()
+    finish(TINY, copy)
+    assert_same_results(copy, finished.folder)
+    assert not list(paths.rounds(copy).glob("*tmp*"))
+
+
+def test_more_rounds_and_another_arm_extend_a_run_to_what_one_go_would_have_given(finished, tmp_path):
+    small = with_prune(replace(TINY, arms={"ticket": 1}, trials=1), rounds=1)
+    finish(small, tmp_path / "run")
+    for grown in (with_prune(small, rounds=2), replace(TINY, trials=1), TINY):
+        run = finish(grown, tmp_path / "run")
+        assert runs.read_config(tmp_path / "run") == run.experiment
+    assert_same_results(tmp_path / "run", finished.folder)
+    assert runs.read_config(tmp_path / "run") == TINY
+
+
+def test_fewer_rounds_or_trials_than_a_run_has_leave_it_as_it_is(copy, finished):
+    finish(with_prune(replace(TINY, trials=1), rounds=1), copy)
+    assert_same_results(copy, finished.folder)
+    assert runs.read_config(copy) == TINY
+
+
+@pytest.mark.parametrize(
+    ("asked", "difference"),
+    [
+        (replace(TINY, seed=4), "seed: the run has 3, asked is 4"),
+        (with_train(TINY, steps=60), "train.steps: the run has 40, asked is 60"),
+        (with_prune(TINY, score="random"), "prune.score: the run has 'magnitude', asked is 'random'"),
+        (replace(TINY, model=replace(TINY.model, widths=(16, 13))), "model.widths: the run has"),
+        (with_prune(TINY, rates=replace(TINY.prune.rates, fc=0.3)), "prune.rates.fc: the run has 0.2"),
+    ],
+)
+def test_another_experiment_is_refused_and_the_difference_shown(asked, difference, copy, finished):
+    with pytest.raises(UserError, match="holds another experiment") as error:
+        open_run(copy, asked)
+    assert difference in str(error.value)
+    assert_same_results(copy, finished.folder)
+
+
+def test_where_things_lie_and_run_makes_no_other_experiment(copy):
+    asked = replace(
+        TINY, name="other", data=replace(TINY.data, dir="elsewhere"), compute=ltjax.Compute(devices=1)
+    )
+    assert open_run(copy, asked).experiment == TINY
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="no run of ltjax"):
+        open_run(tmp_path, TINY)
+    with pytest.raises(UserError, match="no run of ltjax"):
+        open_run(tmp_path / "thesis.tex", TINY)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def largest_file(folder: Path) -> Path:
+    return max((path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.stat().st_size)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x40
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [truncate, flip, Path.unlink])
+def test_a_damaged_checkpoint_is_told_and_never_trained_on(damage, copy):
+    damage(largest_file(paths.part(copy, 2, 0)))
+    with pytest.raises(UserError, match="is damaged or incomplete; remove it and repeat"):
+        list(find_tickets(with_prune(TINY, rounds=3), past=open_run(copy, with_prune(TINY, rounds=3))))
+
+
+def test_following_the_advice_of_that_message_mends_the_run(copy, finished):
+    truncate(largest_file(paths.part(copy, 2, 0)))
+    shutil.rmtree(paths.part(copy, 2, 0))
+    finish(TINY, copy)
+    assert_same_results(copy, finished.folder)
+
+
+@pytest.mark.parametrize("damage", [truncate, Path.unlink])
+def test_damaged_curves_are_told_and_the_advice_mends_them(damage, copy, finished):
+    damage(paths.curves(copy, 1, 0))
+    with pytest.raises(
+        UserError, match=r"cannot be read .* Remove '.*round_001_part_0' to train round 1 again"
+    ):
+        open_run(copy, TINY)
+    shutil.rmtree(paths.part(copy, 1, 0))
+    finish(TINY, copy)
+    assert_same_results(copy, finished.folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"trials": "five"}', '{"nonsense": 1}', '{"data": 3}', '{"prune": {"rates": 0}}'],
+)
+def test_a_damaged_configuration_is_told(content, copy):
+    paths.config(copy).write_text(content)
+    with pytest.raises(UserError, match=r"config\.json' is damaged: this is no configuration of ltjax"):
+        open_run(copy, TINY)
+
+
+def test_a_damaged_summary_is_written_anew_from_the_checkpoints(copy, finished):
+    truncate(paths.summary(copy))
+    open_run(copy, TINY)
+    assert_same_results(copy, finished.folder)
+
+
+@pytest.mark.parametrize("broken", ["write_curves", "write_summary", "save"])
+def test_a_full_disk_loses_nothing(broken, copy, finished, monkeypatch):
+    """Each kind of write fails once; the next start goes on to the same results."""
+    without_last_round(copy)
+    home = checkpoints if broken == "save" else tables
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(home, broken, full)
+        run = Run(copy)
+        with pytest.raises(OSError, match="No space"):
+            for found in find_tickets(TINY, past=run):
+                run.save(found, 0.0)
+    assert len(tables.read_summary(paths.summary(copy))) == 8
+    finish(TINY, copy)
+    assert_same_results(copy, finished.folder)
+
+
+def test_load_ticket_and_load_trained(finished):
+    ticket = ltjax.load_ticket(finished.folder, trial=1, round=2)
+    trained = ltjax.load_trained(str(finished.folder), round=2, arm="ticket", trial=1, repeat=0)
+    chex.assert_trees_all_equal_shapes(ticket.params, trained)
+    kernel = trained["fc1"]["kernel"]
+    assert ((kernel != 0) <= ticket.mask["fc1"]["kernel"]).all() and isinstance(kernel, np.ndarray)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"round": 9}, "no ticket of trial 0, repeat 0, round 9; it has rounds 0 to 2 of 2 trials"),
+        ({"round": 0, "trial": 7}, "no ticket of trial 7"),
+        ({"round": 0, "arm": "random"}, "no random of trial 0.*arms: reinit, ticket"),
+    ],
+)
+def test_a_lane_that_was_not_trained_is_told_with_what_was(asked, message, finished):
+    with pytest.raises(UserError, match=message):
+        ltjax.load_trained(finished.folder, **asked)
+
+
+def test_a_folder_without_a_run_is_told(tmp_path):
+    with pytest.raises(UserError, match="holds no run of ltjax"):
+        ltjax.load_ticket(tmp_path / "nowhere", trial=0, round=0)
+
+
+def test_the_environment_of_every_start_is_kept(tmp_path):
+    for number in range(3):
+        runs.write_environment(tmp_path, {"start": number})
+    kept = json.loads(paths.environment(tmp_path).read_text())
+    assert kept == {"start": 2, "earlier": [{"start": 0}, {"start": 1}]}
+
+
+def test_a_ticket_of_a_lane_among_parts_is_found(tmp_path):
+    """Extending a run spreads a round over several parts; each lane is found in its own."""
+    one = with_prune(replace(TINY, trials=1, arms={"ticket": 1}), rounds=0)
+    finish(one, tmp_path)
+    run = finish(replace(one, trials=2), tmp_path)
+    assert run.lanes(0) == {Lane("ticket", 0), Lane("ticket", 1)} and len(run.parts[0]) == 2
+    theta0 = run.theta0(1)
+    assert (run.outcome(0, Lane("ticket", 1)).trained["fc1"]["kernel"] != theta0["fc1"]["kernel"]).any()

@@ -1,0 +1,161 @@
+"""The training of one lane: mistakes that other implementations made are regression tests here."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ltjax import masks
+from ltjax.config import Model, Train
+from ltjax.data import split
+from ltjax.keys import named_key
+from ltjax.models import MODELS, make_network
+from ltjax.optimizers import OPTIMIZERS, make_optimizer
+from ltjax.training import LaneStart, make_training, tally_of
+
+from .conftest import TINY
+
+
+@pytest.fixture(scope="module")
+def decaying():
+    """Registers, for this module, the optimizer that drags every weight: Adam with weight decay."""
+    OPTIMIZERS["adamw"] = lambda train: optax.adamw(train.learning_rate, weight_decay=0.1)
+    yield
+    del OPTIMIZERS["adamw"]
+
+
+@pytest.fixture(scope="module")
+def splits(digits):
+    return split(digits, 100, 0)
+
+
+def sparse_start(network, seed=0):
+    params, collections = network.init(named_key(seed))
+    keep = jax.tree.map(lambda leaf: np.random.default_rng(1).random(leaf.shape) < 0.3, params)
+    mask = {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in keep.items()}
+    return LaneStart(params, collections, mask, named_key(seed, "lane"))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum", "sgd"])
+def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(optimizer, splits, decaying):
+    """Masks drift through momentum and weight decay elsewhere; and ``w < EPS`` froze negative weights."""
+    network = make_network(TINY.model, (8, 8, 1), 10)
+    training = make_training(network, Train(batch=30, optimizer=optimizer, learning_rate=0.01), 1000)
+    start = sparse_start(network)
+    step = jax.jit(training.advance, static_argnums=4)
+    state = training.begin(start)
+    for index in range(4):
+        state, _ = step(state, start, splits, index, 1)
+        for path, kernel in masks.kernels(state.params).items():
+            mask = masks.kernels(start.mask)[path]
+            assert (np.asarray(kernel)[~mask] == 0.0).all()
+    begun, ended, mask = (tree["output"]["kernel"] for tree in (start.params, state.params, start.mask))
+    moved, negative = np.asarray(begun != ended), np.asarray(begun) < 0
+    # a hidden unit that is never active moves none of its weights; most are active
+    assert moved[mask & negative].mean() > 0.5 and moved[mask & ~negative].mean() > 0.5
+
+
+def test_starting_again_leaves_nothing_of_the_training_before(splits):
+    """θ₀ is not overwritten, and no optimizer state is carried from round to round."""
+    network = make_network(TINY.model, (8, 8, 1), 10)
+    training = make_training(network, TINY.train, 1000)
+    start = sparse_start(network)
+    before = jax.tree.map(np.array, start.params)
+    step = jax.jit(training.advance, static_argnums=4)
+    once, _ = step(training.begin(start), start, splits, 0, 10)
+    chex.assert_trees_all_equal(start.params, before)
+    again, _ = step(training.begin(start), start, splits, 0, 10)
+    chex.assert_trees_all_equal(once, again)
+    assert any((leaf != 0).any() for leaf in jax.tree.leaves(once.optimizer))
+    assert all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(training.begin(start).optimizer))
+
+
+def test_intervals_are_steps_whatever_their_length(splits):
+    """The order of the examples and every number is the same in one interval of 6 or in 1 + 2 + 3."""
+    network = make_network(TINY.model, (8, 8, 1), 10)
+    training = make_training(network, Train(batch=400), 1200)  # three steps an epoch: crosses one
+    start = sparse_start(network)
+    step = jax.jit(training.advance, static_argnums=4)
+    whole, tally = step(training.begin(start), start, splits, 0, 6)
+    state, correct = training.begin(start), 0
+    for first, length in ((0, 1), (1, 2), (3, 3)):
+        state, part = step(state, start, splits, first, length)
+        correct += part.correct
+    chex.assert_trees_all_equal(state, whole)
+    assert correct == tally.correct
+
+
+def test_every_epoch_is_another_permutation_without_replacement(splits):
+    network = make_network(TINY.model, (8, 8, 1), 10)
+    training = make_training(network, Train(batch=400), 1237)
+    start = sparse_start(network)
+    step = jax.jit(training.advance, static_argnums=4)
+    state = training.begin(start)
+    orders = []
+    for index in range(4):
+        state, _ = step(state, start, splits, index, 1)
+        orders.append(np.asarray(state.order))
+    assert sorted(orders[0]) == list(range(1237))
+    np.testing.assert_array_equal(orders[0], orders[2])  # 1237 // 400 = 3 steps an epoch
+    assert (orders[3] != orders[0]).mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd", "momentum"])
+def test_the_learning_rate_reaches_the_optimizer(name):
+    """Adam's eps was once mistaken for its learning rate; the first update of |gradient| 1 shows both."""
+    optimizer = make_optimizer(Train(optimizer=name, learning_rate=0.05))
+    params = {"kernel": jnp.zeros(2)}
+    updates, _ = optimizer.update({"kernel": jnp.array([1.0, -1.0])}, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], [-0.05, 0.05], rtol=1e-5)
+
+
+class WithStatistics(nn.Module):
+    """A layer, BatchNorm and dropout: everything that a network can carry beside its params."""
+
+    @nn.compact
+    def __call__(self, images, train=False):
+        units = nn.Dense(8, name="fc1")(images.reshape(images.shape[0], -1))
+        units = nn.BatchNorm(use_running_average=not train)(units)
+        units = nn.Dropout(0.5, deterministic=not train)(nn.relu(units))
+        return nn.Dense(10, name="output")(units)
+
+
+@pytest.fixture(scope="module")
+def batch_norm():
+    MODELS["batch_norm"] = lambda model, classes: WithStatistics()
+    yield make_network(Model(name="batch_norm"), (8, 8, 1), 10)
+    del MODELS["batch_norm"]
+
+
+def test_batch_norm_statistics_are_learned_used_and_begin_afresh(splits, batch_norm):
+    training = make_training(batch_norm, Train(batch=30, learning_rate=0.01), 1000)
+    params, collections = batch_norm.init(named_key(0))
+    start = LaneStart(params, collections, masks.dense(params), named_key(1))
+    step, measure = jax.jit(training.advance, static_argnums=4), jax.jit(training.measure)
+    begun = training.begin(start)
+    state, _ = step(begun, start, splits, 0, 30)
+    fresh, learned = (s.collections["batch_stats"]["BatchNorm_0"]["mean"] for s in (begun, state))
+    assert (np.asarray(fresh) == 0).all() and (np.asarray(learned) != 0).any()
+    assert measure(state, splits.test).correct > measure(begun, splits.test).correct
+    stale = state._replace(collections=begun.collections)
+    assert measure(stale, splits.test).loss != measure(state, splits.test).loss
+    chex.assert_trees_all_equal(training.begin(start).collections, collections)
+
+
+def test_dropout_acts_in_training_alone(splits, batch_norm):
+    params, collections = batch_norm.init(named_key(0))
+    images = splits.test.take(jnp.arange(5)).floats()
+    one, two = (batch_norm.apply(params, collections, images, True, named_key(k))[0] for k in (1, 2))
+    assert (one != two).any()
+    one, two = (batch_norm.apply(params, collections, images, False, named_key(k))[0] for k in (1, 2))
+    chex.assert_trees_all_equal(one, two)
+
+
+def test_padding_counts_for_nothing():
+    logits = jnp.array([[5.0, 0.0], [0.0, 5.0], [9.0, 9.0]])
+    tally = tally_of(logits, jnp.array([0, 0, -1]))
+    assert int(tally.correct) == 1
+    np.testing.assert_allclose(tally.loss, np.log1p(np.exp(-5)) + np.log1p(np.exp(5)), rtol=1e-6)
