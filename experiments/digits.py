@@ -2,8 +2,9 @@
 
     python -m ltjax.run
 
-Real handwritten digits, small enough for two CPU cores, that show the paper's pattern: tickets stop
-earlier than the dense network and are at least as accurate, until too little is left.
+Real handwritten digits, small enough for two CPU cores. Expected: tickets hold the dense network's test
+accuracy, about 92.7%, down to a tenth of its weights (means of five within 0.5 points). The data are too few
+for the paper's earlier stopping to show; ``lenet_iterative`` shows it.
 """
 
 from ltjax import Experiment

@@ -32,10 +32,19 @@ def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
     """
     arrays = jax.tree.map(np.asarray, tree)
     path.parent.mkdir(parents=True, exist_ok=True)
+    with _debris_swept():
+        failure = _save(path, arrays, {**note, CHECKSUMS: _checksums(arrays)})
+    if failure:
+        raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
+
+
+def _save(path: Path, arrays: Any, note: dict[str, Any]) -> str | None:
+    """Write a checkpoint; what went wrong in words, if it did."""
     try:
-        ocp.save(path.absolute(), arrays, custom_metadata={**note, CHECKSUMS: _checksums(arrays)})
+        ocp.save(path.absolute(), arrays, custom_metadata=note)
     except Exception as error:  # tensorstore tells a full disk by errors of several types
-        raise OSError(f"the checkpoint '{path}' could not be written: {error}") from error
+        return str(error).splitlines()[0]
+    return None
 
 
 def load(path: Path) -> Any:
@@ -85,14 +94,18 @@ def finished(folder: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def _debris_swept() -> Iterator[None]:
-    """Where a file is damaged, Orbax leaves coroutines behind whose complaints would hide the message."""
-    logger, hook = logging.getLogger("asyncio"), sys.unraisablehook
-    logger.disabled, sys.unraisablehook = True, lambda _: None
+    """Where files fail, Orbax logs its stack and leaves coroutines behind; both would hide our message."""
+    loggers, hook = [logging.getLogger(name) for name in ("asyncio", "absl")], sys.unraisablehook
+    for logger in loggers:
+        logger.disabled = True
+    sys.unraisablehook = lambda _: None
     try:
         yield
-        gc.collect()
     finally:
-        logger.disabled, sys.unraisablehook = False, hook
+        gc.collect()
+        sys.unraisablehook = hook
+        for logger in loggers:
+            logger.disabled = False
 
 
 def _damaged(path: Path) -> UserError:

@@ -38,7 +38,7 @@ class Model:
 class Train:
     """How one lane is trained, and when it is evaluated."""
 
-    steps: int = 1000
+    steps: int = 1500
     """Optimizer updates of every lane in every round."""
     batch: int = 60
     """Examples per update."""

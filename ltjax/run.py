@@ -18,6 +18,7 @@ from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.display import Display, duration, summary_table
 from ltjax.errors import UserError
+from ltjax.lanes import choose_devices
 from ltjax.lottery import find_tickets, lanes_of
 from ltjax.plan import describe, plan
 from ltjax.runs import Run, open_run, write_environment
@@ -100,6 +101,7 @@ def _run(options: Options, console: Console) -> None:
     experiment = options.experiment
     backend.set_up()
     validate(experiment)
+    choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     folder = options.workdir or Path("runs") / experiment.name
     run = open_run(folder, experiment)

@@ -1,5 +1,8 @@
 """What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
 
+import jax
+
+from ltjax import pruning
 from ltjax.arms import ARMS
 from ltjax.config import Experiment
 from ltjax.data import DATASETS
@@ -7,6 +10,7 @@ from ltjax.errors import UserError
 from ltjax.models import MODELS, make_network
 from ltjax.optimizers import OPTIMIZERS
 from ltjax.scores import SCORES
+from ltjax.types import Params
 
 
 def validate(experiment: Experiment, examples: int | None = None) -> None:
@@ -24,7 +28,8 @@ def validate(experiment: Experiment, examples: int | None = None) -> None:
     _rates(experiment)
     source = DATASETS.find(experiment.data.name)
     _examples(experiment, source.train if examples is None else examples)
-    make_network(experiment.model, source.image, source.classes)
+    network = make_network(experiment.model, source.image, source.classes)
+    _kinds(experiment, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0])
 
 
 def _names(experiment: Experiment) -> None:
@@ -68,8 +73,6 @@ def _rates(experiment: Experiment) -> None:
                 f"prune.rates.{kind} must lie between 0 and 1, both excluded, not {rate}; "
                 "None leaves these layers unpruned."
             )
-    if all(rate is None for rate in rates.values()):
-        raise UserError("prune.rates are all None: there would be nothing to prune.")
     for allowed, name, value in [
         (("layer", "global"), "prune.scope", experiment.prune.scope),
         (("running", "exact"), "train.train_curve", experiment.train.train_curve),
@@ -77,6 +80,17 @@ def _rates(experiment: Experiment) -> None:
     ]:
         if value not in allowed:
             raise UserError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+
+
+def _kinds(experiment: Experiment, params: Params) -> None:
+    rates = pruning.rates_by_path(params, experiment.prune.rates)
+    if not rates:
+        raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
+    if experiment.prune.scope == "global" and len(set(rates.values())) > 1:
+        raise UserError(
+            "prune.scope global ranks all layers together, so it needs one rate for every pruned layer, "
+            f"not {', '.join(f'{rate} for {path}' for path, rate in rates.items())}."
+        )
 
 
 def _examples(experiment: Experiment, total: int) -> None:

@@ -87,8 +87,7 @@ def test_one_compilation_serves_every_round(setting):
     assert [function._cache_size() for function in functions] == [1, 1, 1]
 
 
-def test_the_curve_begins_before_the_first_update_and_ends_after_the_last(setting, together):
-    _, starts = setting
+def test_the_curve_begins_before_the_first_update_and_ends_after_the_last(together):
     np.testing.assert_array_equal(together.history.steps, [0, 20, 40])
     for values in (*together.history.loss.values(), *together.history.accuracy.values()):
         chex.assert_shape(values, (5, 3))

@@ -96,5 +96,5 @@ def test_a_damaged_table_is_told(tmp_path, content):
 
 def test_the_error_bars_of_a_printed_row_are_of_its_own_metric():
     rows = tables.summarise([Lane("ticket", 0), Lane("ticket", 1)], 0, history(), [MASK, MASK])
-    cells = [list(column.cells)[0] for column in summary_table(rows).columns]
+    cells = [next(iter(column.cells)) for column in summary_table(rows).columns]
     assert cells == ["0", "33.3", "175 (100–250)", "45.00 (40.0–50.0)", "55.00 (40.0–70.0)"]

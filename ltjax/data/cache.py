@@ -17,7 +17,8 @@ ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 def read(path: Path) -> Arrays | None:
     """The four arrays of a cache file, or None where it is absent or its checksum does not hold."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # opened here because numpy leaves a truncated file open
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             train_images, train_labels, test_images, test_labels = (file[name] for name in ARRAYS)
             arrays = (train_images, train_labels, test_images, test_labels)
             return arrays if bytes(file["sha256"]) == _digest(arrays) else None

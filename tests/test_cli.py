@@ -1,0 +1,223 @@
+"""The command line: what it shows, what it refuses and how, and that killing it loses nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ltjax import run
+from ltjax.catalogue import experiments
+
+from .conftest import TINY
+from .test_runs import assert_same_results
+
+SMALL = (
+    "--trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 --train.steps 40 "
+    "--train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2"
+).split()
+"""The command line of TINY."""
+
+
+def command(*arguments: str, expect: int = 0) -> None:
+    """Run the command line in this process and check its exit status."""
+    status = 0
+    try:
+        run.main(list(arguments))
+    except SystemExit as left:
+        status = left.code or 0
+    assert status == expect
+
+
+def test_the_options_of_the_small_experiment_are_the_small_experiment():
+    parsed = asdict(run.parse(SMALL).experiment)
+    assert {**parsed, "name": "tiny"} == asdict(TINY)
+
+
+def test_list_shows_every_experiment_with_its_purpose(capsys):
+    command("--list")
+    out = capsys.readouterr().out
+    for name, purpose in experiments().items():
+        assert name in out and purpose and purpose in out
+
+
+def test_help_tells_every_setting(capsys):
+    command("--help")
+    out = capsys.readouterr().out
+    for option in ("--config", "--workdir", "--dry-run", "--trials", "--prune.rates.fc", "--arms.reinit",
+                   "--data.raw", "--train.learning-rate"):  # fmt: skip
+        assert option in out
+
+
+def test_a_dry_run_tells_the_papers_schedule_and_writes_nothing(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))  # none is needed
+    command("--config", "lenet_iterative", "--dry-run", "--arms.reinit", "3")
+    out = capsys.readouterr().out
+    for expected in ("266,200", "51.28", "21.07", "13.52", " 3.58", "20 a round", "67.6 M"):
+        assert expected in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_prints_a_table_and_repeating_it_finds_nothing_left(capsys, tmp_path, finished):
+    folder = tmp_path / "small"
+    command(*SMALL, "--workdir", str(folder))
+    out = capsys.readouterr().out
+    assert "running digits" in out and "round 2/2  step 40/40  4 lanes" in out
+    assert "% left" in out and "early-stop step" in out
+    assert_same_results(folder, finished.folder)
+    before = {path: path.read_bytes() for path in (folder / "summary.csv", folder / "config.json")}
+    command(*SMALL, "--workdir", str(folder))
+    assert "nothing left to train" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in before} == before
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["versions"]["jax"] and environment["devices"] and len(environment["earlier"]) == 1
+
+
+BAD = [
+    ("--config lenet_iterativ", "no experiment 'lenet_iterativ'; did you mean 'lenet_iterative'?"),
+    ("--config nowhere/mine.py", "cannot be read"),
+    ("--prune.roundz 3", "--prune.rounds"),
+    ("--trails 3", "--trials"),
+    ("--trials five", "--trials"),
+    ("--train.steps 1.5", "--train.steps"),
+    ("--prune.scope everywhere", "--prune.scope"),
+    ("--trials 0", "trials must be at least 1, not 0"),
+    ("--train.steps 0", "train.steps must be at least 1"),
+    ("--train.batch 5000", "train.batch must be at most 1237"),
+    ("--data.validation 1437", "data.validation must be below 1437"),
+    ("--prune.rates.fc 1.0", "prune.rates.fc must lie between 0 and 1, both excluded, not 1.0"),
+    ("--prune.rates.fc 0", "prune.rates.fc must lie between 0 and 1"),
+    ("--prune.rates.output -0.1", "prune.rates.output must lie between"),
+    ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "leave nothing to prune"),
+    ("--prune.rounds -1", "prune.rounds must be at least 0"),
+    ("--prune.score magnitud", "no pruning score 'magnitud'; did you mean 'magnitude'?"),
+    ("--prune.scope global", "one rate"),
+    ("--model.name lenett", "no model 'lenett'; did you mean 'lenet'?"),
+    ("--model.init glorot", "no initializer 'glorot'; did you mean 'glorot_normal'?"),
+    ("--model.widths 0", "model.widths must be at least 1"),
+    ("--train.optimizer adm", "no optimizer 'adm'; did you mean 'adam'?"),
+    ("--train.learning-rate 0", "train.learning_rate must be positive"),
+    ("--train.learning-rate nan", "train.learning_rate must be positive"),
+    ("--data.name mnits", "no data set 'mnits'; did you mean 'mnist'?"),
+    ("--arms.ticket 0", "arms.ticket cannot be 0"),
+    ("--arms.reinit -1", "arms.reinit must be at least 0"),
+    ("--compute.devices 99", "compute.devices must lie between 1 and"),
+    ("--seed -1", "seed must lie between"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), BAD, ids=[line for line, _ in BAD])
+def test_bad_input_is_one_clear_message_and_status_2(line, message, capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command(*line.split(), expect=2)
+    out, err = capfd.readouterr()
+    assert message in err and "Traceback" not in out + err
+    assert not list(tmp_path.iterdir()), "something was written before the input was refused"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("experiment = 3", "defines no `experiment"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("experiment = (", "SyntaxError"),
+        ("from ltjax import load_experiment\nload_experiment('digit')", "did you mean 'digits'?"),
+    ],
+)
+def test_a_bad_experiment_file_is_told(content, message, capfd, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    command("--config", str(path), "--dry-run", expect=2)
+    assert message in capfd.readouterr().err
+
+
+def test_an_experiment_of_the_users_own_runs_by_its_path(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from dataclasses import replace\nfrom ltjax import load_experiment\n"
+        "experiment = replace(load_experiment('digits'), name='mine', trials=7)"
+    )
+    command("--config", str(path), "--dry-run")
+    assert "7 a round" in capsys.readouterr().out
+
+
+def test_a_workdir_with_another_experiment_is_refused(capfd, tmp_path, finished):
+    command(*SMALL, "--seed", "4", "--workdir", str(finished.folder), expect=2)
+    assert "seed: the run has 3, asked is 4" in capfd.readouterr().err
+
+
+def test_a_workdir_that_cannot_be_made_is_told(capfd, tmp_path):
+    (tmp_path / "file").write_text("")
+    command(*SMALL, "--workdir", str(tmp_path / "file" / "run"), expect=1)
+    err = capfd.readouterr().err
+    assert "Not a directory" in err and "Traceback" not in err
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen:
+    """The small run as a program of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "ltjax.run", *SMALL, "--workdir", str(folder), *more],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def wait_for(process: subprocess.Popen, condition) -> None:
+    """Return as soon as the condition holds; fail when the process ends before."""
+    while not condition():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.002)
+
+
+def test_killing_a_run_anywhere_and_repeating_it_gives_the_same_results(tmp_path, finished):
+    """SIGKILL while θ₀ is kept, while curves are there without their checkpoint, and between rounds."""
+    folder = tmp_path / "run"
+    moments = [
+        lambda: list(folder.glob("checkpoints/theta0/*")),
+        lambda: list(folder.glob("curves/round_000*")),
+        lambda: list(folder.glob("checkpoints/rounds/round_001*")),
+    ]
+    for moment in moments:
+        process = start(folder)
+        wait_for(process, moment)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    process = start(folder)
+    out, _ = process.communicate()
+    assert process.returncode == 0 and "Traceback" not in out, out
+    assert_same_results(folder, finished.folder)
+
+
+def test_ctrl_c_ends_with_130_and_the_command_that_continues(tmp_path):
+    process = start(tmp_path / "run", "--train.steps", "1000000")
+    wait_for(process, (tmp_path / "run" / "environment.json").exists)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in out, out
+    assert "to continue, repeat: python -m ltjax.run" in out and "--train.steps 1000000" in out
+
+
+def test_the_full_disk_of_a_real_device_is_told(tmp_path):
+    """A file-size limit of the operating system stands in for the full disk: writes fail in the kernel."""
+    limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)); " \
+        "from ltjax.run import main; main()"  # fmt: skip
+    arguments = [*SMALL, "--workdir", str(tmp_path / "run"), "--model.widths", "40", "30"]
+    done = subprocess.run(
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, timeout=200,
+        env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
+    )  # fmt: skip
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "nothing that was written before is lost" in done.stderr
+    again = subprocess.run(
+        [sys.executable, "-m", "ltjax.run", *arguments], capture_output=True, text=True, timeout=200
+    )
+    assert again.returncode == 0, again.stderr
+    assert len(pd.read_csv(tmp_path / "run" / "summary.csv")) == 12

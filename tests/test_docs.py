@@ -1,0 +1,71 @@
+"""What the documentation shows, runs."""
+
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ltjax import run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "ltjax").rglob("*.py")
+    if ">>>" in path.read_text()
+)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language in a Markdown text."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = sorted({
+    line.split("#")[0].strip() for block in blocks(README, "sh") for line in block.splitlines()
+    if line.startswith("python -m ltjax.run") and "--help" not in line
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_docstrings_hold(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_readmes_command_lines_are_accepted(line, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = line.split()[3:]
+    run.main(arguments if "--list" in arguments else [*arguments, "--dry-run"])
+    assert capsys.readouterr().out
+
+
+def test_readme_has_the_two_commands_that_continuous_integration_runs():
+    commands = [line for line in README.splitlines() if re.match(r"pip install .*&& ", line)]
+    assert [line.split("&& ")[1] for line in commands[:2]] == ["python -m ltjax.run", "pytest"]
+
+
+def test_readmes_python_runs(tmp_path):
+    code = "\n".join(blocks(README, "python"))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_extending_shows_is_one_file_that_runs(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("\n\n".join(blocks((ROOT / "docs" / "extending.md").read_text(), "python")))
+    done = subprocess.run(
+        [sys.executable, "-m", "ltjax.run", "--config", str(path), "--arms.reinit", "1"],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path / "runs" / "stripes" / "summary.csv")
+    assert set(rows["arm"]) == {"ticket", "signs", "reinit"} and set(rows["round"]) == {0, 1, 2}
+    assert rows.query("round == 0")["final_test_accuracy"].mean() > 0.8
