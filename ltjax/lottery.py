@@ -11,7 +11,7 @@ import pandas as pd
 from ltjax import masks, pruning
 from ltjax.arms import ARMS
 from ltjax.config import Experiment
-from ltjax.data import Dataset, load_dataset, split
+from ltjax.data import Dataset, load_dataset, source_of, split
 from ltjax.keys import named_key
 from ltjax.lanes import LaneProgram
 from ltjax.models import Network, make_network
@@ -120,8 +120,8 @@ def find_tickets(
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
     """
-    validate(experiment, None if dataset is None else len(dataset.train_labels))
-    dataset = load_dataset(experiment.data) if dataset is None else dataset
+    validate(experiment, dataset and source_of(dataset))
+    dataset = dataset or load_dataset(experiment.data)
     return _Search(experiment, past or Nothing(), observe, dataset).rounds()
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import shlex
 import signal
 import sys
 import time
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _leave(f"{error}; nothing that was written before is lost.", 1)
     except KeyboardInterrupt:
-        _leave(f"interrupted; to continue, repeat: {PROGRAM} {' '.join(sys.argv[1:])}", 130)
+        _leave(f"interrupted; to continue, repeat: {PROGRAM} {shlex.join(sys.argv[1:])}", 130)
 
 
 def parse(arguments: list[str]) -> Options:

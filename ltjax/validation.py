@@ -5,7 +5,7 @@ import jax
 from ltjax import pruning
 from ltjax.arms import ARMS
 from ltjax.config import Experiment
-from ltjax.data import DATASETS
+from ltjax.data import DATASETS, Source
 from ltjax.errors import UserError
 from ltjax.models import MODELS, make_network
 from ltjax.optimizers import OPTIMIZERS
@@ -13,12 +13,12 @@ from ltjax.scores import SCORES
 from ltjax.types import Params
 
 
-def validate(experiment: Experiment, examples: int | None = None) -> None:
+def validate(experiment: Experiment, source: Source | None = None) -> None:
     """Check a configuration, before its data is loaded.
 
     Args:
         experiment: the configuration.
-        examples: training examples there are, where they are not those of the data set it names.
+        source: the data's sizes, where they are not those of the data set it names.
 
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
@@ -26,8 +26,8 @@ def validate(experiment: Experiment, examples: int | None = None) -> None:
     _names(experiment)
     _sizes(experiment)
     _rates(experiment)
-    source = DATASETS.find(experiment.data.name)
-    _examples(experiment, source.train if examples is None else examples)
+    source = source or DATASETS.find(experiment.data.name)
+    _examples(experiment, source.train)
     network = make_network(experiment.model, source.image, source.classes)
     _kinds(experiment, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0])
 

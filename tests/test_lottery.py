@@ -106,8 +106,13 @@ def test_global_scope_and_random_scores_prune_as_much(digits):
 
 
 def test_a_users_own_data_can_be_passed(digits):
-    half = digits._replace(train_images=digits.train_images[:300], train_labels=digits.train_labels[:300])
+    """Of any size and shape, under any name."""
+    half = digits._replace(
+        train_images=digits.train_images[:300, :6], train_labels=digits.train_labels[:300],
+        test_images=digits.test_images[:, :6],
+    )  # fmt: skip
     experiment = with_prune(replace(TINY, trials=1, arms={"ticket": 1}), rounds=0)
+    experiment = replace(experiment, data=replace(TINY.data, name="mine"))
     assert len(list(find_tickets(experiment, dataset=half))) == 1
     too_large = with_train(experiment, batch=201)
     with pytest.raises(ltjax.UserError, match=r"train\.batch must be at most 200"):

@@ -4,6 +4,16 @@ Adding one takes a function ``(Data) -> Dataset`` under a ``@data_set`` line tha
 """
 
 from ltjax.data.examples import Dataset, Examples, Splits, split
-from ltjax.data.sources import DATASETS, Source, data_set, load_dataset
+from ltjax.data.sources import DATASETS, Source, data_set, load_dataset, source_of
 
-__all__ = ["DATASETS", "Dataset", "Examples", "Source", "Splits", "data_set", "load_dataset", "split"]
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Examples",
+    "Source",
+    "Splits",
+    "data_set",
+    "load_dataset",
+    "source_of",
+    "split",
+]

@@ -19,7 +19,7 @@ class Source(NamedTuple):
     load: Callable[[Data], Dataset]
     train: int
     test: int
-    image: tuple[int, int, int]
+    image: tuple[int, ...]
     classes: int
 
 
@@ -40,6 +40,17 @@ def data_set(
     return enter
 
 
+def source_of(dataset: Dataset) -> Source:
+    """A data set that is loaded already, as a source."""
+    return Source(
+        lambda data: dataset,
+        len(dataset.train_labels),
+        len(dataset.test_labels),
+        dataset.train_images.shape[1:],
+        dataset.classes,
+    )
+
+
 def load_dataset(data: Data) -> Dataset:
     """The data set that a configuration names.
 
@@ -48,11 +59,9 @@ def load_dataset(data: Data) -> Dataset:
     """
     source = DATASETS.find(data.name)
     dataset = source.load(data)
-    found = (len(dataset.train_labels), len(dataset.test_labels), dataset.train_images.shape[1:])
-    if found != (source.train, source.test, source.image):
-        raise UserError(
-            f"'{data.name}' has sizes {found}, not {source[1:4]}; its files are not the whole data."
-        )
+    found, expected = source_of(dataset)[1:], source[1:]
+    if found != expected:
+        raise UserError(f"'{data.name}' has sizes {found}, not {expected}; its files are not the whole data.")
     return dataset
 
 

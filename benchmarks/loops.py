@@ -1,0 +1,247 @@
+"""The loops that ``benchmarks/lenet.py`` times: ltjax's lanes, PyTorch's, and the machine's product."""
+
+import importlib.util
+import itertools
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ltjax import Compute, Dataset, Experiment, load_experiment, masks
+from ltjax.data import Splits, split
+from ltjax.keys import named_key
+from ltjax.lanes import LaneProgram
+from ltjax.models import Network, make_network
+from ltjax.training import LaneStart, make_training
+
+LANES = (1, 5, 15)
+LAYOUT_LANES = 5
+SIDE = 2048
+PRODUCTS = 8
+IMAGE = (28, 28, 1)
+CLASSES = 10
+TINY = 60
+BEGAN = time.monotonic()
+
+Burst = Callable[[int], None]
+"""Trains so many intervals more, and returns when they are done."""
+
+
+class Sizes(NamedTuple):
+    """Examples of each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class Contestant(NamedTuple):
+    """One loop that is timed; ``compile_seconds`` is None where nothing is compiled."""
+
+    name: str
+    lanes: int
+    devices: int
+    evaluated: bool
+    burst: Burst
+    compile_seconds: float | None = None
+
+
+class Measured(NamedTuple):
+    """Trial-steps/s per contestant [repeats], and GFLOP/s of the products [repeats][products]."""
+
+    rates: Mapping[Contestant, list[float]]
+    products: list[list[float]]
+
+
+class Bench(NamedTuple):
+    """What all loops share: the experiment, its network, and the data with and without an evaluation."""
+
+    experiment: Experiment
+    network: Network
+    data: Mapping[bool, Splits]
+
+
+class LaneLoop:
+    """The loop of ``LaneProgram.run``, cut into bursts so that others can take turns with it.
+
+    Args:
+        bench: what is trained.
+        evaluated: whether an interval ends with an evaluation.
+        compute: devices and batching.
+        lanes: how many lanes.
+    """
+
+    def __init__(self, bench: Bench, evaluated: bool, compute: Compute, lanes: int) -> None:
+        splits, train = bench.data[evaluated], bench.experiment.train
+        training = make_training(bench.network, train, len(splits.train.labels))
+        self.program = program = LaneProgram(training, splits, train, compute, lanes)
+        self.every, self.step = train.evaluate_every, 0
+        self.real, self.start = program._place(lane_starts(bench, lanes))
+        seconds = compile_seconds(program.begin, self.real, self.start)
+        self.state = program.begin(self.real, self.start)
+        seconds += compile_seconds(program.inspect, self.real, self.state, program.splits)
+        self.tallies = program.inspect(self.real, self.state, program.splits)
+        self.compile_seconds = seconds + compile_seconds(
+            program.interval, *self.arguments(), length=self.every
+        )
+
+    def __call__(self, intervals: int) -> None:
+        """Train that many intervals; tallies are fetched one interval late, as in ``run``."""
+        for _ in range(intervals):
+            self.state, upcoming = self.program.interval(*self.arguments(), length=self.every)
+            jax.device_get(self.tallies)
+            self.tallies, self.step = upcoming, self.step + self.every
+        jax.block_until_ready((self.state, self.tallies))
+
+    def arguments(self) -> tuple[Any, ...]:
+        """What the next interval is given."""
+        return self.real, self.state, self.start, self.program.splits, np.int32(self.step)
+
+
+def compile_seconds(function: Any, *arguments: Any, **fixed: int) -> float:
+    """Seconds to trace and compile a jitted function; its first call then finds the result ready."""
+    began = time.perf_counter()
+    function.lower(*arguments, **fixed).compile()
+    return time.perf_counter() - began
+
+
+def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
+    """Dense lanes, each of its own trial, as in round 0; a mask's values do not change the work."""
+    starts = []
+    for trial in range(lanes):
+        params, collections = jax.device_get(bench.network.init(named_key(0, "init", trial)))
+        key = named_key(0, "train", trial, 0, "ticket", 0)
+        starts.append(LaneStart(params, collections, masks.dense(params), key))
+    return starts
+
+
+def made_up(sizes: Sizes) -> Dataset:
+    """Random images of MNIST's shape, of which as in MNIST a fifth of the pixels is not 0."""
+    random = np.random.default_rng(0)
+
+    def images(count: int) -> np.ndarray:
+        shape = (count, *IMAGE)
+        inked = random.integers(0, 5, shape, np.uint8) == 0
+        return random.integers(0, 256, shape, np.uint8) * inked
+
+    def labels(count: int) -> np.ndarray:
+        return random.integers(0, CLASSES, count)
+
+    total = sizes.train + sizes.validation
+    return Dataset(images(total), labels(total), images(sizes.test), labels(sizes.test), CLASSES)
+
+
+def make_bench(sizes: Sizes) -> Bench:
+    """The paper's experiment on made-up data; without an evaluation, the held-out splits are tiny."""
+    experiment = load_experiment("lenet_iterative")
+    with_splits = split(made_up(sizes), sizes.validation, seed=0)
+    tiny = Splits(
+        with_splits.train,
+        *(part._replace(images=part.images[:TINY], labels=part.labels[:TINY]) for part in with_splits[1:]),
+    )
+    network = make_network(experiment.model, IMAGE, CLASSES)
+    return Bench(experiment, network, {True: with_splits, False: tiny})
+
+
+def lane_contestant(bench: Bench, lanes: int, evaluated: bool, compute: Compute) -> Contestant:
+    """ltjax's loop for so many lanes, compiled."""
+    loop = LaneLoop(bench, evaluated, compute, lanes)
+    layout = "vmap" if loop.program.vmapped else "map"
+    progress(f"compiled lanes: {lanes}, {layout}, devices: {loop.program.mesh.size}")
+    return Contestant(
+        f"ltjax, {layout}", lanes, loop.program.mesh.size, evaluated, loop, loop.compile_seconds
+    )
+
+
+def torch_contestants(bench: Bench) -> list[Contestant]:
+    """The PyTorch loop with its default Adam and with the fused one; none where torch is missing."""
+    if importlib.util.find_spec("torch") is None:
+        return []
+    from torch_lenet import TorchLoop, choose_threads, tensors
+
+    train, device = bench.experiment.train, torch_device()
+    parts = [tensors(np.asarray(part.images), np.asarray(part.labels), device) for part in bench.data[True]]
+    settings: dict[str, Any] = {
+        "widths": bench.experiment.model.widths, "batch": train.batch, "interval": train.evaluate_every,
+        "learning_rate": train.learning_rate, "evaluate_batch": train.evaluate_batch,
+    }  # fmt: skip
+    choose_threads(TorchLoop(parts[0], [], fused=False, **settings))
+    return [
+        Contestant(name, 1, 1, evaluated, TorchLoop(
+            parts[0], parts[1:] if evaluated else [], fused=name == FUSED, **settings
+        ))
+        for name, evaluated in itertools.product((PLAIN, FUSED), (False, True))
+    ]  # fmt: skip
+
+
+PLAIN, FUSED = "PyTorch", "PyTorch, fused Adam"
+
+
+def torch_device() -> str:
+    """The kind of device that ltjax uses too, where torch has it."""
+    import torch
+
+    return "cuda" if jax.default_backend() == "gpu" and torch.cuda.is_available() else "cpu"
+
+
+def layout_contestants(bench: Bench, default: Contestant) -> list[Contestant]:
+    """Both batchings on one device and on all, with evaluation; ``default`` is one of them already."""
+    batchings: tuple[Literal["map", "vmap"], ...] = ("map", "vmap")
+    found = []
+    for batching, devices in itertools.product(batchings, sorted({1, jax.local_device_count()})):
+        same = default.name.endswith(f" {batching}") and devices == jax.local_device_count()
+        compute = Compute(devices=devices, batching=batching)
+        found.append(default if same else lane_contestant(bench, LAYOUT_LANES, True, compute))
+    return found
+
+
+def products() -> Callable[[], list[float]]:
+    """A function that multiplies square matrices several times and gives the GFLOP/s of each.
+
+    CPU devices share the machine's cores, so one of them is given all the work; of other devices each is
+    given its own product, at once.
+    """
+    devices = jax.local_devices()[: 1 if jax.default_backend() == "cpu" else None]
+    matrix = np.random.default_rng(0).standard_normal((SIDE, SIDE), np.float32)
+    placed = [jax.device_put(matrix, device) for device in devices]
+    multiply = jax.jit(jnp.matmul)
+
+    def one() -> float:
+        began = time.perf_counter()
+        jax.block_until_ready([multiply(each, each) for each in placed])
+        return len(placed) * 2 * SIDE**3 / (time.perf_counter() - began) / 1e9
+
+    one()  # compiles
+    return lambda: [one() for _ in range(PRODUCTS)]
+
+
+def measure(contestants: Sequence[Contestant], every: int, repeats: int, intervals: int) -> Measured:
+    """Let all contestants take turns, strictly one after the other."""
+    multiply = products()
+    for contestant in contestants:
+        contestant.burst(1)  # the first one warms up memory and thread pools
+    rates: dict[Contestant, list[float]] = {contestant: [] for contestant in contestants}
+    peaks = []
+    for repeat in range(repeats):
+        peaks.append(multiply())
+        # every other repeat goes backwards, so that nobody always follows the same neighbour
+        for contestant in contestants[:: -1 if repeat % 2 else 1]:
+            rates[contestant].append(rate(contestant, every, intervals))
+        progress(f"repeat {repeat + 1} of {repeats}")
+    return Measured(rates, peaks)
+
+
+def rate(contestant: Contestant, every: int, intervals: int) -> float:
+    """Trial-steps/s of one burst."""
+    began = time.perf_counter()
+    contestant.burst(intervals)
+    return contestant.lanes * intervals * every / (time.perf_counter() - began)
+
+
+def progress(message: str) -> None:
+    """Say on stderr how far it is, since minutes pass."""
+    print(f"[{time.monotonic() - BEGAN:4.0f} s] {message}", file=sys.stderr, flush=True)
