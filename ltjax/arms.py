@@ -8,6 +8,8 @@ takes a function and its ``@ARMS.register`` line; ``--arms.NAME 3`` then trains 
 from collections.abc import Callable
 from typing import TypeAlias
 
+import jax
+
 from ltjax import masks
 from ltjax.registry import Registry
 from ltjax.types import Key, Mask, Params, Ticket
@@ -32,3 +34,9 @@ def ticket(key: Key, found: Ticket, init: Callable[[Key], Params]) -> Ticket:
 def reinit(key: Key, found: Ticket, init: Callable[[Key], Params]) -> Ticket:
     """The ticket's mask on a fresh initialisation (paper, section 2, random reinitialisation)."""
     return Ticket(init(key), found.mask)
+
+
+@ARMS.register("random")
+def random(key: Key, found: Ticket, init: Callable[[Key], Params]) -> Ticket:
+    """A random mask as dense in every layer as the ticket's, on fresh params (paper, Figures 1 and 14)."""
+    return Ticket(init(jax.random.fold_in(key, 0)), masks.shuffle(jax.random.fold_in(key, 1), found.mask))

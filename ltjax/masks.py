@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ltjax.trees import leaves_by_path
-from ltjax.types import Mask, Params
+from ltjax.types import Key, Mask, Params
 
 
 def dense(params: Params) -> Mask:
@@ -32,6 +32,17 @@ def apply(mask: Mask, tree: Params) -> Params:
     """
     # where() and not a product: -0.3 * 0 is -0.0 and NaN * 0 is NaN, and neither is exactly 0.0
     return jax.tree.map(lambda keep, leaf: jnp.where(keep, leaf, jnp.zeros_like(leaf)), mask, tree)
+
+
+def shuffle(key: Key, mask: Mask) -> Mask:
+    """A mask with as many survivors in every leaf, at random places."""
+    leaves, treedef = jax.tree.flatten(mask)
+    keys = jax.random.split(key, len(leaves))
+    places = [
+        np.asarray(jax.random.permutation(k, np.ravel(leaf))).reshape(np.shape(leaf))
+        for k, leaf in zip(keys, leaves, strict=True)
+    ]
+    return jax.tree.unflatten(treedef, places)
 
 
 def is_kernel(path: str) -> bool:

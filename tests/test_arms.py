@@ -58,6 +58,14 @@ def test_reinit_draws_other_params_for_every_key_under_the_same_mask(ticket, ini
         assert (kernels[i] != kernels[i - 1]).all()
 
 
+def test_random_draws_another_mask_and_other_params_for_every_key(ticket, init):
+    one, two = (ARMS["random"](jax.random.key(k), ticket, init) for k in (1, 2))
+    for field in ("params", "mask"):
+        kernels = [getattr(start, field)["fc1"]["kernel"] for start in (one, two, ticket)]
+        assert all((kernels[i] != kernels[i - 1]).any() for i in range(3))
+    assert one.mask["fc1"]["bias"].all()
+
+
 @given(theta0=arrays.arrays(np.float32, (3, 4)), mask=arrays.arrays(bool, (3, 4)))
 def test_rewinding_is_bit_exact(theta0, mask):
     rewound = np.asarray(rewind({"kernel": theta0}, {"kernel": mask})["kernel"])
