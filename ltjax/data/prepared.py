@@ -10,7 +10,6 @@ import hashlib
 import io
 import logging
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -143,9 +142,10 @@ def _require_network(name: str, folder: Path, published: Mapping[str, tuple[str,
     try:
         with urllib.request.urlopen(urllib.request.Request(urls[0], method="HEAD"), timeout=20):
             return
-    except (urllib.error.URLError, OSError) as error:
+    except OSError as error:  # urllib's errors are OSErrors; most keep what went wrong as their reason
+        reason = getattr(error, "reason", error)
         raise UserError(
-            f"'{name}' is not prepared in '{folder}' and cannot be fetched ({_first_line(error)}); where "
+            f"'{name}' is not prepared in '{folder}' and cannot be fetched ({reason}); where "
             f"there is a network, get its files ({', '.join(published)}) with `curl --remote-name-all "
             f"{' '.join(urls)}`, then give their folder as --data.raw."
         ) from error
