@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from ltjax.config import Experiment
@@ -35,11 +35,11 @@ class Display:
         self.began = self.spoke = time.monotonic()
         self.bar = Progress(
             TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=12),
             TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
             TextColumn("{task.fields[lanes]} lanes"),
             TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[seen]}"),
             console=console,
             disable=not console.is_terminal,
@@ -47,7 +47,8 @@ class Display:
         )
         self.task = self.bar.add_task(
             "", total=todo, round=0, rounds=experiment.prune.rounds, step=0,
-            steps=experiment.train.steps, lanes=len(lanes_of(experiment)), speed="compiling", seen="",
+            steps=experiment.train.steps, lanes=len(lanes_of(experiment)), speed="", seen="",
+            left="compiling",
         )  # fmt: skip
 
     def __enter__(self) -> "Display":
@@ -64,8 +65,9 @@ class Display:
         self.done = self.finished + step * len(lanes)
         tickets = [index for index, lane in enumerate(lanes) if lane.arm == "ticket"] or slice(None)
         fields: dict[str, Any] = {
-            "round": round, "step": step, "lanes": len(lanes), "speed": self._speed(step * len(lanes)),
-            "seen": " ".join(f"{split} {values[tickets].mean():.4f}" for split, values in seen.items()),
+            "round": round, "step": step, "lanes": len(lanes), "left": self._left(),
+            "speed": self._speed(step * len(lanes)),
+            "seen": " ".join(f"{split[:5]} {values[tickets].mean():.4f}" for split, values in seen.items()),
         }  # fmt: skip
         self.bar.update(self.task, completed=self.done, **fields)
         if not self.console.is_terminal and self._time_to_speak(step):
@@ -73,7 +75,11 @@ class Display:
 
     def _speed(self, trained: int) -> str:
         seconds = time.monotonic() - self.first
-        return f"{trained / seconds:,.0f} trial-steps/s" if trained and seconds else ""
+        return f"{trained / seconds:,.0f} steps/s" if trained and seconds else ""
+
+    def _left(self) -> str:
+        spent = time.monotonic() - self.began
+        return f"{duration((self.todo - self.done) * spent / self.done)} left" if self.done else "compiling"
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()
@@ -83,12 +89,10 @@ class Display:
         return True
 
     def _line(self, fields: dict[str, Any]) -> None:
-        spent = time.monotonic() - self.began
-        left = f"{duration((self.todo - self.done) * spent / self.done)} left" if self.done else "compiling"
         self.console.print(
             f"round {fields['round']}/{self.experiment.prune.rounds}  step {fields['step']:,}/"
             f"{self.experiment.train.steps:,}  {fields['lanes']} lanes  {fields['speed']}  "
-            f"{left}  {fields['seen']}",
+            f"{fields['left']}  {fields['seen']}",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
         sys.stdout.flush()
