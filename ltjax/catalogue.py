@@ -31,14 +31,14 @@ def load_experiment(name: str | Path) -> Experiment:
         UserError: there is none such, or its file defines no experiment.
     """
     path = Path(name)
+    if str(name) in experiments():  # a folder of that name does not hide the experiment
+        return _run(folder() / f"{name}.py")
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
         return identity.from_json(_text(path))
     if path.suffix != ".py":
-        path = folder() / f"{name}.py"
-        if not path.exists():
-            raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
+        raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
     return _run(path)
 
 

@@ -22,6 +22,7 @@ from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+UNFINISHED = ".orbax-checkpoint-tmp"
 
 
 def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
@@ -43,7 +44,7 @@ def _save(path: Path, arrays: Any, note: dict[str, Any]) -> str | None:
     try:
         ocp.save(path.absolute(), arrays, custom_metadata=note)
     except Exception as error:  # tensorstore tells a full disk by errors of several types
-        return str(error).splitlines()[0]
+        return (str(error).splitlines() or [type(error).__name__])[0]
     return None
 
 
@@ -86,10 +87,14 @@ def note(path: Path) -> dict[str, Any]:
 
 
 def finished(folder: Path) -> list[Path]:
-    """The complete checkpoints in a folder, by name; what a killed save left there is removed."""
-    for leftover in folder.glob("*.orbax-checkpoint-tmp*"):
+    """The complete checkpoints in a folder, by name."""
+    return sorted(path for path in folder.glob("*") if path.is_dir() and UNFINISHED not in path.name)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed saves left in a folder; only for the process that writes there."""
+    for leftover in folder.glob(f"*{UNFINISHED}*"):
         shutil.rmtree(leftover)
-    return sorted(path for path in folder.glob("*") if path.is_dir())
 
 
 @contextlib.contextmanager

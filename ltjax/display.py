@@ -35,7 +35,7 @@ class Display:
         self.began = self.spoke = time.monotonic()
         self.bar = Progress(
             TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
-            BarColumn(bar_width=12),
+            *([BarColumn(bar_width=12)] if console.width >= 100 else []),
             TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
             TextColumn("{task.fields[lanes]} lanes"),
             TextColumn("{task.fields[speed]}"),
@@ -67,7 +67,9 @@ class Display:
         fields: dict[str, Any] = {
             "round": round, "step": step, "lanes": len(lanes), "left": self._left(),
             "speed": self._speed(step * len(lanes)),
-            "seen": " ".join(f"{split[:5]} {values[tickets].mean():.4f}" for split, values in seen.items()),
+            "seen": " ".join(
+                f"{split[:5]} {values[tickets].mean():.4f}" for split, values in seen.items() if split != "train"
+            ),
         }  # fmt: skip
         self.bar.update(self.task, completed=self.done, **fields)
         if not self.console.is_terminal and self._time_to_speak(step):

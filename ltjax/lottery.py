@@ -140,6 +140,7 @@ class _Search:
         self.latest: dict[int, tuple[int, Outcome]] = {}
 
     def rounds(self) -> Iterator[Round]:
+        """Train what is missing, round after round."""
         for index in range(self.experiment.prune.rounds + 1):
             done = self.past.lanes(index)
             missing = tuple(lane for lane in lanes_of(self.experiment) if lane not in done)

@@ -39,7 +39,12 @@ def part(run: Path, round: int, part: int) -> Path:
     return rounds(run) / f"round_{round:03d}_part_{part}"
 
 
+def is_part(path: Path) -> bool:
+    """Whether a path has the name of a part's finished checkpoint, and not of a copy of one."""
+    return re.fullmatch(r"round_\d+_part_\d+", path.name) is not None
+
+
 def round_and_part(path: Path) -> tuple[int, int]:
     """The numbers in the name of a part's checkpoint."""
-    found = re.match(r"round_(\d+)_part_(\d+)", path.name)
-    return (int(found[1]), int(found[2])) if found else (-1, -1)
+    _, round, _, part = path.name.split("_")
+    return int(round), int(part)

@@ -49,6 +49,7 @@ class Options:
 def main(arguments: list[str] | None = None) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
     console = Console()
+    backend.set_up()  # before an experiment's own file may use JAX
     try:
         options = parse(sys.argv[1:] if arguments is None else arguments)
         if options.list:
@@ -100,7 +101,6 @@ def _dry_run(experiment: Experiment, console: Console) -> None:
 
 def _run(options: Options, console: Console) -> None:
     experiment = options.experiment
-    backend.set_up()
     validate(experiment)
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)

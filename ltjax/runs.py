@@ -35,7 +35,7 @@ class Run:
         self.folder = folder
         self.experiment = read_config(folder)
         self.parts: dict[int, list[tuple[Path, dict[str, Any]]]] = {}
-        for path in checkpoints.finished(paths.rounds(folder)):
+        for path in filter(paths.is_part, checkpoints.finished(paths.rounds(folder))):
             round, _ = paths.round_and_part(path)
             self.parts.setdefault(round, []).append((path, checkpoints.note(path)))
 
@@ -77,7 +77,9 @@ class Run:
         for trial, params in found.theta0.items():
             if not paths.theta0(self.folder, trial).exists():
                 checkpoints.save(paths.theta0(self.folder, trial), params, {"trial": trial})
-        part = len(self.parts.get(found.index, []))
+        taken = {paths.round_and_part(path)[1] for path, _ in self.parts.get(found.index, [])}
+        # the lowest free number, so that a removed part's curves are replaced and no other's
+        part = min(set(range(len(taken) + 1)) - taken)
         tables.write_curves(paths.curves(self.folder, found.index, part), found.curves)
         path = paths.part(self.folder, found.index, part)
         note = {"rows": found.summary.to_dict("records"), "seconds": seconds}
@@ -107,8 +109,9 @@ class Run:
                     rows = tables.read_curves(file)
                 except UserError as error:
                     raise UserError(f"{error} Remove '{path}' to train round {round} again.") from error
-                if len(rows[list(tables.LANE)].drop_duplicates()) != len(note["rows"]):
-                    raise UserError(f"'{file}' lacks lanes; remove '{path}' to train them again.")
+                columns = ["arm", "trial", "repeat"]
+                if {Lane(*lane) for lane in rows[columns].drop_duplicates().values} != set(_lanes(note)):
+                    raise UserError(f"'{file}' holds other lanes; remove '{path}' to train them again.")
 
 
 def open_run(folder: Path, asked: Experiment) -> Run:
@@ -120,7 +123,10 @@ def open_run(folder: Path, asked: Experiment) -> Run:
         OSError: it cannot be written.
     """
     if not paths.config(folder).exists():
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        # a file whose name begins with a dot may be left from a first write that was killed
+        if folder.exists() and (
+            not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
+        ):
             raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
         write_text(paths.config(folder), identity.to_json(asked))
         return Run(folder)
@@ -130,6 +136,8 @@ def open_run(folder: Path, asked: Experiment) -> Run:
             f"'{folder}' holds another experiment; choose another --workdir. They differ in "
             + "; ".join(found) + "."
         )  # fmt: skip
+    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
+        checkpoints.sweep(kept)
     run = Run(folder)
     run.verify()
     grown = identity.extended(stored, asked)
@@ -163,8 +171,10 @@ def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
         UserError: the run has none such.
     """
     run = Run(Path(folder))
-    mask = run.outcome(round, Lane("ticket", trial)).mask
-    return Ticket(_to_numpy(masks.apply(mask, run.theta0(trial))), mask)
+    mask, theta0 = run.outcome(round, Lane("ticket", trial)).mask, run.theta0(trial)
+    if theta0 is None:
+        raise UserError(f"'{folder}' lacks the initial params of trial {trial}.")
+    return Ticket(_to_numpy(masks.apply(mask, theta0)), mask)
 
 
 def load_trained(
@@ -194,6 +204,6 @@ def write_environment(folder: Path, facts: dict[str, Any]) -> None:
     try:
         before = json.loads(path.read_text())
         earlier = [*before.pop("earlier", []), before]
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, TypeError):
         earlier = []
     write_text(path, json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")

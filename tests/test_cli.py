@@ -148,6 +148,13 @@ def test_an_experiment_of_the_users_own_runs_by_its_path(capsys, tmp_path):
     assert "7 a round" in capsys.readouterr().out
 
 
+def test_a_folder_of_its_name_does_not_hide_an_experiment(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    command("--dry-run")
+    assert "digits" in capsys.readouterr().out
+
+
 def test_a_workdir_with_another_experiment_is_refused(capfd, tmp_path, finished):
     command(*SMALL, "--seed", "4", "--workdir", str(finished.folder), expect=2)
     assert "seed: the run has 3, asked is 4" in capfd.readouterr().err

@@ -80,6 +80,40 @@ def test_a_killed_run_continues_to_the_same_results(lost, copy, finished):
     assert not list(paths.rounds(copy).glob("*tmp*"))
 
 
+def test_mending_a_part_of_a_round_of_several_touches_no_other(tmp_path):
+    grown = with_prune(replace(TINY, trials=1), rounds=0)
+    finish(replace(grown, arms={"ticket": 1}), tmp_path)
+    finish(grown, tmp_path)
+    before = curves(tmp_path)
+    truncate(paths.curves(tmp_path, 0, 0))
+    shutil.rmtree(paths.part(tmp_path, 0, 0))
+    finish(grown, tmp_path)
+    pd.testing.assert_frame_equal(curves(tmp_path), before, check_exact=True)
+
+
+def test_a_copy_of_a_part_is_not_counted_twice(copy, finished):
+    shutil.copytree(paths.part(copy, 0, 0), paths.rounds(copy) / "round_000_part_0.bak")
+    finish(TINY, copy)
+    assert_same_results(copy, finished.folder)
+
+
+def test_curves_of_other_lanes_are_told(copy):
+    shutil.copy(paths.curves(copy, 0, 0), paths.curves(copy, 1, 0))
+    rows = tables.read_curves(paths.curves(copy, 1, 0)).assign(arm="random")
+    tables.write_curves(paths.curves(copy, 1, 0), rows)
+    with pytest.raises(UserError, match="holds other lanes"):
+        open_run(copy, TINY)
+
+
+def test_reading_a_run_leaves_alone_what_its_process_is_writing(copy):
+    unfinished = paths.rounds(copy) / "round_003_part_0.orbax-checkpoint-tmp"
+    unfinished.mkdir()
+    ltjax.load_ticket(copy, trial=0, round=2)
+    assert unfinished.is_dir()
+    open_run(copy, TINY)
+    assert not unfinished.exists()
+
+
 def test_more_rounds_and_another_arm_extend_a_run_to_what_one_go_would_have_given(finished, tmp_path):
     small = with_prune(replace(TINY, arms={"ticket": 1}, trials=1), rounds=1)
     finish(small, tmp_path / "run")
