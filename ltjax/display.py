@@ -68,7 +68,7 @@ class Display:
             "round": round, "step": step, "lanes": len(lanes), "left": self._left(),
             "speed": self._speed(step * len(lanes)),
             "seen": " ".join(
-                f"{split[:5]} {values[tickets].mean():.4f}" for split, values in seen.items() if split != "train"
+                f"{split[:5]} {seen[split][tickets].mean():.4f}" for split in ("validation", "test")
             ),
         }  # fmt: skip
         self.bar.update(self.task, completed=self.done, **fields)
