@@ -108,7 +108,7 @@ def layer_kind(path: str, axes: int) -> str:
 
 
 def schedule(params: Params, rates: Mapping[str, float], scope: str, rounds: int) -> list[int]:
-    """Surviving kernel weights in rounds 0 to ``rounds``, without training (paper_facts: P_m)."""
+    """Surviving kernel weights in rounds 0 to ``rounds``, without training (paper, Figure 2's rates)."""
     alive = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
     counts = [sum(alive.values())]
     together = sum(alive[path] for path in rates)

@@ -86,7 +86,7 @@ def make_training(network: Network, train: Train, examples: int) -> Training:
             state.params, state.collections, data.take(picked), jax.random.fold_in(start.key, step)
         )
         # the params are masked already, so masking gradients and result equals a forward pass through
-        # mask * params, and spares materialising that product (5 to 10% of a step on CPU)
+        # mask * params, and spares materialising that product
         updates, optimizer_state = optimizer.update(
             masks.apply(start.mask, gradients), state.optimizer, state.params
         )

@@ -26,7 +26,7 @@ class Lane(NamedTuple):
 
 
 class Ticket(NamedTuple):
-    """What a round trains: params to start from (θ₀, rewound) and their mask."""
+    """What a round trains: params to start from, which the mask is applied to, and the mask."""
 
     params: Params
     mask: Mask
