@@ -9,12 +9,13 @@ from ltjax.lottery import Round, find_tickets
 from ltjax.models import MODELS
 from ltjax.optimizers import OPTIMIZERS
 from ltjax.runs import load_ticket, load_trained
+from ltjax.schedules import SCHEDULES
 from ltjax.scores import SCORES
 from ltjax.types import Lane, Ticket
 from ltjax.version import __version__
 
 __all__ = [
-    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCORES",
+    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES",
     "Compute", "Data", "Dataset", "Experiment", "Lane", "Model", "Prune", "Rates", "Round", "Ticket",
     "Train", "UserError", "__version__",
     "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",

@@ -5,7 +5,7 @@ file in ``experiments/`` states what differs. ``ltjax.identity`` says what makes
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,10 @@ class Model:
     """Units of each hidden fully-connected layer."""
     init: str = "glorot_normal"
     """Initializer of the kernels (from jax.nn.initializers); biases begin at 0."""
+    init_std: float | None = None
+    """Draws all kernels from N(0, init_std²), in place of what init says."""
+    start: str | None = None
+    """Safetensors file of params that trials begin with; {trial} in it is replaced by the trial's number."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,10 @@ class Prune:
     """Rank weights within each layer, or all prunable layers together (their rates must agree)."""
     score: str = "magnitude"
     """What ranks the weights, by its name in the registry; the lowest are removed."""
+    schedule: str = "iterative"
+    """Whose weights are ranked before each round, by its name in the registry."""
+    fractions: tuple[float, ...] = ()
+    """For schedule oneshot: the fc rate of rounds 1, 2, … by which the dense network is pruned at once."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,10 @@ class Experiment:
     """The one seed from which every random number of the experiment follows."""
     arms: dict[str, int] = field(default_factory=lambda: {"ticket": 1})
     """What is trained in each round, and its repeats per trial; 0 switches an arm off."""
+    control_rounds: tuple[int, ...] | None = None
+    """Rounds in which the arms that are no tickets are trained; by default all."""
+    sweep: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Settings that vary, by dotted name; the i-th point has the i-th value of each."""
     data: Data = Data()
     model: Model = Model()
     train: Train = Train()

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from ltjax import sweeps
 from ltjax.config import Experiment
-from ltjax.lottery import lanes_of
 from ltjax.types import Lane
 
 QUIET_SECONDS = 10.0
@@ -31,6 +31,7 @@ class Display:
 
     def __init__(self, experiment: Experiment, todo: int, console: Console) -> None:
         self.experiment, self.todo, self.console = experiment, todo, console
+        self.rounds = max(each.prune.rounds for each in sweeps.points(experiment).values())
         self.done = 0
         self.began = self.spoke = time.monotonic()
         self.bar = Progress(
@@ -46,8 +47,8 @@ class Display:
             transient=True,
         )
         self.task = self.bar.add_task(
-            "", total=todo, round=0, rounds=experiment.prune.rounds, step=0,
-            steps=experiment.train.steps, lanes=len(lanes_of(experiment)), speed="", seen="",
+            "", total=todo, round=0, rounds=self.rounds, step=0,
+            steps=experiment.train.steps, lanes=0, speed="", seen="",
             left="compiling",
         )  # fmt: skip
 
@@ -92,7 +93,7 @@ class Display:
 
     def _line(self, fields: dict[str, Any]) -> None:
         self.console.print(
-            f"round {fields['round']}/{self.experiment.prune.rounds}  step {fields['step']:,}/"
+            f"round {fields['round']}/{self.rounds}  step {fields['step']:,}/"
             f"{self.experiment.train.steps:,}  {fields['lanes']} lanes  {fields['speed']}  "
             f"{fields['left']}  {fields['seen']}",
             soft_wrap=True, highlight=False,

@@ -9,8 +9,8 @@ from typing import Any
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 
-EXTENDABLE = ("trials", "prune.rounds")
-"""What a finished run can be given more of; arms are extendable too, each by name."""
+EXTENDABLE = ("trials", "prune.rounds", "prune.fractions", "control_rounds")
+"""What a finished run can be given more of; arms and a sweep's points are extendable too."""
 
 INCIDENTAL = ("name", "data.dir", "data.raw", "compute.devices", "compute.batching")
 """Where things lie and run: no part of what the experiment is."""
@@ -28,29 +28,60 @@ def from_json(text: str) -> Experiment:
         UserError: the text is not one.
     """
     try:
-        return typing.cast(Experiment, _build(Experiment, json.loads(text)))
-    except (ValueError, TypeError, AttributeError) as error:
+        return typing.cast(Experiment, _build(Experiment, json.loads(text), ""))
+    except (ValueError, TypeError) as error:
         raise UserError(f"this is no configuration of ltjax ({error})") from error
 
 
-def _build(kind: Any, value: Any) -> Any:
-    """``value``, as JSON has it, as the dataclass or tuple that ``kind`` asks for."""
+def checked(experiment: Experiment) -> Experiment:
+    """The experiment, if every setting has the type it should have.
+
+    Raises:
+        UserError: one has not; the message names it.
+    """
+    try:
+        return typing.cast(Experiment, _build(Experiment, dataclasses.asdict(experiment), ""))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{error}.") from error
+
+
+def _build(kind: Any, value: Any, name: str) -> Any:
+    """``value``, as JSON has it, as what ``kind`` asks for; ``name`` is the setting's, for the message."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict):
-            raise ValueError(f"{value!r} where settings by name are expected")
-        if unknown := set(value) - set(hints):
-            raise ValueError(f"unknown field '{min(unknown)}' in {typing.cast(type, kind).__name__}")
-        return typing.cast(Any, kind)(**{key: _build(hints[key], value[key]) for key in value})
-    origin, choices = typing.get_origin(kind), typing.get_args(kind)
-    if origin is tuple and isinstance(value, list):
-        return tuple(value)
-    allowed = {
-        tuple: (tuple,), dict: (dict,), typing.Literal: (str,), types.UnionType: choices, None: (kind,)
-    }[origin]  # fmt: skip
-    if not isinstance(value, (*allowed, *((int,) if float in allowed else ()))):
-        raise ValueError(f"{value!r} where {kind} is expected")
-    return value
+        return _build_dataclass(kind, value, name)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else _build(next(k for k in inner if k is not type(None)), value, name)
+    if kind is Any:
+        return tuple(_build(Any, each, name) for each in value) if isinstance(value, list | tuple) else value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_build(inner[0], each, name) for each in value)
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _build(inner[1], each, f"{name}.{key}") for key, each in value.items()}
+    if origin is typing.Literal and value in inner:
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError(f"{name} is {value!r}, where {_described(kind)} is expected")
+
+
+def _build_dataclass(kind: Any, value: Any, name: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    if not isinstance(value, dict):
+        raise ValueError(f"{name or 'it'} is {value!r}, where settings by name are expected")
+    if unknown := set(value) - set(hints):
+        raise ValueError(f"unknown field '{min(unknown)}' in {kind.__name__}")
+    prefix = f"{name}." if name else ""
+    return kind(**{key: _build(hints[key], value[key], prefix + key) for key in value})
+
+
+def _described(kind: Any) -> str:
+    words = {int: "a whole number", float: "a number", str: "text"}
+    if typing.get_origin(kind) is typing.Literal:
+        return " or ".join(map(repr, typing.get_args(kind)))
+    return words.get(kind, f"a list ({kind})" if typing.get_origin(kind) is tuple else str(kind))
 
 
 def flatten(experiment: Experiment) -> dict[str, Any]:
@@ -68,18 +99,50 @@ def flatten(experiment: Experiment) -> dict[str, Any]:
 def differences(stored: Experiment, asked: Experiment) -> list[str]:
     """What forbids continuing ``stored`` as ``asked``, a line each; empty when they are one experiment."""
     ours, theirs = flatten(stored), flatten(asked)
-    return [
+    found = [
         f"{name}: the run has {ours.get(name)!r}, asked is {theirs.get(name)!r}"
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
         and name not in (*EXTENDABLE, *INCIDENTAL)
-        and not name.startswith("arms.")
+        and name.split(".")[0] not in ("arms", "sweep")
     ]
+    one, two = stored.prune.fractions, asked.prune.fractions
+    if any(mine != yours for mine, yours in zip(one, two, strict=False)):
+        found.append(f"prune.fractions: the run has {one}, asked is {two}")
+    if set(stored.sweep) != set(asked.sweep):
+        found.append(f"sweep: the run varies {_names(stored)}, asked is {_names(asked)}")
+    return found
+
+
+def _names(experiment: Experiment) -> str:
+    return " and ".join(experiment.sweep) or "nothing"
 
 
 def extended(stored: Experiment, asked: Experiment) -> Experiment:
-    """The stored experiment grown to hold what is asked: the more of trials, rounds and repeats."""
+    """The stored experiment grown to hold what is asked: the more of trials, rounds, repeats and points."""
     arms = {arm: max(stored.arms.get(arm, 0), asked.arms.get(arm, 0))
             for arm in {**stored.arms, **asked.arms}}  # fmt: skip
-    prune = dataclasses.replace(stored.prune, rounds=max(stored.prune.rounds, asked.prune.rounds))
-    return dataclasses.replace(stored, arms=arms, prune=prune, trials=max(stored.trials, asked.trials))
+    prune = dataclasses.replace(
+        stored.prune,
+        rounds=max(stored.prune.rounds, asked.prune.rounds),
+        fractions=max(stored.prune.fractions, asked.prune.fractions, key=len),
+    )
+    return dataclasses.replace(
+        stored, arms=arms, prune=prune, trials=max(stored.trials, asked.trials),
+        control_rounds=_union(stored.control_rounds, asked.control_rounds), sweep=_joined(stored, asked),
+    )  # fmt: skip
+
+
+def _union(one: tuple[int, ...] | None, two: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    return None if one is None or two is None else tuple(sorted({*one, *two}))
+
+
+def _joined(stored: Experiment, asked: Experiment) -> dict[str, tuple[Any, ...]]:
+    """The points of both sweeps, the stored ones first."""
+    if not stored.sweep:
+        return {}
+    rows = list(zip(*stored.sweep.values(), strict=True))
+    rows += [
+        row for row in zip(*(asked.sweep[name] for name in stored.sweep), strict=True) if row not in rows
+    ]
+    return dict(zip(stored.sweep, zip(*rows, strict=True), strict=True))

@@ -31,6 +31,10 @@ class Trained(NamedTuple):
     params: Params
     history: History
 
+    def lanes(self, chosen: slice) -> "Trained":
+        """Some of the lanes."""
+        return Trained(jax.tree.map(lambda leaf: leaf[chosen], self.params), self.history.lanes(chosen))
+
 
 class LaneProgram:
     """The compiled training of a fixed number of lanes; serves every round.

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ltjax.trees import leaves_by_path
+from ltjax.trees import keys_like, leaves_by_path
 from ltjax.types import Key, Mask, Params
 
 
@@ -36,13 +36,11 @@ def apply(mask: Mask, tree: Params) -> Params:
 
 def shuffle(key: Key, mask: Mask) -> Mask:
     """A mask with as many survivors in every leaf, at random places."""
-    leaves, treedef = jax.tree.flatten(mask)
-    keys = jax.random.split(key, len(leaves))
-    places = [
-        np.asarray(jax.random.permutation(k, np.ravel(leaf))).reshape(np.shape(leaf))
-        for k, leaf in zip(keys, leaves, strict=True)
-    ]
-    return jax.tree.unflatten(treedef, places)
+
+    def shuffled(key: Key, leaf: Any) -> np.ndarray:
+        return np.asarray(jax.random.permutation(key, np.ravel(leaf))).reshape(np.shape(leaf))
+
+    return jax.tree.map(shuffled, keys_like(key, mask), mask)
 
 
 def is_kernel(path: str) -> bool:

@@ -44,15 +44,23 @@ class LeNet(nn.Module):
 @MODELS.register("lenet")
 def lenet(model: Model, classes: int) -> nn.Module:
     """LeNet of any widths; (300, 100) is the paper's."""
-    return LeNet(model.widths, classes, initializer(model.init))
+    return LeNet(model.widths, classes, initializer(model))
 
 
-def initializer(name: str) -> nn.initializers.Initializer:
-    """A kernel initializer of JAX's by name; the paper's is glorot_normal."""
-    if name not in INITIALIZERS:
-        raise unknown("initializer", name, INITIALIZERS)
-    make: Callable[[], nn.initializers.Initializer] = getattr(nn.initializers, name)
-    return make()
+def initializer(model: Model) -> nn.initializers.Initializer:
+    """The kernel initializer of a configuration: JAX's by name (the paper's is glorot_normal), or Gaussian.
+
+    Raises:
+        UserError: there is none of that name, or ``init_std`` is not positive.
+    """
+    if model.init not in INITIALIZERS:
+        raise unknown("initializer", model.init, INITIALIZERS)
+    if model.init_std is None:
+        make: Callable[[], nn.initializers.Initializer] = getattr(nn.initializers, model.init)
+        return make()
+    if not 0 < model.init_std < float("inf"):
+        raise UserError(f"model.init_std must be positive, not {model.init_std}.")
+    return nn.initializers.normal(model.init_std)
 
 
 class Network(NamedTuple):

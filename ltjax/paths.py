@@ -9,6 +9,11 @@ def config(run: Path) -> Path:
     return run / "config.json"
 
 
+def point(run: Path, name: str) -> Path:
+    """The folder of a sweep's point: a run's folder itself; the run's own where nothing is swept."""
+    return run / name if name else run
+
+
 def environment(run: Path) -> Path:
     """Versions, devices, precision, revision and command line."""
     return run / "environment.json"
@@ -48,3 +53,23 @@ def round_and_part(path: Path) -> tuple[int, int]:
     """The numbers in the name of a part's checkpoint."""
     _, round, _, part = path.name.split("_")
     return int(round), int(part)
+
+
+def anatomy(run: Path) -> Path:
+    """What tickets look like inside, distilled from the checkpoints for figures."""
+    return run / "anatomy.parquet"
+
+
+def figures(run: Path) -> Path:
+    """The folder of figures, PNG and SVG."""
+    return run / "figures"
+
+
+def claims(run: Path) -> Path:
+    """The verdict on every claim, as a table."""
+    return run / "claims.csv"
+
+
+def report(run: Path) -> Path:
+    """The self-contained page."""
+    return run / "report.html"

@@ -7,25 +7,26 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ltjax import pruning
+from ltjax import schedules
 from ltjax.config import Experiment
 from ltjax.data import DATASETS
-from ltjax.lottery import lanes_of
 from ltjax.models import Network, make_network
-from ltjax.training import LaneStart, make_training
+from ltjax.search import lanes_of
+from ltjax.training import LaneStart, Training
 
 
 @dataclass(frozen=True)
 class Plan:
     """A run in numbers.
 
-    ``schedule`` is the surviving weights of rounds 0, 1, …; ``step_flops`` the forward and backward pass of
-    one lane's step; ``lane_bytes`` what training one lane holds at least; ``data_bytes`` the data.
+    ``schedule`` is the surviving weights of rounds 0, 1, …, ``lanes`` what is trained in each;
+    ``step_flops`` the forward and backward pass of a lane's step; ``lane_bytes`` what training a lane holds
+    at least; ``data_bytes`` the data.
     """
 
     weights: int
     schedule: list[int]
-    lanes: int
+    lanes: list[int]
     trial_steps: int
     step_flops: float
     lane_bytes: int
@@ -38,17 +39,16 @@ def plan(experiment: Experiment) -> Plan:
     network = make_network(experiment.model, source.image, source.classes)
     key = jax.eval_shape(lambda: jax.random.key(0))
     params, collections = jax.eval_shape(network.init, key)
-    rates = pruning.rates_by_path(params, experiment.prune.rates)
-    counts = pruning.schedule(params, rates, experiment.prune.scope, experiment.prune.rounds)
+    counts = schedules.surviving(params, experiment.prune)
     mask = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf != 0, tree), params)
     start = LaneStart(params, collections, mask, key)
-    training = make_training(network, experiment.train, source.train - experiment.data.validation)
-    lanes = len(lanes_of(experiment))
+    training = Training(network, experiment.train, source.train - experiment.data.validation)
+    lanes = [len(lanes_of(experiment, round)) for round in range(len(counts))]
     return Plan(
         weights=counts[0],
         schedule=counts,
         lanes=lanes,
-        trial_steps=lanes * len(counts) * experiment.train.steps,
+        trial_steps=sum(lanes) * experiment.train.steps,
         step_flops=step_flops(network, start, (experiment.train.batch, *source.image)),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
         data_bytes=(source.train + source.test) * (math.prod(source.image) + 4),
@@ -73,7 +73,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
     rows = {
         experiment.name: f"{experiment.model.name} on {experiment.data.name}",
         "rounds": f"0 to {experiment.prune.rounds}",
-        "lanes": f"{planned.lanes} a round ({arms} for each of {experiment.trials} trials)",
+        "lanes": f"{_range(planned.lanes)} a round ({arms} for each of {experiment.trials} trials)",
         "steps": f"{experiment.train.steps:,} a lane, evaluated every {every:,}; "
         f"{planned.trial_steps:,} trial-steps in all",
         "weights": f"{planned.weights:,}",
@@ -89,6 +89,11 @@ def describe(experiment: Experiment, planned: Plan) -> str:
         + [f"{round:>15}: {count:>10,}  {100 * count / planned.weights:6.2f}"
            for round, count in enumerate(planned.schedule)]
     )  # fmt: skip
+
+
+def _range(numbers: list[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _bytes(tree: Any) -> int:

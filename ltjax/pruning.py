@@ -107,20 +107,14 @@ def layer_kind(path: str, axes: int) -> str:
     return "conv" if axes == 4 else "fc"
 
 
-def schedule(params: Params, rates: Mapping[str, float], scope: str, rounds: int) -> list[int]:
-    """Surviving kernel weights in rounds 0 to ``rounds``, without training (paper, Figure 2's rates)."""
-    alive = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
-    counts = [sum(alive.values())]
+def reduced(alive: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:
+    """Weights alive by leaf path, less what one round removes; of a global one only the sum is right."""
+    if scope == "layer" or not rates:
+        return {path: n - removed(rates[path], n) if path in rates else n for path, n in alive.items()}
     together = sum(alive[path] for path in rates)
-    for _ in range(rounds):
-        if scope == "global":
-            gone = removed(next(iter(rates.values())), together)
-            together -= gone
-            counts.append(counts[-1] - gone)
-        else:
-            alive = {p: n - removed(rates[p], n) if p in rates else n for p, n in alive.items()}
-            counts.append(sum(alive.values()))
-    return counts
+    left = together - removed(next(iter(rates.values())), together)
+    # where the survivors will lie only training shows; they are counted under the first of the layers
+    return {**alive, **dict.fromkeys(rates, 0), next(iter(rates)): left}
 
 
 def _check(rates: Mapping[str, float], mask: Mask) -> None:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,16 +14,18 @@ import jax
 import tyro
 from rich.console import Console
 
-from ltjax import backend, catalogue
+from ltjax import backend, catalogue, sweeps
 from ltjax.arms import ARMS
 from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.display import Display, duration, summary_table
 from ltjax.errors import UserError
 from ltjax.lanes import choose_devices
-from ltjax.lottery import find_tickets, lanes_of
+from ltjax.lottery import find_tickets
+from ltjax.options import registry
 from ltjax.plan import describe, plan
-from ltjax.runs import Run, open_run, write_environment
+from ltjax.runs import Run, open_runs, write_environment, write_points
+from ltjax.search import lanes_of
 from ltjax.validation import validate
 
 PROGRAM = "python -m ltjax.run"
@@ -44,6 +47,8 @@ class Options:
     """Show the named experiments and stop."""
     dry_run: bool = False
     """Show rounds, lanes, P_m schedule, weights, FLOPs and memory; train nothing."""
+    only: tuple[int, ...] = ()
+    """Train these trials alone, by number; python -m ltjax.merge joins runs of different trials."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -83,6 +88,7 @@ def parse(arguments: list[str]) -> Options:
         default=Options(dataclasses.replace(experiment, arms=every_arm), config),
         prog=PROGRAM,
         config=(tyro.conf.FlagCreatePairsOff,),
+        registry=registry(),
     )
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
@@ -96,49 +102,75 @@ def _list(console: Console) -> None:
 
 def _dry_run(experiment: Experiment, console: Console) -> None:
     validate(experiment)
-    console.print(describe(experiment, plan(experiment)), highlight=False, soft_wrap=True)
+    for point in sweeps.points(experiment).values():
+        console.print(describe(point, plan(point)), highlight=False, soft_wrap=True)
 
 
 def _run(options: Options, console: Console) -> None:
-    experiment = options.experiment
+    experiment, only = options.experiment, options.only or None
     validate(experiment)
+    _check_only(options)
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     folder = options.workdir or Path("runs") / experiment.name
-    run = open_run(folder, experiment)
+    runs = open_runs(folder, experiment)
     write_environment(folder, backend.environment())
-    todo = _missing(experiment, run) * experiment.train.steps
-    console.print(_heading(experiment, run, todo), highlight=False, soft_wrap=True)
+    todo = _missing(experiment, runs, only) * experiment.train.steps
+    console.print(_heading(experiment, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
     with Display(experiment, todo, console) as display:
-        for found in find_tickets(experiment, past=run, observe=display.observe, dataset=dataset):
+        for found in find_tickets(experiment, past=runs, observe=display.observe, dataset=dataset, only=only):
             now = time.monotonic()
             with _signals_held():
-                run.save(found, now - last)
+                runs[found.point].save(found, now - last)
+                if found.point:
+                    write_points(folder, runs)
             last = now
-    console.print(summary_table(run.summary()))
+    _tables(runs, console)
     took = duration(time.monotonic() - began)
     console.print(
-        f"{folder} holds the tables, curves and checkpoints; this took {took}.",
+        f"{folder} holds the tables, curves and checkpoints; this took {took}. "
+        f"Figures, claims and a page: python -m ltjax.report {shlex.quote(str(folder))}",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _missing(experiment: Experiment, run: Run) -> int:
-    """Lanes still to be trained, over all rounds."""
-    wanted = set(lanes_of(experiment))
-    return sum(len(wanted - run.lanes(round)) for round in range(experiment.prune.rounds + 1))
+def _check_only(options: Options) -> None:
+    trials = options.experiment.trials
+    for trial in options.only:
+        if not 0 <= trial < trials:
+            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {trial}.")
 
 
-def _heading(experiment: Experiment, run: Run, todo: int) -> str:
-    doing = "nothing left to train in" if not todo else "continuing" if run.parts else "running"
-    devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
-    return (
-        f"{doing} {experiment.name} in {run.folder}: {experiment.model.name} on {experiment.data.name}, "
-        f"rounds 0 to {experiment.prune.rounds}, {len(lanes_of(experiment))} lanes of "
-        f"{experiment.train.steps:,} steps, {devices}"
+def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:
+    """Lanes still to be trained, over all rounds and points."""
+    return sum(
+        len(set(lanes_of(each, round, only)) - runs[point].lanes(round))
+        for point, each in sweeps.points(experiment).items()
+        for round in range(each.prune.rounds + 1)
     )
+
+
+def _heading(experiment: Experiment, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
+    begun = any(run.parts for run in runs.values())
+    doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
+    devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
+    points = list(sweeps.points(experiment).values())
+    lanes = sum(len(lanes_of(each, 0)) for each in points)
+    rounds = max(each.prune.rounds for each in points)
+    return (
+        f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
+        f"rounds 0 to {rounds}, {lanes} lanes of {experiment.train.steps:,} steps, {devices}"
+        + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
+    )
+
+
+def _tables(runs: Mapping[str, Run], console: Console) -> None:
+    for point, run in runs.items():
+        if run.parts:
+            console.print(f"\n{point}" if point else "", highlight=False)
+            console.print(summary_table(run.summary()))
 
 
 class _signals_held:

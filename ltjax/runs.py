@@ -6,17 +6,19 @@ always what the notes say. So a kill at any moment loses at most the part being 
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, masks, paths, tables
+from ltjax import checkpoints, identity, masks, paths, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
-from ltjax.files import write_text
-from ltjax.lottery import Outcome, Round
+from ltjax.files import write_text, write_whole
+from ltjax.lottery import Round
+from ltjax.search import Outcome
 from ltjax.trees import take
 from ltjax.types import Lane, Params, Ticket
 
@@ -114,6 +116,27 @@ class Run:
                     raise UserError(f"'{file}' holds other lanes; remove '{path}' to train them again.")
 
 
+def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
+    """The run of every point of a sweep, opened to run ``asked``; without a sweep, the one run under "".
+
+    Raises:
+        UserError, OSError: as ``open_run``'s.
+    """
+    if not asked.sweep:
+        return {"": open_run(folder, asked)}
+    grown = _grown(folder, asked)
+    write_text(paths.config(folder), identity.to_json(grown))
+    return {point: open_run(paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+
+
+def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
+    """Write a swept run's own ``summary.csv``: those of its points, with a column ``point``."""
+    tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
+    if tables_by_point:
+        rows = pd.concat(tables_by_point, ignore_index=True)[["point", *tables.SUMMARY]]
+        write_whole(paths.summary(folder), lambda file: rows.to_csv(file, index=False))
+
+
 def open_run(folder: Path, asked: Experiment) -> Run:
     """Open a run's folder to run ``asked`` in it: a new one is made, an older one grows to hold it.
 
@@ -122,31 +145,37 @@ def open_run(folder: Path, asked: Experiment) -> Run:
             or damaged files.
         OSError: it cannot be written.
     """
+    grown = _grown(folder, asked)
+    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
+        checkpoints.sweep(kept)
+    if not paths.config(folder).exists():
+        write_text(paths.config(folder), identity.to_json(grown))
+    run = Run(folder)
+    run.verify()
+    if grown != run.experiment:
+        write_text(paths.config(folder), identity.to_json(grown))
+        run.experiment = grown
+    if run.parts:
+        run.write_summary()
+    return run
+
+
+def _grown(folder: Path, asked: Experiment) -> Experiment:
+    """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
     if not paths.config(folder).exists():
         # a file whose name begins with a dot may be left from a first write that was killed
         if folder.exists() and (
             not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
         ):
             raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
-        write_text(paths.config(folder), identity.to_json(asked))
-        return Run(folder)
+        return asked
     stored = read_config(folder)
     if found := identity.differences(stored, asked):
         raise UserError(
             f"'{folder}' holds another experiment; choose another --workdir. They differ in "
             + "; ".join(found) + "."
         )  # fmt: skip
-    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
-        checkpoints.sweep(kept)
-    run = Run(folder)
-    run.verify()
-    grown = identity.extended(stored, asked)
-    if grown != stored:
-        write_text(paths.config(folder), identity.to_json(grown))
-        run.experiment = grown
-    if run.parts:
-        run.write_summary()
-    return run
+    return identity.extended(stored, asked)
 
 
 def read_config(folder: Path) -> Experiment:

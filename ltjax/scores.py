@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.registry import Registry
+from ltjax.trees import keys_like
 from ltjax.types import Key, Params
 
 Score: TypeAlias = Callable[[Params, Params, Key], Any]
@@ -24,10 +25,15 @@ def magnitude(trained: Params, theta0: Params, key: Key) -> Any:
     return jax.tree.map(jnp.abs, trained)
 
 
+@SCORES.register("initial")
+def initial(trained: Params, theta0: Params, key: Key) -> Any:
+    """|θ₀|: pruning that no training decides, "at iteration 0" (paper, Figure 18)."""
+    return jax.tree.map(jnp.abs, theta0)
+
+
 @SCORES.register("random")
 def random(trained: Params, theta0: Params, key: Key) -> Any:
     """Uniform in [0, 1): the control that removes weights blindly."""
-    leaves, treedef = jax.tree.flatten(trained)
-    keys = jax.random.split(key, len(leaves))
-    draws = [jax.random.uniform(k, jnp.shape(leaf)) for k, leaf in zip(keys, leaves, strict=True)]
-    return jax.tree.unflatten(treedef, draws)
+    return jax.tree.map(
+        lambda k, leaf: jax.random.uniform(k, jnp.shape(leaf)), keys_like(key, trained), trained
+    )

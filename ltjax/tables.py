@@ -34,6 +34,12 @@ class History(NamedTuple):
     accuracy: Mapping[str, np.ndarray]
     final_train_accuracy: np.ndarray
 
+    def lanes(self, chosen: slice) -> "History":
+        """Of some of the lanes."""
+        loss = {split: values[chosen] for split, values in self.loss.items()}
+        accuracy = {split: values[chosen] for split, values in self.accuracy.items()}
+        return History(self.steps, loss, accuracy, self.final_train_accuracy[chosen])
+
 
 def early_stop(validation_loss: np.ndarray) -> int:
     """The index of the minimum validation loss, the first of equal ones (paper, section 1).

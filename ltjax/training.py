@@ -1,11 +1,12 @@
-"""The training of one lane, as pure functions: start, advance, measure. Nothing here knows of lanes.
+"""The training of one lane, as pure functions: begin, advance, measure. Nothing here knows of lanes.
 
-``make_training`` closes over what all lanes share (network, optimizer, sizes); whatever differs from
-lane to lane or round to round (params, mask, key) is an argument, so one compilation serves all.
+A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever differs from lane to lane or
+round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,12 +21,13 @@ from ltjax.types import Key, Mask, Params
 
 
 class LaneStart(NamedTuple):
-    """What a lane is given: params to begin with, their mask, and its key."""
+    """What a lane is given: params to begin with, mask, key, its learning rate if it has its own."""
 
     params: Params
     collections: Collections
     mask: Mask
     key: Key
+    learning_rate: jax.Array | None = None
 
 
 class LaneState(NamedTuple):
@@ -44,83 +46,89 @@ class Tally(NamedTuple):
     correct: jax.Array
 
 
-class Training(NamedTuple):
-    """The three pure functions of a lane's life.
-
-    ``begin(start)`` is the state before the first update; ``advance(state, start, splits, step, length)``
-    trains ``length`` steps (static) from ``step`` and tallies the minibatches; ``measure(state, examples)``
-    tallies a whole split. ``splits`` is an argument and not a constant of the program.
-    """
-
-    begin: Callable[[LaneStart], LaneState]
-    advance: Callable[[LaneState, LaneStart, Splits, jax.Array, int], tuple[LaneState, Tally]]
-    measure: Callable[[LaneState, Examples], Tally]
-
-
-def make_training(network: Network, train: Train, examples: int) -> Training:
-    """The training of a lane on a training split of ``examples`` examples.
+@dataclass(frozen=True, eq=False)
+class Training:
+    """The three pure functions of a lane's life, for one network, configuration and size of training split.
 
     An epoch is ``examples // batch`` steps over a fresh permutation; the remainder of it is left out.
+    ``splits`` is an argument of these functions and not a constant of the program.
     """
-    optimizer = make_optimizer(train)
-    epoch_steps = examples // train.batch
 
-    def begin(start: LaneStart) -> LaneState:
+    network: Network
+    train: Train
+    examples: int
+
+    @cached_property
+    def epoch_steps(self) -> int:
+        """Steps of an epoch."""
+        return self.examples // self.train.batch
+
+    def begin(self, start: LaneStart) -> LaneState:
+        """The state before the first update."""
         params = masks.apply(start.mask, start.params)
-        order = jnp.zeros(examples, jnp.int32)
-        return LaneState(params, start.collections, optimizer.init(params), order)
+        order = jnp.zeros(self.examples, jnp.int32)
+        return LaneState(params, start.collections, self._optimizer(start).init(params), order)
 
-    def loss(
-        params: Params, collections: Collections, batch: Examples, key: Key
-    ) -> tuple[jax.Array, tuple[Tally, Collections]]:
-        logits, collections = network.apply(params, collections, batch.floats(), True, key)
-        tally = tally_of(logits, batch.labels)
-        return tally.loss / train.batch, (tally, collections)
-
-    def update(
-        state: LaneState, start: LaneStart, data: Examples, step: jax.Array
+    def advance(
+        self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
     ) -> tuple[LaneState, Tally]:
-        order = shuffled(state.order, start.key, step)
-        picked = jax.lax.dynamic_slice_in_dim(order, step % epoch_steps * train.batch, train.batch)
-        gradients, (tally, collections) = jax.grad(loss, has_aux=True)(
+        """Train ``length`` steps (static) from ``step`` on, and tally their minibatches."""
+        steps = step + jnp.arange(length, dtype=jnp.int32)
+        state, tallies = jax.lax.scan(
+            lambda carry, at: self._update(carry, start, splits.train, at), state, steps
+        )
+        return state, jax.tree.map(lambda each: each.sum(axis=0), tallies)
+
+    def measure(self, state: LaneState, data: Examples) -> Tally:
+        """Tally a whole split."""
+
+        def of_batch(batch: Examples) -> Tally:
+            # evaluation draws nothing: dropout is off, so any key will do
+            logits, _ = self.network.apply(
+                state.params, state.collections, batch.floats(), False, jax.random.key(0)
+            )
+            return tally_of(logits, batch.labels)
+
+        tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch))
+        return jax.tree.map(lambda each: each.sum(axis=0), tallies)
+
+    def _update(
+        self, state: LaneState, start: LaneStart, data: Examples, step: jax.Array
+    ) -> tuple[LaneState, Tally]:
+        order = self._shuffled(state.order, start.key, step)
+        first = step % self.epoch_steps * self.train.batch
+        picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
+        gradients, (tally, collections) = jax.grad(self._loss, has_aux=True)(
             state.params, state.collections, data.take(picked), jax.random.fold_in(start.key, step)
         )
         # the params are masked already, so masking gradients and result equals a forward pass through
         # mask * params, and spares materialising that product
-        updates, optimizer_state = optimizer.update(
+        updates, optimizer_state = self._optimizer(start).update(
             masks.apply(start.mask, gradients), state.optimizer, state.params
         )
         params = masks.apply(start.mask, optax.apply_updates(state.params, updates))
         return LaneState(params, collections, optimizer_state, order), tally
 
-    def shuffled(order: jax.Array, key: Key, step: jax.Array) -> jax.Array:
+    def _loss(
+        self, params: Params, collections: Collections, batch: Examples, key: Key
+    ) -> tuple[jax.Array, tuple[Tally, Collections]]:
+        logits, collections = self.network.apply(params, collections, batch.floats(), True, key)
+        tally = tally_of(logits, batch.labels)
+        return tally.loss / self.train.batch, (tally, collections)
+
+    def _optimizer(self, start: LaneStart) -> optax.GradientTransformation:
+        """The optimizer, at the lane's own learning rate where it has one: a traced value, not a constant."""
+        rate: Any = self.train.learning_rate if start.learning_rate is None else start.learning_rate
+        return make_optimizer(replace(self.train, learning_rate=rate))
+
+    def _shuffled(self, order: jax.Array, key: Key, step: jax.Array) -> jax.Array:
         # step is shared by all lanes, so this stays a branch under vmap and is not run at every step
-        epoch_key = jax.random.fold_in(jax.random.fold_in(key, ORDER), step // epoch_steps)
+        epoch_key = jax.random.fold_in(jax.random.fold_in(key, ORDER), step // self.epoch_steps)
         return jax.lax.cond(
-            step % epoch_steps == 0,
-            lambda: jax.random.permutation(epoch_key, examples).astype(order.dtype),
+            step % self.epoch_steps == 0,
+            lambda: jax.random.permutation(epoch_key, self.examples).astype(order.dtype),
             lambda: order,
         )
-
-    def advance(
-        state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
-    ) -> tuple[LaneState, Tally]:
-        steps = step + jnp.arange(length, dtype=jnp.int32)
-        state, tallies = jax.lax.scan(lambda carry, at: update(carry, start, splits.train, at), state, steps)
-        return state, jax.tree.map(lambda each: each.sum(axis=0), tallies)
-
-    def measure(state: LaneState, data: Examples) -> Tally:
-        def of_batch(batch: Examples) -> Tally:
-            # evaluation draws nothing: dropout is off, so any key will do
-            logits, _ = network.apply(
-                state.params, state.collections, batch.floats(), False, jax.random.key(0)
-            )
-            return tally_of(logits, batch.labels)
-
-        tallies = jax.lax.map(of_batch, data.batches(train.evaluate_batch))
-        return jax.tree.map(lambda each: each.sum(axis=0), tallies)
-
-    return Training(begin, advance, measure)
 
 
 ORDER = 2**31 - 1

@@ -41,3 +41,9 @@ def stack(trees: Sequence[Any]) -> Any:
 def take(tree: Any, index: int) -> Any:
     """The tree at ``index`` of the leading axis: the inverse of ``stack``."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def keys_like(key: jax.Array, tree: Any) -> Any:
+    """A key of its own for every leaf of a tree, by the leaf's place in it."""
+    leaves, treedef = jax.tree.flatten(tree)
+    return jax.tree.unflatten(treedef, list(jax.random.split(key, len(leaves))))

@@ -2,14 +2,18 @@
 
 import jax
 
-from ltjax import pruning
+from ltjax import pruning, sweeps
 from ltjax.arms import ARMS
 from ltjax.config import Experiment
 from ltjax.data import DATASETS, Source
 from ltjax.errors import UserError
+from ltjax.identity import checked
 from ltjax.models import MODELS, make_network
 from ltjax.optimizers import OPTIMIZERS
+from ltjax.schedules import SCHEDULES
+from ltjax.schedules import source as source_arm
 from ltjax.scores import SCORES
+from ltjax.tensors import load_start
 from ltjax.types import Params
 
 
@@ -23,13 +27,22 @@ def validate(experiment: Experiment, source: Source | None = None) -> None:
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
     """
+    checked(experiment)
+    for point in sweeps.points(experiment).values():
+        _validate_point(point, source or DATASETS.find(experiment.data.name))
+
+
+def _validate_point(experiment: Experiment, source: Source) -> None:
     _names(experiment)
     _sizes(experiment)
     _rates(experiment)
-    source = source or DATASETS.find(experiment.data.name)
+    _schedule(experiment)
     _examples(experiment, source.train)
     network = make_network(experiment.model, source.image, source.classes)
-    _kinds(experiment, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0])
+    params = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
+    _kinds(experiment, params)
+    for trial in range(experiment.trials if experiment.model.start else 0):
+        load_start(str(experiment.model.start), trial, params)
 
 
 def _names(experiment: Experiment) -> None:
@@ -38,6 +51,7 @@ def _names(experiment: Experiment) -> None:
     MODELS.find(experiment.model.name)
     OPTIMIZERS.find(experiment.train.optimizer)
     SCORES.find(experiment.prune.score)
+    SCHEDULES.find(experiment.prune.schedule)
 
 
 def _sizes(experiment: Experiment) -> None:
@@ -80,6 +94,24 @@ def _rates(experiment: Experiment) -> None:
     ]:
         if value not in allowed:
             raise UserError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+
+
+def _schedule(experiment: Experiment) -> None:
+    prune, arm = experiment.prune, source_arm(experiment.prune)
+    if not experiment.arms.get(arm):
+        raise UserError(f"prune.schedule {prune.schedule} needs arms.{arm} 1: its training finds the masks.")
+    if prune.schedule != "oneshot" and prune.fractions:
+        raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
+    if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
+        raise UserError(
+            f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}."
+        )
+    for fraction in prune.fractions:
+        if not 0 < fraction < 1:
+            raise UserError(f"prune.fractions must lie between 0 and 1, both excluded, not {fraction}.")
+    for round in experiment.control_rounds or ():
+        if round < 0:
+            raise UserError(f"control_rounds must be at least 0, not {round}.")
 
 
 def _kinds(experiment: Experiment, params: Params) -> None:

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 
 from ltjax import masks
-from ltjax.arms import ARMS, rewind
+from ltjax.arms import ARMS, Found, rewind
 from ltjax.config import Model
 from ltjax.models import make_network
-from ltjax.types import Ticket
 
 
 @pytest.fixture(scope="module")
@@ -21,49 +20,90 @@ def init():
 
 
 @pytest.fixture(scope="module")
-def ticket(init):
+def found(init):
+    """What a round finds: 40% of the kernels' weights alive, and trained weights that are not θ₀."""
     theta0 = init(jax.random.key(0))
-    mask = jax.tree.map(lambda leaf: np.random.default_rng(0).random(leaf.shape) < 0.4, theta0)
-    return Ticket(
-        theta0, {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in mask.items()}
-    )
+    keep = jax.tree.map(lambda leaf: np.random.default_rng(0).random(leaf.shape) < 0.4, theta0)
+    mask = {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in keep.items()}
+    return Found(theta0, mask, jax.tree.map(lambda leaf: leaf + 1, theta0))
+
+
+def draw(name, found, init, key=7):
+    return jax.device_get(ARMS[name](jax.random.key(key), found, init))
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
-def test_an_arm_trains_as_many_weights_as_the_ticket_in_every_layer(name, ticket, init):
-    start = ARMS[name](jax.random.key(7), ticket, init)
-    chex.assert_trees_all_equal_shapes(start.params, ticket.params)
-    chex.assert_trees_all_equal_structs(start.mask, ticket.mask)
-    assert masks.densities(start.mask) == masks.densities(ticket.mask)
+def test_an_arm_trains_as_many_weights_as_the_ticket_in_every_layer(name, found, init):
+    start = draw(name, found, init)
+    chex.assert_trees_all_equal_shapes(start.params, found.params)
+    chex.assert_trees_all_equal_structs(start.mask, found.mask)
+    chex.assert_trees_all_equal_dtypes(start.params, found.params)
+    assert masks.densities(start.mask) == masks.densities(found.mask)
     chex.assert_tree_all_finite(start.params)
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
-def test_an_arm_is_a_function_of_its_key_and_leaves_the_ticket_as_it_was(name, ticket, init):
-    before = jax.tree.map(np.copy, ticket)
-    one, two = (ARMS[name](jax.random.key(7), ticket, init) for _ in range(2))
-    chex.assert_trees_all_equal(one, two)
-    chex.assert_trees_all_equal(before, ticket)
+def test_an_arm_is_a_function_of_its_key_and_leaves_what_was_found_as_it_was(name, found, init):
+    before = jax.tree.map(np.copy, found)
+    chex.assert_trees_all_equal(draw(name, found, init), draw(name, found, init))
+    chex.assert_trees_all_equal(before, found)
 
 
-def test_the_ticket_is_theta0_under_its_mask(ticket, init):
-    chex.assert_trees_all_equal(ARMS["ticket"](jax.random.key(7), ticket, init), ticket)
+@pytest.mark.parametrize("name", sorted(ARMS))
+def test_an_arm_runs_in_the_dense_round_too(name, found, init):
+    dense = Found(found.params, masks.dense(found.params))
+    assert masks.percent_remaining(draw(name, dense, init).mask) == 100
 
 
-def test_reinit_draws_other_params_for_every_key_under_the_same_mask(ticket, init):
-    one, two = (ARMS["reinit"](jax.random.key(k), ticket, init) for k in (1, 2))
-    chex.assert_trees_all_equal(one.mask, ticket.mask)
-    kernels = [tree["fc1"]["kernel"] for tree in (one.params, two.params, ticket.params)]
-    for i in range(3):
-        assert (kernels[i] != kernels[i - 1]).all()
+@pytest.mark.parametrize(
+    ("name", "keeps_mask", "keeps_theta0"),
+    [
+        ("ticket", True, True), ("reinit", True, False), ("random", False, False), ("shuffle", False, True),
+        ("resample", True, False), ("noise_0.5", True, False), ("noise", True, False),
+        ("noise_2", True, False), ("noise_3", True, False), ("continued", True, False),
+    ],
+)  # fmt: skip
+def test_what_an_arm_keeps_of_the_ticket(name, keeps_mask, keeps_theta0, found, init):
+    """And what it draws anew differs from key to key (the ticket and continued training draw nothing)."""
+    start, other = draw(name, found, init), draw(name, found, init, key=8)
+    for kept, field in ((keeps_mask, "mask"), (keeps_theta0, "params")):
+        one, two, original = (getattr(each, field)["fc1"]["kernel"] for each in (start, other, found))
+        assert np.array_equal(one, original) == kept
+        assert np.array_equal(one, two) == (kept or name == "continued")
+    assert start.mask["fc1"]["bias"].all()
 
 
-def test_random_draws_another_mask_and_other_params_for_every_key(ticket, init):
-    one, two = (ARMS["random"](jax.random.key(k), ticket, init) for k in (1, 2))
-    for field in ("params", "mask"):
-        kernels = [getattr(start, field)["fc1"]["kernel"] for start in (one, two, ticket)]
-        assert all((kernels[i] != kernels[i - 1]).any() for i in range(3))
-    assert one.mask["fc1"]["bias"].all()
+def test_the_table_above_names_every_arm():
+    table = test_what_an_arm_keeps_of_the_ticket.pytestmark[0].args[1]
+    assert {name for name, *_ in table} == set(ARMS)
+
+
+def test_resample_draws_each_layers_survivors_from_its_own_survivors(found, init):
+    start = draw("resample", found, init)
+    for path, kernel in masks.kernels(start.params).items():
+        mask = masks.kernels(found.mask)[path]
+        own = masks.kernels(found.params)[path][mask]
+        assert set(kernel[mask].tolist()) <= set(own.tolist())
+        assert not np.array_equal(kernel[mask], own)
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [("noise_0.5", 0.5), ("noise", 1), ("noise_2", 2), ("noise_3", 3)]
+)
+def test_noise_is_so_many_times_its_layers_spread_and_biases_have_none(name, scale):
+    wide = make_network(Model(widths=(400, 300)), (8, 8, 1), 10)
+    theta0 = jax.device_get(wide.init(jax.random.key(0))[0])
+    start = draw(name, Found(theta0, masks.dense(theta0)), lambda key: wide.init(key)[0])
+    for layer in ("fc1", "fc2"):
+        noise = start.params[layer]["kernel"] - theta0[layer]["kernel"]
+        assert noise.std() == pytest.approx(scale * theta0[layer]["kernel"].std(), rel=0.02)
+        assert abs(noise.mean()) < 0.02 * noise.std()
+        assert (start.params[layer]["bias"] == 0).all()
+
+
+def test_continued_training_starts_from_the_trained_weights_and_in_round_0_from_theta0(found, init):
+    chex.assert_trees_all_equal(draw("continued", found, init).params, found.trained)
+    chex.assert_trees_all_equal(draw("continued", found._replace(trained=None), init).params, found.params)
 
 
 @given(theta0=arrays.arrays(np.float32, (3, 4)), mask=arrays.arrays(bool, (3, 4)))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import run
+import ltjax
+from ltjax import catalogue, run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -69,3 +70,10 @@ def test_what_extending_shows_is_one_file_that_runs(tmp_path):
     rows = pd.read_csv(tmp_path / "runs" / "stripes" / "summary.csv")
     assert set(rows["arm"]) == {"ticket", "signs", "reinit"} and set(rows["round"]) == {0, 1, 2}
     assert rows.query("round == 0")["final_test_accuracy"].mean() > 0.8
+
+
+@pytest.mark.parametrize("registry", [ltjax.ARMS, ltjax.SCHEDULES, catalogue.experiments()])
+def test_the_study_s_page_has_a_row_for_every_arm_schedule_and_lenet_experiment(registry):
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "lenet.md").read_text(), re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(.*?)`", row)}
+    assert {name for name in registry if name != "digits"} <= named

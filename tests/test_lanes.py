@@ -16,7 +16,7 @@ from ltjax.errors import UserError
 from ltjax.keys import named_key
 from ltjax.lanes import LaneProgram, choose_devices, spread
 from ltjax.models import make_network
-from ltjax.training import LaneStart, make_training
+from ltjax.training import LaneStart, Training
 
 from .conftest import TINY, with_train
 
@@ -31,7 +31,7 @@ def setting(digits):
 
     @functools.cache
     def program(lanes, train=TINY.train, **compute):
-        training = make_training(network, train, len(splits.train.labels))
+        training = Training(network, train, len(splits.train.labels))
         return LaneProgram(training, splits, train, Compute(**compute), lanes)
 
     def start(index):

@@ -10,7 +10,8 @@ import pytest
 import ltjax
 from ltjax import masks
 from ltjax.keys import named_key
-from ltjax.lottery import find_tickets, lanes_of
+from ltjax.lottery import find_tickets
+from ltjax.search import lanes_of
 from ltjax.types import Lane
 
 from .conftest import TINY, with_prune, with_train
@@ -121,7 +122,7 @@ def test_a_users_own_data_can_be_passed(digits):
 
 def test_lanes_of_an_experiment():
     experiment = replace(TINY, arms={"ticket": 1, "reinit": 2})
-    assert lanes_of(experiment) == [
+    assert lanes_of(experiment, 1) == [
         Lane("reinit", 0, 0), Lane("reinit", 0, 1), Lane("reinit", 1, 0), Lane("reinit", 1, 1),
         Lane("ticket", 0, 0), Lane("ticket", 1, 0),
     ]  # fmt: skip

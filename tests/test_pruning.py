@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ltjax import masks, pruning
-from ltjax.config import Model, Rates
+from ltjax import masks, pruning, schedules
+from ltjax.config import Model, Prune, Rates
 from ltjax.errors import UserError
 from ltjax.models import make_network
 from ltjax.scores import SCORES
@@ -63,7 +63,7 @@ def test_lenet_follows_the_papers_schedule_to_the_weight():
     params = lenet_params()
     rates = pruning.rates_by_path(params, Rates())
     assert rates == {"fc1/kernel": 0.2, "fc2/kernel": 0.2, "output/kernel": 0.1}
-    assert pruning.schedule(params, rates, "layer", 18) == LENET
+    assert schedules.surviving(params, Prune(rounds=18)) == LENET
 
 
 def test_the_schedule_is_what_pruning_does():
@@ -75,7 +75,8 @@ def test_the_schedule_is_what_pruning_does():
         for _ in range(4):
             mask = prune(jax.tree.map(np.abs, params), mask, chosen)
             counts.append(masks.count(mask)[0])
-        assert counts == pruning.schedule(params, chosen, scope, 4)
+        chosen_rates = Rates() if scope == "layer" else Rates(fc=0.2, output=0.2)
+        assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, scope=scope))
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])

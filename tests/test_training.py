@@ -14,7 +14,7 @@ from ltjax.data import split
 from ltjax.keys import named_key
 from ltjax.models import MODELS, make_network
 from ltjax.optimizers import OPTIMIZERS, make_optimizer
-from ltjax.training import LaneStart, make_training, tally_of
+from ltjax.training import LaneStart, Training, tally_of
 
 from .conftest import TINY
 
@@ -43,7 +43,7 @@ def sparse_start(network, seed=0):
 def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(optimizer, splits, decaying):
     """Masks drift through momentum and weight decay elsewhere; and ``w < EPS`` froze negative weights."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = make_training(network, Train(batch=30, optimizer=optimizer, learning_rate=0.01), 1000)
+    training = Training(network, Train(batch=30, optimizer=optimizer, learning_rate=0.01), 1000)
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     state = training.begin(start)
@@ -61,7 +61,7 @@ def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(op
 def test_starting_again_leaves_nothing_of_the_training_before(splits):
     """θ₀ is not overwritten, and no optimizer state is carried from round to round."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = make_training(network, TINY.train, 1000)
+    training = Training(network, TINY.train, 1000)
     start = sparse_start(network)
     before = jax.tree.map(np.array, start.params)
     step = jax.jit(training.advance, static_argnums=4)
@@ -76,7 +76,7 @@ def test_starting_again_leaves_nothing_of_the_training_before(splits):
 def test_intervals_are_steps_whatever_their_length(splits):
     """The order of the examples and every number is the same in one interval of 6 or in 1 + 2 + 3."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = make_training(network, Train(batch=400), 1200)  # three steps an epoch: crosses one
+    training = Training(network, Train(batch=400), 1200)  # three steps an epoch: crosses one
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     whole, tally = step(training.begin(start), start, splits, 0, 6)
@@ -90,7 +90,7 @@ def test_intervals_are_steps_whatever_their_length(splits):
 
 def test_every_epoch_is_another_permutation_without_replacement(splits):
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = make_training(network, Train(batch=400), 1237)
+    training = Training(network, Train(batch=400), 1237)
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     state = training.begin(start)
@@ -131,7 +131,7 @@ def batch_norm():
 
 
 def test_batch_norm_statistics_are_learned_used_and_begin_afresh(splits, batch_norm):
-    training = make_training(batch_norm, Train(batch=30, learning_rate=0.01), 1000)
+    training = Training(batch_norm, Train(batch=30, learning_rate=0.01), 1000)
     params, collections = batch_norm.init(named_key(0))
     start = LaneStart(params, collections, masks.dense(params), named_key(1))
     step, measure = jax.jit(training.advance, static_argnums=4), jax.jit(training.measure)

@@ -1,0 +1,118 @@
+"""Evaluating any params on any split of an experiment's data, by the arithmetic that training uses."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from ltjax import paths, sweeps
+from ltjax.config import Experiment, Model, Train
+from ltjax.data import Dataset, Examples, Splits, load_dataset, split
+from ltjax.errors import UserError, unknown
+from ltjax.models import Network, make_network
+from ltjax.runs import Run
+from ltjax.tensors import misfit
+from ltjax.training import LaneState, Tally, Training
+from ltjax.trees import leaves_by_path
+from ltjax.types import Params
+
+SPLITS = Splits._fields
+"""The names of the splits: train, validation, test."""
+
+
+class Evaluation(NamedTuple):
+    """Mean cross-entropy, accuracy as a fraction of 1, and over how many examples they are."""
+
+    loss: float
+    accuracy: float
+    examples: int
+
+
+def evaluate(
+    params: Params, experiment: Experiment, split: str = "test", dataset: Dataset | None = None
+) -> Evaluation:
+    """Measure params on a whole split of an experiment's data.
+
+    Of what a run trained last it gives the accuracies in the run's ``summary.csv``, to the last digit.
+
+    Args:
+        params: the network's, as from ``load_trained`` or ``ltjax.tensors.load_params``; pruned weights are 0.
+        experiment: says which network, which data, and by its seed which examples are held out.
+        split: ``train``, ``validation`` or ``test``.
+        dataset: used in place of the one that the experiment names.
+
+    Raises:
+        UserError: there is no such split, the data cannot be had, or the params are of another network.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    data = load_dataset(experiment.data) if dataset is None else dataset
+    network, measure = _compiled(
+        experiment.model, experiment.train, data.train_images.shape[1:], data.classes
+    )
+    _check(params, params_of(network))
+    examples: Examples = getattr(_split(data, experiment), split)
+    tally = jax.device_get(measure(params, examples))
+    count = len(examples.labels)
+    # divided in float64, as the tables' are
+    return Evaluation(float(np.float64(tally.loss) / count), int(tally.correct) / count, count)
+
+
+def _split(data: Dataset, experiment: Experiment) -> Splits:
+    return split(data, experiment.data.validation, experiment.seed)
+
+
+@lru_cache(maxsize=8)
+def _compiled(
+    model: Model, train: Train, image: tuple[int, ...], classes: int
+) -> tuple[Network, Callable[[Params, Examples], Tally]]:
+    """A network, and its ``Training.measure`` compiled: once, however many params are evaluated."""
+    network = make_network(model, image, classes)
+    training = Training(network, train, examples=0)
+
+    def measure(params: Params, examples: Examples) -> Tally:
+        return training.measure(LaneState(params, {}, (), np.zeros(0, np.int32)), examples)
+
+    return network, jax.jit(measure)
+
+
+def params_of(network: Network) -> Params:
+    """The shapes and dtypes of a network's params.
+
+    Raises:
+        UserError: it carries more than params, which run folders and safetensors files do not hold yet.
+    """
+    params, collections = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))
+    if collections:
+        raise UserError(
+            f"the network also carries {', '.join(sorted(collections))}, which is not kept with its params, "
+            "so the params alone cannot be evaluated."
+        )
+    return params
+
+
+def _check(params: Params, needed: Params) -> None:
+    if wrong := misfit(leaves_by_path(params), leaves_by_path(needed)):
+        raise UserError(f"the params do not fit the network: {wrong}.")
+
+
+def network_of(experiment: Experiment, dataset: Dataset | None = None) -> Network:
+    """The network of an experiment, for the images of its data set."""
+    source = DATASETS.find(experiment.data.name)
+    return make_network(experiment.model, source.image, source.classes)
+
+
+def read_run(folder: Path) -> Run:
+    """The run of one experiment in a folder: a run without a sweep, or one point of a swept run.
+
+    Raises:
+        UserError: there is none, or it is a swept run itself; the message names its points' folders.
+    """
+    run = Run(folder)
+    if run.experiment.sweep:
+        names = [f"'{paths.point(folder, point)}'" for point in sweeps.points(run.experiment)]
+        raise UserError(f"'{folder}' is a sweep; name the folder of one of its points: {', '.join(names)}.")
+    return run

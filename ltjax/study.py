@@ -1,0 +1,170 @@
+"""Finished runs, read for figures, claims and the report: from their tables and checkpoints alone.
+
+A study is one or more runs. What draws or judges asks it for the run it needs by what was run (schedule,
+optimizer, arms, what was swept); where the runs lack it, ``Absent`` says what is missing and which command
+would run it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltjax import anatomy, identity, paths, sweeps, tables
+from ltjax.config import Experiment
+from ltjax.errors import UserError
+from ltjax.runs import read_config
+
+VALIDATION = "early_stop_validation_accuracy"
+"""A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
+
+NAMED = {"iterative": "lenet_iterative", "oneshot": "lenet_oneshot", "continued": "lenet_continued",
+         "step0": "lenet_step0"}  # fmt: skip
+"""The named experiment of each kind of run."""
+
+
+class Absent(Exception):
+    """What a figure or a claim needs and the runs lack, in words, and the command that would run it."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(what)
+        self.what, self.command = what, command
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run, or one point of a swept one, read from its folder.
+
+    ``point`` is the point's name in its sweep, empty without one; ``summary`` has the columns of
+    ``ltjax.tables.SUMMARY``; ``environment`` is what ``environment.json`` holds.
+    """
+
+    folder: Path
+    experiment: Experiment
+    summary: pd.DataFrame
+    point: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame | None:
+        """The run's curves (columns ``ltjax.tables.CURVES``), or None where they were not kept."""
+        folder = paths.curves(self.folder, 0, 0).parent
+        return tables.read_curves(folder) if folder.is_dir() else None
+
+    @cached_property
+    def anatomy(self) -> pd.DataFrame | None:
+        """What tickets look like inside (columns ``ltjax.anatomy.COLUMNS``), or None without checkpoints."""
+        return anatomy.find(self.folder)
+
+    @cached_property
+    def kind(self) -> str:
+        """What was run: iterative, oneshot, continued, or step0 (pruned by |θ₀| before any training)."""
+        return "step0" if self.experiment.prune.score == "initial" else self.experiment.prune.schedule
+
+    @property
+    def arms(self) -> set[str]:
+        """The arms that were trained."""
+        return set(self.summary["arm"])
+
+    def rows(self, arm: str = "ticket") -> pd.DataFrame:
+        """The summary's rows of an arm, with ``VALIDATION`` added where the curves are there."""
+        rows = self.summary[self.summary["arm"] == arm]
+        if self.curves is None:
+            return rows
+        seen = self.curves[self.curves["split"] == "validation"].rename(
+            columns={"step": "early_stop_step", "accuracy": VALIDATION}
+        )
+        key = [*tables.LANE, "early_stop_step"]
+        return rows.merge(seen[[*key, VALIDATION]], on=key, how="left")
+
+
+class Study:
+    """Several runs seen together.
+
+    Args:
+        runs: the runs, points of sweeps included; where several would do, the first is taken.
+    """
+
+    def __init__(self, runs: Sequence[Results]) -> None:
+        self.runs = tuple(runs)
+
+    def find(
+        self, kind: str = "iterative", arms: Sequence[str] = ("ticket",), *, optimizer: str = "adam",
+        curves: bool = False, anatomy: bool = False,
+    ) -> Results:  # fmt: skip
+        """The first run of a kind, swept ones aside, that has the arms (and its curves, or its anatomy).
+
+        Raises:
+            Absent: there is none.
+        """
+        for run in self.runs:
+            fits = run.kind == kind and not run.point and run.experiment.train.optimizer == optimizer
+            had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
+            if had and (not anatomy or run.anatomy is not None):
+                return run
+        needs = " and its curves" * curves + " and its checkpoints" * anatomy
+        what = f"{kind} run with {' and '.join(arms)}{needs}"
+        name = "lenet_sgd" if optimizer == "sgd" else NAMED[kind]
+        flags = [f"--arms.{arm} {3 if arm == 'reinit' else 2 if arm == 'random' else 1}"
+                 for arm in arms if arm != "ticket"]  # fmt: skip
+        command = " ".join([f"python -m ltjax.run --config {name}", *flags])
+        raise Absent(f"no {what}" + (f" by {optimizer}" if optimizer != "adam" else ""), command)
+
+    def sweep(self, setting: str, name: str, *, optimizer: str = "adam") -> dict[Any, Results]:
+        """The points of the run that swept a setting, by the setting's value, in the sweep's order.
+
+        Args:
+            setting: its dotted name, such as ``train.learning_rate``.
+            name: the named experiment that sweeps it.
+            optimizer: which optimizer's sweep, where several were swept.
+
+        Raises:
+            Absent: no run swept it.
+        """
+        found = {
+            identity.flatten(run.experiment)[setting]: run
+            for run in self.runs
+            if run.point.startswith(f"{setting.rsplit('.', 1)[-1]}=")
+            and run.experiment.train.optimizer == optimizer
+        }
+        if not found:
+            raise Absent(f"no sweep of {setting} by {optimizer}", f"python -m ltjax.run --config {name}")
+        return found
+
+
+def read_study(folders: Sequence[Path]) -> Study:
+    """The study of some runs' folders; a swept run counts as all of its points.
+
+    Raises:
+        UserError: a folder holds no run, or a damaged one, or one with nothing trained yet.
+    """
+    runs = [run for folder in folders for run in _read(folder)]
+    if not runs:
+        raise UserError(f"nothing has been trained yet in {', '.join(map(repr, map(str, folders)))}.")
+    return Study(runs)
+
+
+def _read(folder: Path) -> list[Results]:
+    experiment = read_config(folder)
+    environment = _environment(paths.environment(folder))
+    points = {
+        point: (paths.point(folder, point), each)
+        for point, each in sweeps.points(experiment).items()
+        if paths.summary(paths.point(folder, point)).exists()
+    }
+    return [
+        Results(home, each, tables.read_summary(paths.summary(home)), point, environment)
+        for point, (home, each) in points.items()
+    ]
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,79 @@
+"""Sweeps: one experiment at several points, which differ only in the settings that vary.
+
+The i-th point takes the i-th value of every swept setting. Points that differ only in values train as
+lanes of one program (``program_key``); where shapes differ, each has a program of its own.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from ltjax import identity
+from ltjax.config import Experiment, Prune
+from ltjax.errors import UserError, unknown
+
+
+def points(experiment: Experiment) -> dict[str, Experiment]:
+    """The points of an experiment by name, in order; without a sweep, itself under the empty name.
+
+    Names are the first swept setting's last word and value: ``learning_rate=0.0012``, ``widths=25-9``.
+
+    Raises:
+        UserError: a swept setting is none, or the settings have different numbers of values.
+    """
+    if not experiment.sweep:
+        return {"": experiment}
+    if len({len(values) for values in experiment.sweep.values()}) != 1:
+        sizes = ", ".join(f"{name} has {len(values)}" for name, values in experiment.sweep.items())
+        raise UserError(f"the settings of a sweep need as many values each; {sizes}.")
+    names, plain = list(experiment.sweep), replace(experiment, sweep={})
+    found: dict[str, Experiment] = {}
+    for values in zip(*experiment.sweep.values(), strict=True):
+        point = plain
+        for name, value in zip(names, values, strict=True):
+            point = with_setting(point, name, value)
+        called = point_name(names[0], values[0])
+        if called in found:
+            raise UserError(
+                f"two points are called '{called}'; a sweep's first setting must tell them apart."
+            )
+        found[called] = point
+    if not found:
+        raise UserError(f"the sweep of {' and '.join(names)} has no values.")
+    return found
+
+
+def point_name(setting: str, value: Any) -> str:
+    """The name of a sweep's point, fit for a folder: ``learning_rate=0.0012``."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return f"{setting.rsplit('.', 1)[-1]}={'-'.join(str(part) for part in parts)}".replace("/", "_")
+
+
+def with_setting(experiment: Experiment, name: str, value: Any) -> Experiment:
+    """The experiment with one setting changed, by its dotted name.
+
+    Raises:
+        UserError: there is no such setting, or it cannot vary.
+    """
+    if name not in identity.flatten(experiment) or name.split(".")[0] in ("name", "sweep", "arms"):
+        raise unknown("setting", name, identity.flatten(replace(experiment, arms={})), "that can be swept.")
+    changed = _replaced(experiment, name.split("."), tuple(value) if isinstance(value, list) else value)
+    return identity.checked(changed)
+
+
+def _replaced(node: Any, path: list[str], value: Any) -> Any:
+    head, *rest = path
+    return replace(node, **{head: _replaced(getattr(node, head), rest, value) if rest else value})
+
+
+def program_key(experiment: Experiment) -> str:
+    """What two experiments must have in common to train as lanes of one program.
+
+    Left out is what only decides the values a lane starts with: θ₀, the mask and the learning rate.
+    """
+    return identity.to_json(
+        replace(
+            experiment, name="", trials=1, arms={}, control_rounds=None, sweep={}, prune=Prune(),
+            model=replace(experiment.model, init="", init_std=1.0, start=None),
+            train=replace(experiment.train, learning_rate=1.0),
+        )
+    )  # fmt: skip
