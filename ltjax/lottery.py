@@ -12,7 +12,7 @@ import pandas as pd
 
 from ltjax import masks, sweeps
 from ltjax.config import Experiment
-from ltjax.data import Dataset, load_dataset, source_of, split
+from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import LaneProgram, Trained
 from ltjax.models import make_network
 from ltjax.search import Nothing, Outcome, Past, Search
@@ -78,6 +78,8 @@ def find_tickets(
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
     """
+    if dataset is not None:
+        check_dataset(dataset)
     validate(experiment, dataset and source_of(dataset))
     dataset = dataset or load_dataset(experiment.data)
     pasts = past if isinstance(past, Mapping) else {"": past or Nothing()}

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import jax
 import tyro
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ltjax import backend, catalogue, sweeps
 from ltjax.arms import ARMS
+from ltjax.command import exit_codes
 from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.display import Display, duration, summary_table
@@ -55,20 +56,15 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
     console = Console()
     backend.set_up()  # before an experiment's own file may use JAX
-    try:
-        options = parse(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    with exit_codes(PROGRAM, given):
+        options = parse(given)
         if options.list:
             _list(console)
         elif options.dry_run:
             _dry_run(options.experiment, console)
         else:
             _run(options, console)
-    except UserError as error:
-        _leave(str(error), 2)
-    except OSError as error:
-        _leave(f"{error}; nothing that was written before is lost.", 1)
-    except KeyboardInterrupt:
-        _leave(f"interrupted; to continue, repeat: {PROGRAM} {shlex.join(sys.argv[1:])}", 130)
 
 
 def parse(arguments: list[str]) -> Options:
@@ -157,11 +153,11 @@ def _heading(experiment: Experiment, folder: Path, runs: Mapping[str, Run], todo
     doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
     devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
     points = list(sweeps.points(experiment).values())
-    lanes = sum(len(lanes_of(each, 0)) for each in points)
     rounds = max(each.prune.rounds for each in points)
+    lanes = max(sum(len(lanes_of(each, round)) for each in points) for round in range(rounds + 1))
     return (
         f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
-        f"rounds 0 to {rounds}, {lanes} lanes of {experiment.train.steps:,} steps, {devices}"
+        f"rounds 0 to {rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
         + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
     )
 
@@ -187,11 +183,6 @@ class _signals_held:
         signal.signal(signal.SIGINT, self.previous)
         if self.caught:
             raise KeyboardInterrupt
-
-
-def _leave(message: str, status: int) -> NoReturn:
-    print(f"ltjax: {message}", file=sys.stderr)
-    raise SystemExit(status)
 
 
 if __name__ == "__main__":

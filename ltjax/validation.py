@@ -97,15 +97,15 @@ def _rates(experiment: Experiment) -> None:
 
 
 def _schedule(experiment: Experiment) -> None:
-    prune, arm = experiment.prune, source_arm(experiment.prune)
-    if not experiment.arms.get(arm):
-        raise UserError(f"prune.schedule {prune.schedule} needs arms.{arm} 1: its training finds the masks.")
+    prune = experiment.prune
     if prune.schedule != "oneshot" and prune.fractions:
         raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
     if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
         raise UserError(
             f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}."
         )
+    if not experiment.arms.get(arm := source_arm(prune)):
+        raise UserError(f"prune.schedule {prune.schedule} needs arms.{arm} 1: its training finds the masks.")
     for fraction in prune.fractions:
         if not 0 < fraction < 1:
             raise UserError(f"prune.fractions must lie between 0 and 1, both excluded, not {fraction}.")

@@ -110,6 +110,20 @@ BAD = [
     ("--arms.reinit -1", "arms.reinit must be at least 0"),
     ("--compute.devices 99", "compute.devices must lie between 1 and"),
     ("--seed -1", "seed must lie between"),
+    ("--prune.schedule iteratif", "no schedule 'iteratif'; did you mean 'iterative'?"),
+    ("--prune.schedule continued", "prune.schedule continued needs arms.continued 1"),
+    ("--prune.schedule oneshot", "prune.rounds 10 needs as many prune.fractions, not 0"),
+    ("--prune.fractions 0.5", "prune.fractions are for prune.schedule oneshot, not iterative"),
+    ("--prune.schedule oneshot --prune.rounds 1 --prune.fractions 1.5", "prune.fractions must lie between"),
+    ("--control-rounds -1", "control_rounds must be at least 0"),
+    ("--only 5", "--only must name trials from 0 to 4, not 5"),
+    ("--model.init-std 0", "model.init_std must be positive"),
+    ("--model.start nowhere.safetensors", "there is no file 'nowhere.safetensors'"),
+    ("--sweep learning_rate=1", "no setting 'learning_rate'; did you mean 'train.learning_rate'?"),
+    ("--sweep train.learning_rate", "is no SETTING=VALUE"),
+    ("--sweep train.learning_rate=0.1,-1", "train.learning_rate must be positive, not -1"),
+    ("--sweep train.steps=1.5", "train.steps is 1.5, where a whole number is expected"),
+    ("--sweep train.steps=1,2 seed=1", "as many values each; train.steps has 2, seed has 1"),
 ]
 
 
@@ -120,6 +134,24 @@ def test_bad_input_is_one_clear_message_and_status_2(line, message, capfd, tmp_p
     out, err = capfd.readouterr()
     assert message in err and "Traceback" not in out + err
     assert not list(tmp_path.iterdir()), "something was written before the input was refused"
+
+
+def test_trials_trained_apart_are_the_same_run(tmp_path, finished, capsys):
+    folder = tmp_path / "small"
+    for trial in ("1", "0"):
+        command(*SMALL, "--workdir", str(folder), "--only", trial)
+    assert_same_results(folder, finished.folder)
+
+
+def test_a_sweep_runs_from_the_command_line_and_continues_by_its_folder(tmp_path, capsys):
+    folder = tmp_path / "swept"
+    small = [*SMALL, "--trials", "1", "--arms.reinit", "0", "--workdir", str(folder)]
+    command(*small, "--sweep", "train.learning-rate=0.001,0.01")
+    out = capsys.readouterr().out
+    assert "train.learning_rate at 2 points" in out and "learning_rate=0.01" in out
+    assert pd.read_csv(folder / "summary.csv")["point"].nunique() == 2
+    command("--config", str(folder), "--workdir", str(folder))
+    assert "nothing left to train" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

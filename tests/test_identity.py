@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from ltjax import Experiment, Model, Prune, Rates, Train, UserError
-from ltjax.identity import differences, extended, flatten, from_json, to_json
+from ltjax.identity import checked, differences, extended, flatten, from_json, to_json
 
 rates = st.one_of(st.none(), st.floats(0.01, 0.99))
 experiments = st.builds(
@@ -18,6 +18,7 @@ experiments = st.builds(
     model=st.builds(Model, widths=st.lists(st.integers(1, 9)).map(tuple)),
     train=st.builds(Train, steps=st.integers(1, 10**6), learning_rate=st.floats(1e-9, 1e3)),
     prune=st.builds(Prune, rounds=st.integers(0, 40), rates=st.builds(Rates, rates, rates, rates)),
+    control_rounds=st.one_of(st.none(), st.lists(st.integers(0, 40)).map(tuple)),
 )
 
 
@@ -55,3 +56,44 @@ def test_an_older_configuration_without_a_newer_setting_gets_its_default():
     assert from_json('{"train": {"learning_rate": 1}}') == replace(
         Experiment(), train=replace(Train(), learning_rate=1)
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trials": True}, "trials is True, where a whole number is expected"),
+        ({"arms": {"ticket": "one"}}, "arms.ticket is 'one', where a whole number is expected"),
+        ({"model": Model(widths=("a",))}, "model.widths is 'a', where a whole number is expected"),
+        ({"train": Train(learning_rate="fast")}, "train.learning_rate is 'fast', where a number is expected"),
+        ({"prune": Prune(scope="all")}, "prune.scope is 'all', where 'layer' or 'global' is expected"),
+        ({"prune": Prune(rates=0.2)}, "prune.rates is 0.2, where settings by name are expected"),
+        ({"control_rounds": (1.5,)}, "control_rounds is 1.5, where a whole number is expected"),
+    ],
+)
+def test_a_setting_of_a_wrong_type_is_told_by_its_name(changes, message):
+    with pytest.raises(UserError, match=message):
+        checked(replace(Experiment(), **changes))
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "grown"),
+    [
+        ((0, 3), (7,), (0, 3, 7)),
+        ((0, 3), (3,), (0, 3)),
+        ((3,), None, None),
+        (None, (3,), None),
+    ],
+)
+def test_a_run_grows_by_the_rounds_of_its_controls(stored, asked, grown):
+    one, two = (replace(Experiment(), control_rounds=each) for each in (stored, asked))
+    assert not differences(one, two) and extended(one, two).control_rounds == grown
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "fits"),
+    [((0.5,), (0.5, 0.2), True), ((0.5, 0.2), (0.5,), True), ((0.5,), (0.4, 0.5), False), ((), (0.1,), True)],
+)
+def test_one_shot_fractions_grow_at_their_end_alone(stored, asked, fits):
+    one, two = (replace(Experiment(), prune=Prune(fractions=each)) for each in (stored, asked))
+    assert (not differences(one, two)) == fits
+    assert not fits or extended(one, two).prune.fractions == max(stored, asked, key=len)

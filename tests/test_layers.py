@@ -21,14 +21,18 @@ FLOORS = [
 ]  # fmt: skip
 """Modules by floor; one may import from its own floor and from those before it."""
 
+COMMANDS = FLOORS[-1]
+
 CONTAINED = {
     "orbax": {"checkpoints"},
     "flax": {"models"},
     "matplotlib": {"figures"},
+    "plotly": {"page"},
+    "safetensors": {"tensors"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
-    "tyro": {"run"},
-    "rich": {"display", "run"},
+    "tyro": COMMANDS | {"options"},
+    "rich": COMMANDS | {"display"},
     "optax": {"optimizers", "training"},
 }
 

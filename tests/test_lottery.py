@@ -120,6 +120,25 @@ def test_a_users_own_data_can_be_passed(digits):
         find_tickets(too_large, dataset=half)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train_images": np.zeros((5, 8, 8, 1))},
+            r"train_images must be uint8 .* not float64 \[5, 8, 8, 1\]",
+        ),
+        ({"test_images": np.zeros((5, 8, 8), np.uint8)}, "test_images must be uint8"),
+        ({"test_labels": np.zeros(5, int)}, "test_labels must be one for each of 360 images"),
+        ({"train_labels": np.full(1437, 10)}, "train_labels must be whole numbers from 0 to 9"),
+        ({"train_labels": np.zeros(1437)}, "train_labels must be whole numbers"),
+        ({"test_images": np.zeros((360, 9, 9, 1), np.uint8)}, "differ in height"),
+    ],
+)
+def test_a_users_own_data_are_checked(changes, message, digits):
+    with pytest.raises(ltjax.UserError, match=message):
+        find_tickets(TINY, dataset=digits._replace(**changes))
+
+
 def test_lanes_of_an_experiment():
     experiment = replace(TINY, arms={"ticket": 1, "reinit": 2})
     assert lanes_of(experiment, 1) == [

@@ -3,7 +3,7 @@
 Adding one takes a function ``(Data) -> Dataset`` under a ``@data_set`` line that gives its name and sizes.
 """
 
-from ltjax.data.examples import Dataset, Examples, Splits, split
+from ltjax.data.examples import Dataset, Examples, Splits, check_dataset, split
 from ltjax.data.sources import DATASETS, Source, data_set, load_dataset, source_of
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Examples",
     "Source",
     "Splits",
+    "check_dataset",
     "data_set",
     "load_dataset",
     "source_of",

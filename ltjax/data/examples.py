@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltjax.errors import UserError
 from ltjax.keys import named_key
 
 Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -28,6 +29,32 @@ class Dataset(NamedTuple):
     classes: int
     mean: Sequence[float] = (0.0,)
     std: Sequence[float] = (1.0,)
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Check arrays that a user made.
+
+    Raises:
+        UserError: what is wrong with which array, and what it should be.
+    """
+    for split in ("train", "test"):
+        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
+        if images.ndim != 4 or images.dtype != np.uint8:
+            raise UserError(
+                f"{split}_images must be uint8 [examples, height, width, channels], "
+                f"not {images.dtype} {list(images.shape)}."
+            )
+        if labels.shape != images.shape[:1] or not len(labels):
+            raise UserError(
+                f"{split}_labels must be one for each of {len(images)} images, not {labels.shape}."
+            )
+        if (
+            not np.issubdtype(labels.dtype, np.integer)
+            or not 0 <= labels.min() <= labels.max() < dataset.classes
+        ):
+            raise UserError(f"{split}_labels must be whole numbers from 0 to {dataset.classes - 1}.")
+    if dataset.train_images.shape[1:] != dataset.test_images.shape[1:]:
+        raise UserError("train_images and test_images differ in height, width or channels.")
 
 
 class Examples(NamedTuple):
