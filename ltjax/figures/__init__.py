@@ -1,0 +1,22 @@
+"""Every LeNet figure of the paper, drawn from runs that are finished. The only package that uses matplotlib.
+
+Adding one takes a function ``(Study) -> matplotlib.figure.Figure`` under a ``@figure(name, title)`` line, in
+a module imported here.
+"""
+
+from ltjax.figures import compared, courses, distilled, swept
+from ltjax.figures.gallery import FIGURES, Entry, figure, in_order
+from ltjax.figures.saving import Drawn, draw
+
+__all__ = [
+    "FIGURES",
+    "Drawn",
+    "Entry",
+    "compared",
+    "courses",
+    "distilled",
+    "draw",
+    "figure",
+    "in_order",
+    "swept",
+]

@@ -1,0 +1,140 @@
+"""Figures that compare arms or kinds of runs at every size: 1, 4a to 4c, 9, 12, 14, 17, 18, 25, untrained."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from ltjax.arms import NOISE
+from ltjax.figures.gallery import figure
+from ltjax.figures.layout import TICKS, legend, panels, percent_axis
+from ltjax.figures.metrics import EARLY_STOP, TEST, TRAIN, UNTRAINED, VALID, Line, Metric, at_end, draw_metric
+from ltjax.figures.sources import beside, fullest, lines
+from ltjax.figures.style import ARMS, DASHDOT, DOTTED, SOLID
+from ltjax.study import Absent, Results, Study
+
+
+def compare(
+    drawn: Sequence[Line], metrics: Sequence[Metric], *, ticks: Sequence[float] = TICKS,
+    window: tuple[float, float] | None = None,
+) -> Figure:  # fmt: skip
+    """A panel for each metric, with all lines in it."""
+    figure, axes = panels(len(metrics))
+    for each, metric in zip(axes, metrics, strict=True):
+        draw_metric(each, drawn, metric, window=window)
+        percent_axis(each, ticks)
+    legend(figure)
+    return figure
+
+
+@figure("1", "Winning tickets and randomly sampled sparse networks: early stopping and test accuracy")
+def figure_1(study: Study) -> Figure:
+    """Early-stop step and test accuracy there: tickets, and random masks on fresh weights."""
+    run = study.find(arms=("ticket", "random"))
+    ticks = (100, 41.1, 16.9, 7.0, 2.9, 1.2, 0.5, 0.2)
+    return compare(lines(run, "ticket", "random"), [EARLY_STOP, TEST], ticks=ticks, window=(0.9, 1.0))
+
+
+def _controlled(study: Study) -> tuple[Results, list[Line]]:
+    """Tickets and reinits of an iterative run, and of a one-shot run trained alike where there is one."""
+    run = study.find(arms=("ticket", "reinit"))
+    drawn = [_named(line, "iterative") for line in lines(run, "ticket", "reinit")]
+    try:
+        oneshot = beside(study, run, "oneshot")
+    except Absent:
+        return run, drawn
+    present = [name for name in ("ticket", "reinit") if name in oneshot.arms]
+    return run, drawn + [_named(line, "one-shot") for line in lines(oneshot, *present)]
+
+
+def _named(line: Line, kind: str) -> Line:
+    """The line with its run's kind in the label; one-shot's markers are hollow and its dashes are others."""
+    look = line.look._replace(label=f"{line.look.label} ({kind})")
+    if kind == "one-shot":
+        look = look._replace(hollow=True, dashes=DASHDOT if look.dashes == SOLID else DOTTED)
+    return line._replace(look=look)
+
+
+@figure(
+    "4a", "Iterative and one-shot pruning, tickets and reinitialised: early stopping and accuracies there"
+)
+def figure_4a(study: Study) -> Figure:
+    """Tickets and reinits at early stopping."""
+    return compare(_controlled(study)[1], [EARLY_STOP, TEST, TRAIN])
+
+
+@figure("4b", "Iterative and one-shot pruning, tickets and reinitialised: test accuracy at the end")
+def figure_4b(study: Study) -> Figure:
+    """Tickets and reinits after the last step."""
+    run, drawn = _controlled(study)
+    return compare(drawn, [at_end("test", run.experiment.train.steps)])
+
+
+@figure("4c", "One-shot pruning on a linear axis: early stopping and test accuracy there")
+def figure_4c(study: Study) -> Figure:
+    """Tickets and reinits of a one-shot run, the percentages on a linear axis."""
+    run = study.find("oneshot", ("ticket", "reinit"))
+    drawn = lines(run, "ticket", "reinit")
+    figure, axes = panels(2)
+    for each, metric in zip(axes, (EARLY_STOP, TEST), strict=True):
+        draw_metric(each, drawn, metric, window=(0.941, 0.99))
+        percent_axis(each, (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7), scale="linear")
+    legend(figure)
+    return figure
+
+
+@figure("9", "Resetting to θ₀ every round (Strategy 1), or training on (Strategy 2)")
+def figure_9(study: Study) -> Figure:
+    """Tickets of the usual procedure, and masks found by continued training, rewound only to be measured."""
+    run = study.find(curves=True)
+    other = beside(study, run, "continued", curves=True)
+    reset = ARMS["ticket"]._replace(label="resetting (Strategy 1)")
+    continued = ARMS["continued"]._replace(label="continued training (Strategy 2)")
+    return compare([Line(reset, run.rows()), Line(continued, other.rows())], [EARLY_STOP, VALID])
+
+
+@figure("12", "Figure 4 with the training accuracy at the end, which tickets hold at 100% for longer")
+def figure_12(study: Study) -> Figure:
+    """All of Figure 4a and 4b, and the training accuracy after the last step."""
+    run, drawn = _controlled(study)
+    ends = [at_end(split, run.experiment.train.steps) for split in ("test", "train")]
+    return compare(drawn, [EARLY_STOP, TEST, TRAIN, *ends])
+
+
+@figure(
+    "14", "Original initialisation, random reinitialisation and random sparsity: test accuracy at the end"
+)
+def figure_14(study: Study) -> Figure:
+    """Tickets and both their controls after the last step."""
+    run = study.find(arms=("ticket", "reinit", "random"))
+    return compare(lines(run, "ticket", "reinit", "random"), [at_end("test", run.experiment.train.steps)])
+
+
+@figure("17", "Initial values resampled from the ticket's own, layer by layer")
+def figure_17(study: Study) -> Figure:
+    """Tickets, reinits, and tickets whose survivors are redrawn from their own initial values."""
+    arms = ("ticket", "reinit", "resample")
+    return compare(lines(study.find(arms=arms), *arms), [EARLY_STOP, TEST])
+
+
+@figure("18", "Pruning before any training, by the size of the initial weights")
+def figure_18(study: Study) -> Figure:
+    """Tickets and reinits, and the tickets of a run that pruned by |θ₀| alone."""
+    run = study.find(arms=("ticket", "reinit"))
+    other = beside(study, run, "step0")
+    drawn = [*lines(run, "ticket", "reinit"), Line(ARMS["step0"], other.rows())]
+    return compare(drawn, [EARLY_STOP, TEST])
+
+
+@figure("25", "Tickets with Gaussian noise added to their initial weights")
+def figure_25(study: Study) -> Figure:
+    """Tickets, reinits, and tickets with noise of 0.5 to 3 initial standard deviations of their layer."""
+    arms = ("ticket", *NOISE, "reinit")
+    return compare(lines(study.find(arms=arms), *arms), [EARLY_STOP, TEST])
+
+
+@figure("untrained", "Test accuracy of the pruned networks before any training")
+def untrained(study: Study) -> Figure:
+    """Every arm of the fullest iterative run at step 0; not in the paper."""
+    run = fullest(study, ("ticket", "reinit", "random"), ("ticket", "reinit"), ("ticket",))
+    arms = [name for name in ARMS if name in run.arms] + sorted(run.arms - set(ARMS))
+    return compare(lines(run, *arms), [UNTRAINED])

@@ -1,0 +1,51 @@
+"""The registry of figures: what each shows, and the pure function that draws it from a study."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from ltjax.figures.style import STYLE
+from ltjax.registry import Registry
+from ltjax.study import Study
+
+Draw: TypeAlias = Callable[[Study], Figure]
+"""Draws a figure; raises ``ltjax.study.Absent`` where the study lacks what it needs."""
+
+
+class Entry(NamedTuple):
+    """A figure: a sentence that says what it shows, and the function that draws it."""
+
+    title: str
+    draw: Draw
+
+
+FIGURES: Registry[Entry] = Registry("figure")
+"""By the paper's number, or by a name where the paper has no such figure."""
+
+
+def in_order() -> list[str]:
+    """The names of all figures: the paper's in its order, then the others."""
+
+    def place(name: str) -> tuple[float, str]:
+        number = name.rstrip("abc")
+        return float(number) if number.isdigit() else float("inf"), name
+
+    return sorted(FIGURES, key=place)
+
+
+def figure(name: str, title: str) -> Callable[[Draw], Draw]:
+    """A decorator that enters a drawing function, to be called in ltjax's style whatever the user's is."""
+
+    def enter(draw: Draw) -> Draw:
+        @functools.wraps(draw)
+        def styled(study: Study) -> Figure:
+            with matplotlib.style.context(["default", STYLE]):
+                return draw(study)
+
+        FIGURES[name] = Entry(title, styled)
+        return styled
+
+    return enter

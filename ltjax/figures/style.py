@@ -1,0 +1,87 @@
+"""How figures look: one style, and one look for each arm in all of them.
+
+Colours are Okabe and Ito's, which colour-blind readers tell apart; markers and dashes differ as well, so
+that a figure reads in grey print. What is ordered (densities, learning rates, sizes) takes viridis instead.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import matplotlib
+
+Dashes: TypeAlias = str | tuple[int, tuple[float, ...]]
+
+STYLE: dict[str, Any] = {
+    "font.size": 8.5, "axes.titlesize": 8.5, "axes.labelsize": 8.5, "legend.fontsize": 8,
+    "xtick.labelsize": 7.5, "ytick.labelsize": 7.5,
+    "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.7,
+    "axes.grid": True, "axes.grid.axis": "y", "grid.color": "#e6e6e6", "grid.linewidth": 0.6,
+    "axes.axisbelow": True, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
+    "lines.linewidth": 1.3, "lines.markersize": 4.2, "errorbar.capsize": 1.6,
+    "legend.frameon": False, "legend.handlelength": 2.8,
+    "savefig.dpi": 160, "svg.fonttype": "path", "svg.hashsalt": "ltjax",
+}  # fmt: skip
+"""matplotlib's settings for every figure; the salt makes the names within an SVG repeatable."""
+
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+NOISE = ("#B8B8B8", "#939393", "#6B6B6B", "#3F3F3F")
+"""More noise is darker."""
+
+SOLID, DASHED, DOTTED, DASHDOT = "-", (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.4, 1, 1.4))
+LONG: Dashes = (0, (8, 2))
+
+
+class Look(NamedTuple):
+    """How one line is drawn and called."""
+
+    label: str
+    colour: Any
+    marker: str = ""
+    dashes: Dashes = SOLID
+    hollow: bool = False
+
+    def keywords(self) -> dict[str, Any]:
+        """What matplotlib's ``plot`` and ``errorbar`` take."""
+        face = "white" if self.hollow else self.colour
+        return {"label": self.label, "color": self.colour, "marker": self.marker, "linestyle": self.dashes,
+                "markerfacecolor": face, "markeredgecolor": self.colour}  # fmt: skip
+
+
+ARMS = {
+    "ticket": Look("winning ticket", BLUE, "o"),
+    "reinit": Look("random reinit", VERMILLION, "s", DASHED),
+    "random": Look("random sparsity", GREEN, "^", DASHDOT),
+    "shuffle": Look("shuffled mask", BLACK, "P", DOTTED),
+    "resample": Look("resampled in each layer", PURPLE, "D", DASHDOT),
+    "continued": Look("continued training", ORANGE, "v", DASHED),
+    "noise_0.5": Look("ticket + 0.5σ noise", NOISE[0], "<", DASHED),
+    "noise": Look("ticket + 1σ noise", NOISE[1], "p", DASHDOT),
+    "noise_2": Look("ticket + 2σ noise", NOISE[2], ">", LONG),
+    "noise_3": Look("ticket + 3σ noise", NOISE[3], "X", DOTTED),
+    "step0": Look("pruned before training", SKY, "*", DOTTED),
+}
+"""The look of every arm, the same in all figures, and of the tickets of runs pruned before training."""
+
+
+def arm(name: str) -> Look:
+    """The look of an arm; one of the user's own is grey."""
+    return ARMS.get(name, Look(name, GREY, "h", LONG))
+
+
+def ordered(labels: Sequence[str]) -> list[Look]:
+    """A look for each of several ordered things: viridis from dark to light, markers and dashes in turn."""
+    colours = matplotlib.colormaps["viridis"]
+    markers, dashes = "osD^vP<>pX*h", (SOLID, DASHED, DASHDOT, DOTTED, LONG)
+    return [
+        Look(label, colours(0.9 * at / max(len(labels) - 1, 1)), markers[at % 12], dashes[at % 5])
+        for at, label in enumerate(labels)
+    ]
+
+
+def layers(names: Sequence[str]) -> dict[str, Look]:
+    """A look for each layer, from input to output; none has the colour of tickets or reinits."""
+    colours, markers = (BLACK, ORANGE, SKY, PURPLE), "os^D"
+    dashes: tuple[Dashes, ...] = (SOLID, DASHED, DASHDOT, DOTTED)
+    return {name: Look(name, colours[at % 4], markers[at % 4], dashes[at % 4])
+            for at, name in enumerate(names)}  # fmt: skip
