@@ -1,0 +1,74 @@
+"""What a claim, a measurement and a verdict are, and the registry that claims are entered in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from ltjax.registry import Registry
+from ltjax.study import Study
+
+Status = Literal["reproduced", "not reproduced", "not run"]
+
+
+class Measured(NamedTuple):
+    """What runs say of a claim.
+
+    ``ours`` tells the means over trials in words; ``minimum`` and ``maximum`` are over ``trials`` trials, of
+    the claim's ``quantity``; ``holds`` says whether what the claim asks is met within its tolerance.
+    """
+
+    ours: str
+    minimum: float
+    maximum: float
+    trials: int
+    holds: bool
+
+
+Measure = Callable[[Study], Measured]
+"""Measures a claim; raises ``ltjax.study.Absent`` where the runs lack what it needs."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the paper and how it is judged here: the words are data, the judging is ``measure``.
+
+    ``paper`` is what the paper says, with its number; ``measured`` how it is measured here; ``tolerance``
+    what still counts as the paper's, and why; ``quantity`` what least and greatest over trials are given of.
+    """
+
+    id: str
+    figure: str
+    paper: str
+    measured: str
+    tolerance: str
+    quantity: str
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim judged from runs; ``missing`` and ``command`` are for those that could not be."""
+
+    claim: Claim
+    status: Status
+    ours: str = ""
+    minimum: float = float("nan")
+    maximum: float = float("nan")
+    trials: int = 0
+    missing: str = ""
+    command: str = ""
+
+
+CLAIMS: Registry[Claim] = Registry("claim")
+
+
+def claim(
+    id: str, *, figure: str, paper: str, measured: str, tolerance: str, quantity: str
+) -> Callable[[Measure], Measure]:
+    """A decorator that enters a function from a study to ``Measured`` as a claim; see ``Claim``."""
+
+    def enter(measure: Measure) -> Measure:
+        CLAIMS[id] = Claim(id, figure, paper, measured, tolerance, quantity, measure)
+        return measure
+
+    return enter
