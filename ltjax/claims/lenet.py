@@ -144,7 +144,7 @@ def tickets_generalise(study: Study) -> Measured:
     paper="All networks reach 100% training accuracy down to 5% remaining, and iterative tickets about 100% "
     "down to 2%.",
     measured="Training accuracy after the last step, over the whole split: means over trials of tickets in "
-    "rounds 0 to 17 (to 2.3%) and of reinitialised tickets in rounds 3, 7 and 13 (to 5.6%). One-shot "
+    "rounds 0 to 17 (to 2.3%) and of reinitialised tickets in rounds 3, 7 and 12 (to 7.0%). One-shot "
     "networks are not looked at.",
     tolerance="At least 99.5% in every one, which rounds to 100%: Adam's step size never falls, so the last "
     "step is rarely the best one.",
@@ -152,7 +152,7 @@ def tickets_generalise(study: Study) -> Measured:
 )
 def all_fit_the_training_split(study: Study) -> Measured:
     """Sparse networks still have the capacity to fit."""
-    needed = {"ticket": range(18), "reinit": (3, 7, 13)}
+    needed = {"ticket": range(18), "reinit": (3, 7, 12)}
     run = need(study, needed)
     found = {(arm, round): 100 * at(by_trial(run, FINAL_TRAIN, arm), round)
              for arm, rounds in needed.items() for round in rounds}  # fmt: skip
