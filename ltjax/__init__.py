@@ -5,6 +5,7 @@ from ltjax.catalogue import load_experiment
 from ltjax.config import Compute, Data, Experiment, Model, Prune, Rates, Train
 from ltjax.data import DATASETS, Dataset
 from ltjax.errors import UserError
+from ltjax.evaluation import Evaluation, evaluate
 from ltjax.lottery import Round, find_tickets
 from ltjax.models import MODELS
 from ltjax.optimizers import OPTIMIZERS
@@ -16,7 +17,7 @@ from ltjax.version import __version__
 
 __all__ = [
     "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES",
-    "Compute", "Data", "Dataset", "Experiment", "Lane", "Model", "Prune", "Rates", "Round", "Ticket",
+    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round", "Ticket",
     "Train", "UserError", "__version__",
-    "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",
+    "evaluate", "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",
 ]  # fmt: skip

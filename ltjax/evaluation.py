@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
 from ltjax import paths, sweeps
 from ltjax.config import Experiment, Model, Train
-from ltjax.data import Dataset, Examples, Splits, load_dataset, split
+from ltjax.data import DATASETS, Dataset, Examples, Splits, load_dataset
+from ltjax.data import split as splits_of
 from ltjax.errors import UserError, unknown
 from ltjax.models import Network, make_network
 from ltjax.runs import Run
@@ -36,10 +37,10 @@ def evaluate(
 ) -> Evaluation:
     """Measure params on a whole split of an experiment's data.
 
-    Of what a run trained last it gives the accuracies in the run's ``summary.csv``, to the last digit.
+    On CPU, what a lane trained has the accuracies of its row in ``summary.csv``, to the last digit.
 
     Args:
-        params: the network's, as from ``load_trained`` or ``ltjax.tensors.load_params``; pruned weights are 0.
+        params: the network's, as from ``load_trained`` or ``ltjax.tensors.load_params``.
         experiment: says which network, which data, and by its seed which examples are held out.
         split: ``train``, ``validation`` or ``test``.
         dataset: used in place of the one that the experiment names.
@@ -53,16 +54,13 @@ def evaluate(
     network, measure = _compiled(
         experiment.model, experiment.train, data.train_images.shape[1:], data.classes
     )
-    _check(params, params_of(network))
-    examples: Examples = getattr(_split(data, experiment), split)
-    tally = jax.device_get(measure(params, examples))
-    count = len(examples.labels)
-    # divided in float64, as the tables' are
-    return Evaluation(float(np.float64(tally.loss) / count), int(tally.correct) / count, count)
-
-
-def _split(data: Dataset, experiment: Experiment) -> Splits:
-    return split(data, experiment.data.validation, experiment.seed)
+    if wrong := misfit(leaves_by_path(params), leaves_by_path(params_of(network))):
+        raise UserError(f"the params do not fit the network: {wrong}.")
+    splits = splits_of(data, experiment.data.validation, experiment.seed)
+    examples: Examples = getattr(splits, split)
+    tally, count = jax.device_get(measure(params, examples)), len(examples.labels)
+    # divided in float64, as in the tables
+    return Evaluation(float(tally.loss) / count, int(tally.correct) / count, count)
 
 
 @lru_cache(maxsize=8)
@@ -74,7 +72,7 @@ def _compiled(
     training = Training(network, train, examples=0)
 
     def measure(params: Params, examples: Examples) -> Tally:
-        return training.measure(LaneState(params, {}, (), np.zeros(0, np.int32)), examples)
+        return training.measure(LaneState(params, {}, (), jnp.zeros(0, jnp.int32)), examples)
 
     return network, jax.jit(measure)
 
@@ -94,13 +92,12 @@ def params_of(network: Network) -> Params:
     return params
 
 
-def _check(params: Params, needed: Params) -> None:
-    if wrong := misfit(leaves_by_path(params), leaves_by_path(needed)):
-        raise UserError(f"the params do not fit the network: {wrong}.")
+def network_of(experiment: Experiment) -> Network:
+    """The network of an experiment, for the images of the data set that it names; the data is not read.
 
-
-def network_of(experiment: Experiment, dataset: Dataset | None = None) -> Network:
-    """The network of an experiment, for the images of its data set."""
+    Raises:
+        UserError: there is no such network or data set.
+    """
     source = DATASETS.find(experiment.data.name)
     return make_network(experiment.model, source.image, source.classes)
 

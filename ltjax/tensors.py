@@ -36,7 +36,8 @@ def save_tensors(path: Path, tree: Any, metadata: Mapping[str, str]) -> None:
     leaves = _named(tree)
     # the format is the arrays' memory itself, which must lie in C order
     flat = {name: np.asarray(leaf, order="C") for name, leaf in leaves.items()}
-    content = save(flat, dict(metadata))
+    # safetensors 0.8.0 writes a header that it cannot read where there are neither tensors nor words
+    content = save(flat, dict(metadata) or None)
     write_whole(path, lambda file: file.write(content))
 
 

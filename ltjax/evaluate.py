@@ -1,0 +1,86 @@
+"""``python -m ltjax.evaluate``: loss and accuracy of what a run trained, or of any safetensors file."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from ltjax import backend
+from ltjax.catalogue import load_experiment
+from ltjax.command import exit_codes
+from ltjax.config import Experiment
+from ltjax.data import load_dataset
+from ltjax.errors import UserError
+from ltjax.evaluation import SPLITS, evaluate, network_of, params_of, read_run
+from ltjax.tensors import load_params
+from ltjax.types import Lane, Params
+
+PROGRAM = "python -m ltjax.evaluate"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Loss and accuracy, over whole splits, of a lane that a run trained or of params in a safetensors file.
+
+    They are computed as in training: what a run trained last has the accuracies in its summary.csv.
+    """
+
+    what: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.safetensors")]
+    """Folder of a run (or of one point of a swept run), or file of params."""
+    config: str | None = None
+    """The experiment that a file is evaluated by: its name, a config.json or a run's folder."""
+    round: int | None = None
+    """Round of the run's lane."""
+    arm: str = "ticket"
+    """Arm of the lane."""
+    trial: int = 0
+    """Trial of the lane."""
+    repeat: int = 0
+    """Repeat of the lane."""
+    split: Literal["test", "validation", "train", "all"] = "test"
+    """What to evaluate on; validation is the experiment's own, held out by its seed."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    backend.set_up()
+    with exit_codes(PROGRAM, arguments):
+        options = tyro.cli(Options, args=arguments, prog=PROGRAM)
+        is_file = options.what.is_file() or options.what.suffix == ".safetensors"
+        params, experiment = _from_file(options) if is_file else _from_run(options)
+        dataset = load_dataset(experiment.data)
+        for split in SPLITS if options.split == "all" else (options.split,):
+            found = evaluate(params, experiment, split, dataset)
+            correct = round(found.accuracy * found.examples)
+            print(
+                f"{split:<10}  loss {found.loss:.6f}  accuracy {found.accuracy}"
+                f"  ({correct:,} of {found.examples:,})"
+            )
+
+
+def _from_file(options: Options) -> tuple[Params, Experiment]:
+    if options.config is None:
+        raise UserError(f"say with --config NAME or --config RUN whose params '{options.what}' holds.")
+    if options.round is not None:
+        raise UserError("--round is for a run's folder; a file holds the params of one network.")
+    experiment = load_experiment(options.config)
+    return load_params(options.what, params_of(network_of(experiment))), experiment
+
+
+def _from_run(options: Options) -> tuple[Params, Experiment]:
+    run = read_run(options.what)
+    if options.config is not None:
+        raise UserError("--config is for a safetensors file; a run's folder has its own configuration.")
+    if options.round is None:
+        raise UserError(
+            f"say with --round which round of '{options.what}', from 0 to {max(run.parts, default=0)}."
+        )
+    lane = Lane(options.arm, options.trial, options.repeat)
+    return run.outcome(options.round, lane).trained, run.experiment
+
+
+if __name__ == "__main__":
+    main()
