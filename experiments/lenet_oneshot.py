@@ -5,7 +5,8 @@
 Each fraction is removed from the dense network's hidden layers at once, half of it from the output layer, and
 the survivors are rewound; 3 reinitialisations each. The fractions go from coarse to fine, so that the first
 six rounds already span the paper's two ranges: earlier stopping than dense for 67.5% to 17.6% remaining,
-more accurate for 95.0% to 5.17%. Expected: iterative pruning (``lenet_iterative``) is better at the smaller sizes.
+more accurate for 95.0% to 5.17%. Expected: iterative pruning (``lenet_iterative``) is better at the smaller
+sizes.
 """
 
 from dataclasses import replace

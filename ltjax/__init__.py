@@ -17,7 +17,7 @@ from ltjax.version import __version__
 
 __all__ = [
     "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES",
-    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round", "Ticket",
-    "Train", "UserError", "__version__",
+    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round",
+    "Ticket", "Train", "UserError", "__version__",
     "evaluate", "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",
 ]  # fmt: skip

@@ -70,6 +70,14 @@ def test_what_extending_shows_is_one_file_that_runs(tmp_path):
     rows = pd.read_csv(tmp_path / "runs" / "stripes" / "summary.csv")
     assert set(rows["arm"]) == {"ticket", "signs", "reinit"} and set(rows["round"]) == {0, 1, 2}
     assert rows.query("round == 0")["final_test_accuracy"].mean() > 0.8
+    done = subprocess.run(
+        [sys.executable, "-m", "ltjax.report", "runs/stripes", "--config", str(path)],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    claims = pd.read_csv(tmp_path / "runs" / "stripes" / "claims.csv").set_index("id")
+    assert claims.loc["stripes-1", "verdict"] in ("reproduced", "not reproduced")
+    assert claims.loc["L2", "verdict"] == "not run"
 
 
 @pytest.mark.parametrize("registry", [ltjax.ARMS, ltjax.SCHEDULES, catalogue.experiments()])

@@ -8,14 +8,17 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "ltjax"
 
 FLOORS = [
-    {"errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths", "version"},
+    {
+        "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
+        "version",
+    },
     {"masks", "models", "optimizers", "data", "tables", "checkpoints", "tensors", "catalogue"},
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "lanes"},
     {"search", "lottery"},
     {
-        "runs", "plan", "display", "backend", "command", "options", "study", "histograms", "anatomy", "figures", "claims", "page",
-        "evaluation", "merging",
+        "runs", "merging", "plan", "display", "backend", "command", "options",
+        "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"run", "report", "evaluate", "export", "merge"},
 ]  # fmt: skip
@@ -27,6 +30,7 @@ CONTAINED = {
     "orbax": {"checkpoints"},
     "flax": {"models"},
     "matplotlib": {"figures"},
+    "jinja2": {"page"},
     "plotly": {"page"},
     "safetensors": {"tensors"},
     "tensorflow_datasets": {"data"},

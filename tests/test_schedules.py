@@ -1,6 +1,7 @@
-"""Schedules: whose weights decide a round's mask; iterative, one-shot, continued, and pruning before training."""
+"""Schedules: whose weights decide a round's mask: iterative, one-shot, continued, before any training."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import chex
 import numpy as np
@@ -8,9 +9,9 @@ import pytest
 
 from ltjax import schedules
 from ltjax.arms import rewind
-from ltjax.config import Prune, Rates
+from ltjax.config import Prune
 from ltjax.lottery import find_tickets
-from ltjax.schedules import SCHEDULES, Step
+from ltjax.schedules import SCHEDULES
 from ltjax.search import lanes_of
 from ltjax.types import Lane
 
@@ -87,7 +88,7 @@ def test_continued_training_prunes_what_it_trains_on_and_rewinds_only_to_measure
     experiment = with_prune(replace(ONE_TRIAL, arms={"ticket": 1, "continued": 1}), schedule="continued")
     rounds = list(find_tickets(experiment))
     ticket, continued = Lane("ticket", 0), Lane("continued", 0)
-    for before, after in zip(rounds, rounds[1:], strict=False):
+    for before, after in pairwise(rounds):
         trained, mask = before.lane(continued).trained, after.lane(continued).mask
         assert_pruned(mask, trained, before.lane(continued).mask, 0.2, 0.1)
         chex.assert_trees_all_equal(after.lane(ticket).mask, mask)
@@ -112,7 +113,7 @@ def measured(params):
 def test_pruning_at_step_0_is_decided_by_theta0_alone():
     experiment = with_prune(ONE_TRIAL, score="initial")
     rounds, lane = list(find_tickets(experiment)), Lane("ticket", 0)
-    for before, after in zip(rounds, rounds[1:], strict=False):
+    for before, after in pairwise(rounds):
         assert_pruned(after.lane(lane).mask, before.theta0[0], before.lane(lane).mask, 0.2, 0.1)
 
 

@@ -117,7 +117,7 @@ def test_points_of_other_shapes_and_rounds_each_have_their_own_program():
 
 
 def test_a_swept_folder_holds_a_run_for_every_point_and_a_table_of_all(swept):
-    folder, runs = swept
+    folder, _ = swept
     table = pd.read_csv(paths.summary(folder))
     assert list(table.columns) == ["point", *tables.SUMMARY] and len(table) == 2 * 3
     for point, each in sweeps.points(SWEPT).items():
