@@ -30,7 +30,8 @@ class Options:
     what: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN|FILE.safetensors")]
     """Folder of a run (or of one point of a swept run), or file of params."""
     config: str | None = None
-    """The experiment that a file is evaluated by: its name, a config.json or a run's folder."""
+    """The experiment that a file is evaluated by: its name, a config.json or a run's folder; or the .py file
+    that registers a data set or network of your own, of a run too."""
     round: int | None = None
     """Round of the run's lane."""
     arm: str = "ticket"
@@ -72,8 +73,10 @@ def _from_file(options: Options) -> tuple[Params, Experiment]:
 
 def _from_run(options: Options) -> tuple[Params, Experiment]:
     run = read_run(options.what)
-    if options.config is not None:
+    if options.config is not None and not options.config.endswith(".py"):
         raise UserError("--config is for a safetensors file; a run's folder has its own configuration.")
+    if options.config is not None:
+        load_experiment(options.config)
     if options.round is None:
         raise UserError(
             f"say with --round which round of '{options.what}', from 0 to {max(run.parts, default=0)}."

@@ -11,6 +11,7 @@ import numpy as np
 import tyro
 
 from ltjax import backend, identity, masks
+from ltjax.catalogue import load_experiment
 from ltjax.command import exit_codes
 from ltjax.errors import UserError
 from ltjax.evaluation import network_of, read_run
@@ -54,6 +55,8 @@ class Options:
     """Trial of the lane."""
     repeat: int = 0
     """Repeat of the lane."""
+    config: Path | None = None
+    """A .py file that registers the run's data set, network or arm, where these are your own."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,6 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
     with exit_codes(PROGRAM, arguments):
         options = tyro.cli(Options, args=arguments, prog=PROGRAM)
         lane = Lane(options.arm, options.trial, options.repeat)
+        if options.config:
+            load_experiment(options.config)
         print("\n".join(export(read_run(options.run), options.round, lane, options.to)))
 
 

@@ -61,7 +61,7 @@ def _build(kind: Any, value: Any, name: str) -> Any:
     if origin is typing.Literal and value in inner:
         return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return float(value)
     if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     raise ValueError(f"{name} is {value!r}, where {_described(kind)} is expected")
@@ -103,7 +103,7 @@ def differences(stored: Experiment, asked: Experiment) -> list[str]:
         f"{name}: the run has {ours.get(name)!r}, asked is {theirs.get(name)!r}"
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
-        and name not in (*EXTENDABLE, *INCIDENTAL)
+        and name not in (*EXTENDABLE, *INCIDENTAL, *stored.sweep)
         and name.split(".")[0] not in ("arms", "sweep")
     ]
     one, two = stored.prune.fractions, asked.prune.fractions
@@ -129,12 +129,19 @@ def extended(stored: Experiment, asked: Experiment) -> Experiment:
     )
     return dataclasses.replace(
         stored, arms=arms, prune=prune, trials=max(stored.trials, asked.trials),
-        control_rounds=_union(stored.control_rounds, asked.control_rounds), sweep=_joined(stored, asked),
+        control_rounds=_control_rounds(stored, asked), sweep=_joined(stored, asked),
     )  # fmt: skip
 
 
-def _union(one: tuple[int, ...] | None, two: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    return None if one is None or two is None else tuple(sorted({*one, *two}))
+def _control_rounds(stored: Experiment, asked: Experiment) -> tuple[int, ...] | None:
+    """The rounds of both, None being all of them; an experiment without controls has no say."""
+    said = [each.control_rounds for each in (stored, asked)
+            if any(repeats for arm, repeats in each.arms.items() if arm != "ticket")]  # fmt: skip
+    if not said:
+        return stored.control_rounds
+    if any(rounds is None for rounds in said):
+        return None
+    return tuple(sorted({round for rounds in said for round in rounds or ()}))
 
 
 def _joined(stored: Experiment, asked: Experiment) -> dict[str, tuple[Any, ...]]:

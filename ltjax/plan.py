@@ -1,6 +1,7 @@
 """What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,8 @@ class Plan:
     data_bytes: int
 
 
-def plan(experiment: Experiment) -> Plan:
-    """The plan of a valid experiment; loads no data, trains nothing, compiles nothing."""
+def plan(experiment: Experiment, only: Collection[int] | None = None) -> Plan:
+    """The plan of a valid experiment, or of ``only`` some trials; loads no data, trains nothing."""
     source = DATASETS.find(experiment.data.name)
     network = make_network(experiment.model, source.image, source.classes)
     key = jax.eval_shape(lambda: jax.random.key(0))
@@ -43,7 +44,7 @@ def plan(experiment: Experiment) -> Plan:
     mask = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf != 0, tree), params)
     start = LaneStart(params, collections, mask, key)
     training = Training(network, experiment.train, source.train - experiment.data.validation)
-    lanes = [len(lanes_of(experiment, round)) for round in range(len(counts))]
+    lanes = [len(lanes_of(experiment, round, only)) for round in range(len(counts))]
     return Plan(
         weights=counts[0],
         schedule=counts,

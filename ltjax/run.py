@@ -14,7 +14,7 @@ import jax
 import tyro
 from rich.console import Console
 
-from ltjax import backend, catalogue, sweeps
+from ltjax import backend, catalogue, paths, sweeps
 from ltjax.arms import ARMS
 from ltjax.command import exit_codes
 from ltjax.config import Experiment
@@ -27,7 +27,7 @@ from ltjax.options import registry
 from ltjax.plan import describe, plan
 from ltjax.runs import Run, open_runs, write_environment, write_points
 from ltjax.search import lanes_of
-from ltjax.validation import validate
+from ltjax.validation import check_start, validate
 
 PROGRAM = "python -m ltjax.run"
 
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         if options.list:
             _list(console)
         elif options.dry_run:
-            _dry_run(options.experiment, console)
+            _dry_run(options, console)
         else:
             _run(options, console)
 
@@ -96,10 +96,12 @@ def _list(console: Console) -> None:
         console.print(f"{name:{max(map(len, names))}}  {purpose}", highlight=False, soft_wrap=True)
 
 
-def _dry_run(experiment: Experiment, console: Console) -> None:
-    validate(experiment)
-    for point in sweeps.points(experiment).values():
-        console.print(describe(point, plan(point)), highlight=False, soft_wrap=True)
+def _dry_run(options: Options, console: Console) -> None:
+    validate(options.experiment)
+    _check_only(options)
+    for point, each in sweeps.points(options.experiment).items():
+        console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
+        console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
 
 
 def _run(options: Options, console: Console) -> None:
@@ -109,6 +111,8 @@ def _run(options: Options, console: Console) -> None:
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     folder = options.workdir or Path("runs") / experiment.name
+    if not paths.config(folder).exists():
+        check_start(experiment)
     runs = open_runs(folder, experiment)
     write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
@@ -126,10 +130,15 @@ def _run(options: Options, console: Console) -> None:
     took = duration(time.monotonic() - began)
     console.print(
         f"{folder} holds the tables, curves and checkpoints; this took {took}. "
-        f"Figures, claims and a page: python -m ltjax.report {shlex.quote(str(folder))}",
+        f"Figures, claims and a page: python -m ltjax.report {shlex.quote(str(folder))}{_own(options)}",
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _own(options: Options) -> str:
+    """What a later command needs to know of a file that registers a user's own."""
+    return f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
 
 
 def _check_only(options: Options) -> None:

@@ -125,8 +125,11 @@ def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
     if not asked.sweep:
         return {"": open_run(folder, asked)}
     grown = _grown(folder, asked)
+    points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+    for home, each in points.values():  # whatever is refused is refused before anything is written
+        _grown(home, each)
     write_text(paths.config(folder), identity.to_json(grown))
-    return {point: open_run(paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+    return {point: open_run(home, each) for point, (home, each) in points.items()}
 
 
 def write_points(folder: Path, runs: Mapping[str, Run]) -> None:

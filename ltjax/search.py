@@ -89,6 +89,9 @@ class Search:
         self.experiment, self.past, self.network, self.only = experiment, past, network, only
         self._theta0: dict[int, Params] = {}
         self._kept: dict[tuple[int, Lane], Outcome] = {}
+        if experiment.model.start is not None:  # a file that is missing is told before anything is trained
+            for trial in only or range(experiment.trials):
+                self.theta0(trial)
 
     def missing(self, round: int) -> list[Lane]:
         """The lanes of a round that are still to be trained."""

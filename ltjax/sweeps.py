@@ -31,7 +31,8 @@ def points(experiment: Experiment) -> dict[str, Experiment]:
         point = plain
         for name, value in zip(names, values, strict=True):
             point = with_setting(point, name, value)
-        called = point_name(names[0], values[0])
+        # the setting's own value, in which 1 and 1.0 are one
+        called = point_name(names[0], identity.flatten(point)[names[0]])
         if called in found:
             raise UserError(
                 f"two points are called '{called}'; a sweep's first setting must tell them apart."

@@ -38,11 +38,25 @@ def _validate_point(experiment: Experiment, source: Source) -> None:
     _rates(experiment)
     _schedule(experiment)
     _examples(experiment, source.train)
+    _kinds(experiment, _params(experiment, source))
+
+
+def check_start(experiment: Experiment) -> None:
+    """Check the files of ``model.start``, which a run needs only until it has kept its own copy.
+
+    Raises:
+        UserError: one is missing or does not fit the network.
+    """
+    source = DATASETS.find(experiment.data.name)
+    for point in sweeps.points(experiment).values():
+        for trial in range(point.trials if point.model.start else 0):
+            load_start(str(point.model.start), trial, _params(point, source))
+
+
+def _params(experiment: Experiment, source: Source) -> Params:
+    """The params' shapes."""
     network = make_network(experiment.model, source.image, source.classes)
-    params = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
-    _kinds(experiment, params)
-    for trial in range(experiment.trials if experiment.model.start else 0):
-        load_start(str(experiment.model.start), trial, params)
+    return jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
 
 
 def _names(experiment: Experiment) -> None:
@@ -102,16 +116,19 @@ def _schedule(experiment: Experiment) -> None:
         raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
     if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
         raise UserError(
-            f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}."
+            f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}; "
+            "three would be --prune.rounds 3 --prune.fractions 0.2 0.5 0.8."
         )
     if not experiment.arms.get(arm := source_arm(prune)):
-        raise UserError(f"prune.schedule {prune.schedule} needs arms.{arm} 1: its training finds the masks.")
+        raise UserError(
+            f"prune.schedule {prune.schedule} needs --arms.{arm} 1: its training finds the masks."
+        )
     for fraction in prune.fractions:
         if not 0 < fraction < 1:
             raise UserError(f"prune.fractions must lie between 0 and 1, both excluded, not {fraction}.")
-    for round in experiment.control_rounds or ():
-        if round < 0:
-            raise UserError(f"control_rounds must be at least 0, not {round}.")
+    controls = experiment.control_rounds
+    if controls and not 0 <= min(controls) <= prune.rounds:
+        raise UserError(f"control_rounds must be rounds from 0 to {prune.rounds}, not {min(controls)}.")
 
 
 def _kinds(experiment: Experiment, params: Params) -> None:

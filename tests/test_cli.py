@@ -111,11 +111,13 @@ BAD = [
     ("--compute.devices 99", "compute.devices must lie between 1 and"),
     ("--seed -1", "seed must lie between"),
     ("--prune.schedule iteratif", "no schedule 'iteratif'; did you mean 'iterative'?"),
-    ("--prune.schedule continued", "prune.schedule continued needs arms.continued 1"),
+    ("--prune.schedule continued", "prune.schedule continued needs --arms.continued 1"),
     ("--prune.schedule oneshot", "prune.rounds 10 needs as many prune.fractions, not 0"),
     ("--prune.fractions 0.5", "prune.fractions are for prune.schedule oneshot, not iterative"),
     ("--prune.schedule oneshot --prune.rounds 1 --prune.fractions 1.5", "prune.fractions must lie between"),
-    ("--control-rounds -1", "control_rounds must be at least 0"),
+    ("--control-rounds -1", "control_rounds must be rounds from 0 to 10, not -1"),
+    ("--control-rounds 40", "control_rounds must be rounds from 0 to 10, not 40"),
+    ("--dry-run --only 9", "--only must name trials from 0 to 4, not 9"),
     ("--only 5", "--only must name trials from 0 to 4, not 5"),
     ("--model.init-std 0", "model.init_std must be positive"),
     ("--model.start nowhere.safetensors", "there is no file 'nowhere.safetensors'"),
@@ -238,7 +240,7 @@ def test_ctrl_c_ends_with_130_and_the_command_that_continues(tmp_path):
     wait_for(process, (tmp_path / "run" / "environment.json").exists)
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=900)
     assert process.returncode == 130 and "Traceback" not in out, out
     assert "to continue, repeat: python -m ltjax.run" in out and "--train.steps 1000000" in out
 
@@ -250,13 +252,13 @@ def test_the_full_disk_of_a_real_device_is_told(tmp_path):
         "from ltjax.run import main; main()"  # fmt: skip
     arguments = [*SMALL, "--workdir", str(tmp_path / "run"), "--model.widths", "40", "30"]
     done = subprocess.run(
-        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, timeout=200,
+        [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, timeout=900,
         env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
     )  # fmt: skip
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert "nothing that was written before is lost" in done.stderr
     again = subprocess.run(
-        [sys.executable, "-m", "ltjax.run", *arguments], capture_output=True, text=True, timeout=200
+        [sys.executable, "-m", "ltjax.run", *arguments], capture_output=True, text=True, timeout=900
     )
     assert again.returncode == 0, again.stderr
     assert len(pd.read_csv(tmp_path / "run" / "summary.csv")) == 12

@@ -85,8 +85,18 @@ def test_a_setting_of_a_wrong_type_is_told_by_its_name(changes, message):
     ],
 )
 def test_a_run_grows_by_the_rounds_of_its_controls(stored, asked, grown):
-    one, two = (replace(Experiment(), control_rounds=each) for each in (stored, asked))
+    arms = {"ticket": 1, "reinit": 1}
+    one, two = (replace(Experiment(), arms=arms, control_rounds=each) for each in (stored, asked))
     assert not differences(one, two) and extended(one, two).control_rounds == grown
+
+
+def test_the_first_controls_of_a_run_bring_their_rounds():
+    tickets, controls = (
+        Experiment(),
+        replace(Experiment(), arms={"ticket": 1, "reinit": 3}, control_rounds=(3,)),
+    )
+    assert extended(tickets, controls).control_rounds == (3,)
+    assert extended(controls, tickets).control_rounds == (3,)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,27 @@ def test_a_killed_sweep_continues_to_the_same_table_and_grows_by_points(swept, t
     assert list(finish(grown, tmp_path)) == [f"learning_rate={rate}" for rate in (0.001, 0.01, 0.1)]
 
 
+def test_a_refused_sweep_changes_nothing(tmp_path):
+    """The new point would have an older one's name and other values."""
+    pair = {"train.learning_rate": (1e-3,), "prune.rates.fc": (0.2,)}
+    first, clash = (
+        replace(with_prune(SWEPT, rounds=0), sweep={**pair, "prune.rates.fc": (rate,)}) for rate in (0.2, 0.5)
+    )
+    finish(first, tmp_path)
+    before = paths.config(tmp_path).read_bytes()
+    with pytest.raises(UserError, match="two points are called 'learning_rate=0.001'"):
+        open_runs(tmp_path, clash)
+    assert paths.config(tmp_path).read_bytes() == before
+    assert not list(find_tickets(first, past=open_runs(tmp_path, first)))
+
+
+def test_another_spelling_of_a_number_is_the_same_point(swept):
+    one, two = (replace(TINY, sweep={"train.momentum": (value, 0.5)}) for value in (0, 0.0))
+    assert list(sweeps.points(one)) == list(sweeps.points(two)) == ["momentum=0.0", "momentum=0.5"]
+    with pytest.raises(UserError, match="two points are called"):
+        sweeps.points(replace(TINY, sweep={"train.momentum": (0, 0.0)}))
+
+
 @pytest.mark.parametrize("asked", [replace(SWEPT, sweep={}), replace(SWEPT, sweep={"seed": (1,)})])
 def test_another_sweep_is_refused(asked, swept):
     folder, _ = swept

@@ -1,9 +1,10 @@
 """What a claim may be judged from: runs of the paper's setup that hold the rounds it needs."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ltjax import catalogue, identity
+from ltjax import catalogue, identity, paths
 from ltjax.study import NAMED, Absent, Results, Study
 
 PROGRAM = "python -m ltjax.run --config"
@@ -60,6 +61,9 @@ def _short(run: Results, gone: Mapping[str, list[int]]) -> Absent:
         flags.append(f"--control-rounds {' '.join(map(str, controls))}")
     last = max(round for rounds in gone.values() for round in rounds)
     name = run.experiment.name if run.experiment.name in catalogue.experiments() else NAMED[run.kind]
+    if paths.rounds(run.folder).is_dir():  # this very run can be continued, whatever its settings
+        here = shlex.quote(str(run.folder))
+        name = f"{here} --workdir {here}"
     command = " ".join([f"{PROGRAM} {name}", *flags])
     rounds = "" if run.kind == "oneshot" else f" --prune.rounds {last}"
     return Absent(f"the {run.kind} run lacks {told}", command + rounds)
