@@ -71,9 +71,9 @@ def figure_4b(study: Study) -> Figure:
 
 @figure("4c", "One-shot pruning on a linear axis: early stopping and test accuracy there")
 def figure_4c(study: Study) -> Figure:
-    """Tickets and reinits of a one-shot run, the percentages on a linear axis."""
-    run = study.find("oneshot", ("ticket", "reinit"))
-    drawn = lines(run, "ticket", "reinit")
+    """Tickets of a one-shot run, and their reinits where there are, the percentages on a linear axis."""
+    run = study.find("oneshot")
+    drawn = lines(run, "ticket", *({"reinit"} & run.arms))
     figure, axes = panels(2)
     for each, metric in zip(axes, (EARLY_STOP, TEST), strict=True):
         draw_metric(each, drawn, metric, window=(0.941, 0.99))
