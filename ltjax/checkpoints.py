@@ -36,6 +36,7 @@ def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
     with _debris_swept():
         failure = _save(path, arrays, {**note, CHECKSUMS: _checksums(arrays)})
     if failure:
+        _quieten_late_callbacks()
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
 
 
@@ -111,6 +112,20 @@ def _debris_swept() -> Iterator[None]:
         sys.unraisablehook = hook
         for logger in loggers:
             logger.disabled = False
+
+
+def _quieten_late_callbacks() -> None:
+    """After a failed write tensorstore's threads still call back into Orbax's closed event loop, for a while.
+
+    Each such call prints a traceback of its own through ``sys.excepthook``, beside our message.
+    """
+    hook = sys.excepthook
+
+    def quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        if not (isinstance(error, RuntimeError) and "Event loop is closed" in str(error)):
+            hook(kind, error, trace)
+
+    sys.excepthook = quiet
 
 
 def _damaged(path: Path) -> UserError:

@@ -6,11 +6,13 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import jax
+import numpy as np
 import tyro
 from rich.console import Console
 
@@ -27,6 +29,7 @@ from ltjax.options import registry
 from ltjax.plan import describe, plan
 from ltjax.runs import Run, open_runs, write_environment, write_points
 from ltjax.search import lanes_of
+from ltjax.types import Lane
 from ltjax.validation import check_start, validate
 
 PROGRAM = "python -m ltjax.run"
@@ -118,10 +121,15 @@ def _run(options: Options, console: Console) -> None:
     todo = _missing(experiment, runs, only) * experiment.train.steps
     console.print(_heading(experiment, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
-    with Display(experiment, todo, console) as display:
-        for found in find_tickets(experiment, past=runs, observe=display.observe, dataset=dataset, only=only):
+    with Display(experiment, todo, console) as display, _Interrupts() as interrupts:
+
+        def observe(round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
+            interrupts.check()
+            display.observe(round, lanes, step, seen)
+
+        for found in find_tickets(experiment, past=runs, observe=observe, dataset=dataset, only=only):
             now = time.monotonic()
-            with _signals_held():
+            with interrupts.held():
                 runs[found.point].save(found, now - last)
                 if found.point:
                     write_points(folder, runs)
@@ -178,20 +186,36 @@ def _tables(runs: Mapping[str, Run], console: Console) -> None:
             console.print(summary_table(run.summary()))
 
 
-class _signals_held:
-    """Ctrl-C waits while a part is written, then is raised."""
+class _Interrupts:
+    """Ctrl-C: it waits while a part is written, and is raised again where a library swallowed it."""
 
-    def __enter__(self) -> None:
-        self.caught = False
-        self.previous = signal.signal(signal.SIGINT, self._remember)
-
-    def _remember(self, *_: object) -> None:
-        self.caught = True
+    def __enter__(self) -> "_Interrupts":
+        self.caught = self.holding = False
+        self.previous = signal.signal(signal.SIGINT, self._handle)
+        return self
 
     def __exit__(self, *_: object) -> None:
         signal.signal(signal.SIGINT, self.previous)
+
+    def _handle(self, *_: object) -> None:
+        self.caught = True
+        if not self.holding:
+            raise KeyboardInterrupt
+
+    def check(self) -> None:
+        """Raise what was caught: an exception raised in a callback of compiled code may never arrive."""
         if self.caught:
             raise KeyboardInterrupt
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A stretch that Ctrl-C does not break."""
+        self.holding = True
+        try:
+            yield
+        finally:
+            self.holding = False
+            self.check()
 
 
 if __name__ == "__main__":
