@@ -19,7 +19,7 @@ from ltjax import checkpoints, identity, paths, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
-from ltjax.runs import Run, open_runs, read_config, write_points
+from ltjax.runs import Run, holds_something_else, open_runs, read_config, write_points
 from ltjax.types import Lane, Params
 
 
@@ -104,10 +104,7 @@ def _check_target(sources: Sequence[Path], to: Path) -> None:
     for source in sources:
         if source.resolve() in (to.resolve(), *to.resolve().parents):
             raise UserError(f"'{to}' lies in '{source}', which is to stay as it is; choose another --to.")
-    # a name that begins with a dot is of a write that was killed
-    if to.exists() and not paths.config(to).exists() and (
-        not to.is_dir() or any(not path.name.startswith(".") for path in to.iterdir())
-    ):  # fmt: skip
+    if holds_something_else(to):
         raise UserError(f"'{to}' holds something that is no run of ltjax; choose another --to.")
 
 

@@ -119,7 +119,7 @@ def _run(options: Options, console: Console) -> None:
     runs = open_runs(folder, experiment)
     write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
-    console.print(_heading(experiment, folder, runs, todo), highlight=False, soft_wrap=True)
+    console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
     with Display(experiment, todo, console) as display, _Interrupts() as interrupts:
 
@@ -165,13 +165,14 @@ def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[i
     )
 
 
-def _heading(experiment: Experiment, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
+def _heading(options: Options, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
+    experiment, only = options.experiment, options.only or None
     begun = any(run.parts for run in runs.values())
     doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
     devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
     points = list(sweeps.points(experiment).values())
     rounds = max(each.prune.rounds for each in points)
-    lanes = max(sum(len(lanes_of(each, round)) for each in points) for round in range(rounds + 1))
+    lanes = max(sum(len(lanes_of(each, round, only)) for each in points) for round in range(rounds + 1))
     return (
         f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
         f"rounds 0 to {rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"

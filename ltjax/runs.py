@@ -163,14 +163,19 @@ def open_run(folder: Path, asked: Experiment) -> Run:
     return run
 
 
+def holds_something_else(folder: Path) -> bool:
+    """Whether a folder is neither a run nor free to become one: a file, or a folder of other things."""
+    if not folder.exists() or paths.config(folder).exists():
+        return False
+    # a file whose name begins with a dot may be left from a first write that was killed
+    return not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
+
+
 def _grown(folder: Path, asked: Experiment) -> Experiment:
     """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
+    if holds_something_else(folder):
+        raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
     if not paths.config(folder).exists():
-        # a file whose name begins with a dot may be left from a first write that was killed
-        if folder.exists() and (
-            not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
-        ):
-            raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
         return asked
     stored = read_config(folder)
     if found := identity.differences(stored, asked):
