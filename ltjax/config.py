@@ -20,6 +20,8 @@ class Data:
     """Folder of prepared data sets; otherwise $TFDS_DATA_DIR, otherwise TFDS's own default."""
     raw: str | None = None
     """Folder with the data set's original files, to prepare it from without a network."""
+    augment: str = "none"
+    """What is done to training images at random, by its name in the registry."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,12 @@ class Model:
     """Network, by its name in the registry."""
     widths: tuple[int, ...] = (300, 100)
     """Units of each hidden fully-connected layer."""
+    channels: tuple[int, ...] | None = None
+    """Channels of each stage of convolutions; by default the network's own."""
+    dropout: float = 0.0
+    """Share of the units of each hidden fully-connected layer that a training step leaves out."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What layers compute in; params, masks and the optimizer stay float32."""
     init: str = "glorot_normal"
     """Initializer of the kernels (from jax.nn.initializers); biases begin at 0."""
     init_std: float | None = None
@@ -52,6 +60,12 @@ class Train:
     """Step size of the optimizer."""
     momentum: float = 0.9
     """Momentum, for the optimizer of that name."""
+    weight_decay: float = 0.0
+    """L2 penalty: this much of every param is added to its gradient."""
+    warmup: int = 0
+    """Steps over which the learning rate first rises from 0, linearly."""
+    drops: tuple[int, ...] = ()
+    """Steps from which on the learning rate is a tenth of what it was before."""
     evaluate_every: int = 20
     """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
     evaluate_batch: int = 1000

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ltjax import masks, sweeps
+from ltjax.augmentations import AUGMENTATIONS
 from ltjax.config import Experiment
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import LaneProgram, Trained
@@ -111,7 +112,10 @@ class _Walk:
             for point, each in points.items()
         }
         # points differ in how their networks begin, not in what they compute
-        self.training = Training(next(iter(networks.values())), self.train, len(self.splits.train.labels))
+        augment = AUGMENTATIONS.find(first.data.augment)
+        self.training = Training(
+            next(iter(networks.values())), self.train, len(self.splits.train.labels), augment
+        )
         self.programs: dict[int, LaneProgram] = {}
 
     def round(self, index: int) -> Iterator[Round]:

@@ -13,7 +13,7 @@ from ltjax import backend, paths
 from ltjax.command import exit_codes
 from ltjax.errors import UserError
 from ltjax.merging import merge
-from ltjax.runs import write_environment
+from ltjax.opening import write_environment
 
 PROGRAM = "python -m ltjax.merge"
 CONTINUE = "python -m ltjax.run"

@@ -19,7 +19,8 @@ from ltjax import checkpoints, identity, paths, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
-from ltjax.runs import Run, holds_something_else, open_runs, read_config, write_points
+from ltjax.opening import holds_something_else, open_runs, write_points
+from ltjax.runs import Run, read_config
 from ltjax.types import Lane, Params
 
 

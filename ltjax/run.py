@@ -25,9 +25,10 @@ from ltjax.display import Display, duration, summary_table
 from ltjax.errors import UserError
 from ltjax.lanes import choose_devices
 from ltjax.lottery import find_tickets
+from ltjax.opening import open_runs, write_environment, write_points
 from ltjax.options import registry
 from ltjax.plan import describe, plan
-from ltjax.runs import Run, open_runs, write_environment, write_points
+from ltjax.runs import Run
 from ltjax.search import lanes_of
 from ltjax.types import Lane
 from ltjax.validation import check_start, validate

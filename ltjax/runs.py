@@ -5,18 +5,15 @@ whose note holds its summary rows: once the checkpoint is there the part is done
 always what the notes say. So a kill at any moment loses at most the part being trained.
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, masks, paths, sweeps, tables
+from ltjax import checkpoints, identity, masks, paths, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
-from ltjax.files import write_text, write_whole
 from ltjax.lottery import Round
 from ltjax.search import Outcome
 from ltjax.trees import take
@@ -116,76 +113,6 @@ class Run:
                     raise UserError(f"'{file}' holds other lanes; remove '{path}' to train them again.")
 
 
-def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
-    """The run of every point of a sweep, opened to run ``asked``; without a sweep, the one run under "".
-
-    Raises:
-        UserError, OSError: as ``open_run``'s.
-    """
-    if not asked.sweep:
-        return {"": open_run(folder, asked)}
-    grown = _grown(folder, asked)
-    points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
-    for home, each in points.values():  # whatever is refused is refused before anything is written
-        _grown(home, each)
-    write_text(paths.config(folder), identity.to_json(grown))
-    return {point: open_run(home, each) for point, (home, each) in points.items()}
-
-
-def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
-    """Write a swept run's own ``summary.csv``: those of its points, with a column ``point``."""
-    tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
-    if tables_by_point:
-        rows = pd.concat(tables_by_point, ignore_index=True)[["point", *tables.SUMMARY]]
-        write_whole(paths.summary(folder), lambda file: rows.to_csv(file, index=False))
-
-
-def open_run(folder: Path, asked: Experiment) -> Run:
-    """Open a run's folder to run ``asked`` in it: a new one is made, an older one grows to hold it.
-
-    Raises:
-        UserError: the folder holds another experiment (the message shows the difference), something else,
-            or damaged files.
-        OSError: it cannot be written.
-    """
-    grown = _grown(folder, asked)
-    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
-        checkpoints.sweep(kept)
-    if not paths.config(folder).exists():
-        write_text(paths.config(folder), identity.to_json(grown))
-    run = Run(folder)
-    run.verify()
-    if grown != run.experiment:
-        write_text(paths.config(folder), identity.to_json(grown))
-        run.experiment = grown
-    if run.parts:
-        run.write_summary()
-    return run
-
-
-def holds_something_else(folder: Path) -> bool:
-    """Whether a folder is neither a run nor free to become one: a file, or a folder of other things."""
-    if not folder.exists() or paths.config(folder).exists():
-        return False
-    # a file whose name begins with a dot may be left from a first write that was killed
-    return not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
-
-
-def _grown(folder: Path, asked: Experiment) -> Experiment:
-    """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
-    if holds_something_else(folder):
-        raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
-    if not paths.config(folder).exists():
-        return asked
-    stored = read_config(folder)
-    if found := identity.differences(stored, asked):
-        raise UserError(
-            f"'{folder}' holds another experiment; choose another --workdir. They differ in "
-            + "; ".join(found) + "."
-        )  # fmt: skip
-    return identity.extended(stored, asked)
-
-
 def read_config(folder: Path) -> Experiment:
     """The experiment of a run's folder.
 
@@ -233,14 +160,3 @@ def _to_numpy(tree: Params) -> Params:
 
 def _lanes(note: dict[str, Any]) -> list[Lane]:
     return [Lane(row["arm"], row["trial"], row["repeat"]) for row in note["rows"]]
-
-
-def write_environment(folder: Path, facts: dict[str, Any]) -> None:
-    """Write ``environment.json``: this start's facts, and those of earlier starts under ``earlier``."""
-    path = paths.environment(folder)
-    try:
-        before = json.loads(path.read_text())
-        earlier = [*before.pop("earlier", []), before]
-    except (OSError, ValueError, AttributeError, TypeError):
-        earlier = []
-    write_text(path, json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")

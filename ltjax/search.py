@@ -133,8 +133,11 @@ class Search:
         )
         # what is not a parameter (BatchNorm's statistics) begins afresh in every round
         _, collections = self.network.init(named_key(seed, "init", lane.trial))
-        rate = jnp.float32(self.experiment.train.learning_rate)
-        return LaneStart(params, collections, mask, named_key(seed, "train", *identity), rate)
+        train = self.experiment.train
+        return LaneStart(
+            params, collections, mask, named_key(seed, "train", *identity),
+            jnp.float32(train.learning_rate), jnp.int32(train.warmup),
+        )  # fmt: skip
 
     def _find(self, trial: int, round: int) -> Found:
         theta0 = self.theta0(trial)

@@ -6,7 +6,7 @@ would run it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from ltjax import anatomy, identity, paths, sweeps, tables
+from ltjax.catalogue import load_experiment
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.runs import read_config
@@ -25,6 +26,13 @@ VALIDATION = "early_stop_validation_accuracy"
 NAMED = {"iterative": "lenet_iterative", "oneshot": "lenet_oneshot", "continued": "lenet_continued",
          "step0": "lenet_step0"}  # fmt: skip
 """The named experiment of each kind of run."""
+
+OWN_FIGURES = ("conv2", "conv4", "conv6", "resnet18", "vgg19")
+"""The paper's other networks, whose figures and claims ask for them by the name of an experiment."""
+
+TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.warmup",
+           "prune.scope", "prune.score", "prune.schedule")  # fmt: skip
+"""What makes a run one of a named experiment, for figures: those that tell the named ones apart."""
 
 
 class Absent(Exception):
@@ -103,6 +111,7 @@ class Study:
         """
         for run in self.runs:
             fits = run.kind == kind and not run.point and run.experiment.train.optimizer == optimizer
+            fits = fits and run.experiment.model.name not in OWN_FIGURES
             had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
             if had and (not anatomy or run.anatomy is not None):
                 return run
@@ -114,26 +123,60 @@ class Study:
         command = " ".join([f"python -m ltjax.run --config {name}", *flags])
         raise Absent(f"no {what}" + (f" by {optimizer}" if optimizer != "adam" else ""), command)
 
-    def sweep(self, setting: str, name: str, *, optimizer: str = "adam") -> dict[Any, Results]:
+    def like(
+        self, name: str, arms: Sequence[str] = ("ticket",), *, curves: bool = False,
+        free: Sequence[str] = (),
+    ) -> Results:  # fmt: skip
+        """The first run of a named experiment, whatever its folder, arms, length and data are.
+
+        Args:
+            name: the named experiment; a run is one of it if they agree in what is ``TELLING``.
+            arms: arms that the run must have.
+            curves: whether it must have its curves.
+            free: settings of ``TELLING`` that may differ.
+
+        Raises:
+            Absent: there is none.
+        """
+        telling = _telling(load_experiment(name), free)
+        for run in self.runs:
+            had = run.arms >= set(arms) and (run.curves is not None or not curves)
+            if had and not run.point and _telling(run.experiment, free) == telling:
+                return run
+        needs = f" with {' and '.join(arms)}" + " and its curves" * curves
+        own = load_experiment(name).arms
+        flags = [f"--arms.{arm} 1" for arm in arms if arm not in own]
+        raise Absent(f"no run of {name}{needs}", " ".join([f"python -m ltjax.run --config {name}", *flags]))
+
+    def sweep(self, setting: str, name: str) -> dict[Any, Results]:
         """The points of the run that swept a setting, by the setting's value, in the sweep's order.
 
         Args:
             setting: its dotted name, such as ``train.learning_rate``.
-            name: the named experiment that sweeps it.
-            optimizer: which optimizer's sweep, where several were swept.
+            name: the named experiment that sweeps it; the points must agree with it in what is ``TELLING``.
 
         Raises:
             Absent: no run swept it.
         """
+        named = load_experiment(name)
+        telling = _telling(named, named.sweep)
         found = {
             identity.flatten(run.experiment)[setting]: run
             for run in self.runs
             if run.point.startswith(f"{setting.rsplit('.', 1)[-1]}=")
-            and run.experiment.train.optimizer == optimizer
+            and _telling(run.experiment, named.sweep) == telling
         }
         if not found:
-            raise Absent(f"no sweep of {setting} by {optimizer}", f"python -m ltjax.run --config {name}")
+            told = f"no sweep of {setting} by {named.train.optimizer}, as {name} has"
+            raise Absent(told, f"python -m ltjax.run --config {name}")
         return found
+
+
+def _telling(experiment: Experiment, free: Collection[str]) -> dict[str, Any]:
+    """What tells an experiment from others, by dotted name; of warmup, whether there is any."""
+    settings = identity.flatten(experiment)
+    settings["train.warmup"] = settings["train.warmup"] > 0
+    return {name: settings[name] for name in TELLING if name not in free}
 
 
 def read_study(folders: Sequence[Path]) -> Study:

@@ -4,7 +4,9 @@ The i-th point takes the i-th value of every swept setting. Points that differ o
 lanes of one program (``program_key``); where shapes differ, each has a program of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from ltjax import identity
@@ -15,7 +17,8 @@ from ltjax.errors import UserError, unknown
 def points(experiment: Experiment) -> dict[str, Experiment]:
     """The points of an experiment by name, in order; without a sweep, itself under the empty name.
 
-    Names are the first swept setting's last word and value: ``learning_rate=0.0012``, ``widths=25-9``.
+    Names are the first swept setting's last word and value: ``learning_rate=0.0012``, ``widths=25-9``; where
+    it does not tell the points apart, all swept settings': ``conv=0.1,fc=None``.
 
     Raises:
         UserError: a swept setting is none, or the settings have different numbers of values.
@@ -26,21 +29,24 @@ def points(experiment: Experiment) -> dict[str, Experiment]:
         sizes = ", ".join(f"{name} has {len(values)}" for name, values in experiment.sweep.items())
         raise UserError(f"the settings of a sweep need as many values each; {sizes}.")
     names, plain = list(experiment.sweep), replace(experiment, sweep={})
-    found: dict[str, Experiment] = {}
-    for values in zip(*experiment.sweep.values(), strict=True):
-        point = plain
-        for name, value in zip(names, values, strict=True):
-            point = with_setting(point, name, value)
-        # the setting's own value, in which 1 and 1.0 are one
-        called = point_name(names[0], identity.flatten(point)[names[0]])
-        if called in found:
-            raise UserError(
-                f"two points are called '{called}'; a sweep's first setting must tell them apart."
-            )
-        found[called] = point
-    if not found:
+    every = [
+        reduce(lambda point, each: with_setting(point, *each), zip(names, values, strict=True), plain)
+        for values in zip(*experiment.sweep.values(), strict=True)
+    ]
+    if not every:
         raise UserError(f"the sweep of {' and '.join(names)} has no values.")
-    return found
+    for telling in (names[:1], names):
+        called = [_called(point, telling) for point in every]
+        if len(set(called)) == len(every):
+            return dict(zip(called, every, strict=True))
+    twice = max(called, key=called.count)
+    raise UserError(f"two points are called '{twice}'; the settings of a sweep must tell them apart.")
+
+
+def _called(point: Experiment, names: Sequence[str]) -> str:
+    """A point's name; of a setting's own value, in which 1 and 1.0 are one."""
+    settings = identity.flatten(point)
+    return ",".join(point_name(name, settings[name]) for name in names)
 
 
 def point_name(setting: str, value: Any) -> str:
@@ -69,12 +75,12 @@ def _replaced(node: Any, path: list[str], value: Any) -> Any:
 def program_key(experiment: Experiment) -> str:
     """What two experiments must have in common to train as lanes of one program.
 
-    Left out is what only decides the values a lane starts with: θ₀, the mask and the learning rate.
+    Left out is what only decides the values a lane starts with: θ₀, the mask, learning rate and warmup.
     """
     return identity.to_json(
         replace(
             experiment, name="", trials=1, arms={}, control_rounds=None, sweep={}, prune=Prune(),
             model=replace(experiment.model, init="", init_std=1.0, start=None),
-            train=replace(experiment.train, learning_rate=1.0),
+            train=replace(experiment.train, learning_rate=1.0, warmup=0),
         )
     )  # fmt: skip

@@ -13,21 +13,23 @@ import jax.numpy as jnp
 import optax
 
 from ltjax import masks
+from ltjax.augmentations import AUGMENTATIONS, Augmentation
 from ltjax.config import Train
 from ltjax.data import Examples, Splits
 from ltjax.models import Collections, Network
-from ltjax.optimizers import make_optimizer
+from ltjax.optimizers import make_optimizer, scheduled
 from ltjax.types import Key, Mask, Params
 
 
 class LaneStart(NamedTuple):
-    """What a lane is given: params to begin with, mask, key, its learning rate if it has its own."""
+    """What a lane is given: params to begin with, mask and key; learning rate and warmup if its own."""
 
     params: Params
     collections: Collections
     mask: Mask
     key: Key
     learning_rate: jax.Array | None = None
+    warmup: jax.Array | None = None
 
 
 class LaneState(NamedTuple):
@@ -57,6 +59,7 @@ class Training:
     network: Network
     train: Train
     examples: int
+    augment: Augmentation = AUGMENTATIONS["none"]
 
     @cached_property
     def epoch_steps(self) -> int:
@@ -67,7 +70,7 @@ class Training:
         """The state before the first update."""
         params = masks.apply(start.mask, start.params)
         order = jnp.zeros(self.examples, jnp.int32)
-        return LaneState(params, start.collections, self._optimizer(start).init(params), order)
+        return LaneState(params, start.collections, self._optimizer(start, 0).init(params), order)
 
     def advance(
         self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
@@ -98,12 +101,14 @@ class Training:
         order = self._shuffled(state.order, start.key, step)
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
+        batch, key = data.take(picked), jax.random.fold_in(start.key, step)
+        batch = batch._replace(images=self.augment(jax.random.fold_in(key, AUGMENT), batch.images))
         gradients, (tally, collections) = jax.grad(self._loss, has_aux=True)(
-            state.params, state.collections, data.take(picked), jax.random.fold_in(start.key, step)
+            state.params, state.collections, batch, key
         )
         # the params are masked already, so masking gradients and result equals a forward pass through
         # mask * params, and spares materialising that product
-        updates, optimizer_state = self._optimizer(start).update(
+        updates, optimizer_state = self._optimizer(start, step).update(
             masks.apply(start.mask, gradients), state.optimizer, state.params
         )
         params = masks.apply(start.mask, optax.apply_updates(state.params, updates))
@@ -116,9 +121,11 @@ class Training:
         tally = tally_of(logits, batch.labels)
         return tally.loss / self.train.batch, (tally, collections)
 
-    def _optimizer(self, start: LaneStart) -> optax.GradientTransformation:
-        """The optimizer, at the lane's own learning rate where it has one: a traced value, not a constant."""
+    def _optimizer(self, start: LaneStart, step: Any) -> optax.GradientTransformation:
+        """The optimizer at a step's learning rate, of the lane's own if it has one: a traced value."""
         rate: Any = self.train.learning_rate if start.learning_rate is None else start.learning_rate
+        warmup: Any = self.train.warmup if start.warmup is None else start.warmup
+        rate = scheduled(rate, warmup, self.train.drops, step)
         return make_optimizer(replace(self.train, learning_rate=rate))
 
     def _shuffled(self, order: jax.Array, key: Key, step: jax.Array) -> jax.Array:
@@ -133,6 +140,9 @@ class Training:
 
 ORDER = 2**31 - 1
 """Folded into a lane's key for its epochs' permutations: beyond any step number."""
+
+AUGMENT = 1
+"""Folded into a step's key for what is done to its images; the step's key itself is dropout's."""
 
 
 def tally_of(logits: jax.Array, labels: jax.Array) -> Tally:

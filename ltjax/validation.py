@@ -4,6 +4,7 @@ import jax
 
 from ltjax import pruning, sweeps
 from ltjax.arms import ARMS
+from ltjax.augmentations import AUGMENTATIONS
 from ltjax.config import Experiment
 from ltjax.data import DATASETS, Source
 from ltjax.errors import UserError
@@ -64,6 +65,7 @@ def _names(experiment: Experiment) -> None:
         ARMS.find(arm)
     MODELS.find(experiment.model.name)
     OPTIMIZERS.find(experiment.train.optimizer)
+    AUGMENTATIONS.find(experiment.data.augment)
     SCORES.find(experiment.prune.score)
     SCHEDULES.find(experiment.prune.schedule)
 
@@ -76,6 +78,8 @@ def _sizes(experiment: Experiment) -> None:
         "train.batch": (train.batch, 1),
         "train.evaluate_every": (train.evaluate_every, 1),
         "train.evaluate_batch": (train.evaluate_batch, 1),
+        "train.warmup": (train.warmup, 0),
+        "train.drops": (min(train.drops, default=1), 1),
         "data.validation": (experiment.data.validation, 1),
         "prune.rounds": (experiment.prune.rounds, 0),
         **{f"arms.{arm}": (repeats, 0) for arm, repeats in experiment.arms.items()},
@@ -89,6 +93,8 @@ def _sizes(experiment: Experiment) -> None:
         raise UserError(f"seed must lie between 0 and {2**32 - 1}, not {experiment.seed}.")
     if not 0 < train.learning_rate < float("inf"):
         raise UserError(f"train.learning_rate must be positive, not {train.learning_rate}.")
+    if not 0 <= train.weight_decay < float("inf"):
+        raise UserError(f"train.weight_decay must be 0 or more, not {train.weight_decay}.")
     if not 0 <= train.momentum < 1:
         raise UserError(f"train.momentum must lie in [0, 1), not {train.momentum}.")
 
@@ -104,6 +110,7 @@ def _rates(experiment: Experiment) -> None:
     for allowed, name, value in [
         (("layer", "global"), "prune.scope", experiment.prune.scope),
         (("running", "exact"), "train.train_curve", experiment.train.train_curve),
+        (("float32", "bfloat16"), "model.precision", experiment.model.precision),
         (("auto", "map", "vmap"), "compute.batching", experiment.compute.batching),
     ]:
         if value not in allowed:

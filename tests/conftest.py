@@ -12,7 +12,8 @@ import pytest
 from ltjax import Data, Experiment, Model, Prune, Train
 from ltjax.data import DATASETS
 from ltjax.lottery import find_tickets
-from ltjax.runs import Run, open_run
+from ltjax.opening import open_run
+from ltjax.runs import Run
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -10,7 +10,7 @@ from ltjax.catalogue import experiments, load_experiment
 from ltjax.config import Data
 from ltjax.figures import FIGURES
 from ltjax.lottery import find_tickets
-from ltjax.runs import open_runs, write_points
+from ltjax.opening import open_runs, write_points
 from ltjax.search import lanes_of
 from ltjax.study import read_study
 from ltjax.validation import validate

@@ -12,12 +12,15 @@ FLOORS = [
         "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
         "version",
     },
-    {"masks", "models", "optimizers", "data", "tables", "checkpoints", "tensors", "catalogue"},
+    {
+        "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
+        "tensors", "catalogue",
+    },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "lanes"},
     {"search", "lottery"},
     {
-        "runs", "merging", "plan", "display", "backend", "command", "options",
+        "runs", "opening", "merging", "plan", "display", "backend", "command", "options",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"run", "report", "evaluate", "export", "merge"},

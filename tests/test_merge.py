@@ -14,7 +14,8 @@ from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
 from ltjax.merging import Taken
 from ltjax.merging import merge as merged
-from ltjax.runs import Run, open_run
+from ltjax.opening import open_run
+from ltjax.runs import Run
 
 from .conftest import TINY, finish
 from .test_runs import assert_same_results, largest_file, truncate, without_last_round

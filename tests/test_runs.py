@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax import checkpoints, paths, runs, tables
+from ltjax import checkpoints, opening, paths, runs, tables
 from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
-from ltjax.runs import Run, open_run
+from ltjax.opening import open_run
+from ltjax.runs import Run
 from ltjax.types import Lane
 
 from .conftest import TINY, finish, with_prune, with_train
@@ -267,7 +268,7 @@ def test_a_folder_without_a_run_is_told(tmp_path):
 
 def test_the_environment_of_every_start_is_kept(tmp_path):
     for number in range(3):
-        runs.write_environment(tmp_path, {"start": number})
+        opening.write_environment(tmp_path, {"start": number})
     kept = json.loads(paths.environment(tmp_path).read_text())
     assert kept == {"start": 2, "earlier": [{"start": 0}, {"start": 1}]}
 

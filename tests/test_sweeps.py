@@ -9,8 +9,8 @@ import pytest
 from ltjax import identity, lanes, paths, sweeps, tables
 from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
+from ltjax.opening import open_run, open_runs, write_points
 from ltjax.options import read_sweep, show_sweep
-from ltjax.runs import open_run, open_runs, write_points
 from ltjax.types import Lane
 
 from .conftest import TINY, with_prune, with_train

@@ -88,7 +88,7 @@ def spans(rounds: Iterable[int]) -> str:
 
 def points(
     study: Study, setting: str, name: str, rounds: int, *, values: Iterable[Any] | None = None,
-    optimizer: str = "adam", free: Iterable[str] = (),
+    free: Iterable[str] = (),
 ) -> dict[Any, Results]:  # fmt: skip
     """The points of a sweep that differ from the paper's setup in ``setting`` alone, with curves.
 
@@ -98,13 +98,12 @@ def points(
         name: the named experiment that sweeps it.
         rounds: the last round that every point needs; 0 where it is for the caller to say.
         values: those that must be there; by default whichever are.
-        optimizer: whose sweep.
         free: further settings that are free to differ.
 
     Raises:
         Absent: the sweep, a value, a round or the curves are missing.
     """
-    found = papers(study, setting, *free).sweep(setting, name, optimizer=optimizer)
+    found = papers(study, setting, *free).sweep(setting, name)
     command = f"{PROGRAM} {name}"
     gone = [value for value in values or () if value not in found]
     if gone:

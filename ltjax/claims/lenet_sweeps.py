@@ -91,9 +91,7 @@ def adam_rates(study: Study) -> Measured:
 def sgd_rates(study: Study) -> Measured:
     """Sparser tickets by plain SGD."""
     adam = need(study, {"ticket": range(18)}, curves=True)
-    runs = points(
-        study, RATE, "lenet_sgd_rates", 19, values=(0.4, 0.8), optimizer="sgd", free=("train.optimizer",)
-    )
+    runs = points(study, RATE, "lenet_sgd_rates", 19, values=(0.4, 0.8), free=("train.optimizer",))
     chosen = {rate: runs[rate] for rate in (0.4, 0.8)}
     ratios = [_stop(run) / _stop(adam) for run in chosen.values()]
     held = pd.DataFrame({rate: at(gain(run, VALIDATION), 19) for rate, run in chosen.items()})
@@ -121,7 +119,7 @@ def sgd_rates(study: Study) -> Measured:
 def momentum_rates(study: Study) -> Measured:
     """Where tickets are not better than a well trained dense network."""
     best, free = [0.025, 0.05, 0.1], ("train.optimizer",)
-    runs = points(study, RATE, "lenet_momentum_rates", 10, values=MOMENTUM, optimizer="momentum", free=free)
+    runs = points(study, RATE, "lenet_momentum_rates", 10, values=MOMENTUM, free=free)
     level = pd.Series({rate: _accuracy(run).mean() for rate, run in runs.items()})
     dense = pd.Series({rate: 100 * at(by_trial(run, VALIDATION), 0).mean() for rate, run in runs.items()})
     gains = gain(runs[0.025], VALIDATION).loc[1:10]

@@ -13,11 +13,11 @@ from ltjax.study import Absent, Study
 
 
 def sweep(
-    study: Study, setting: str, name: str, title: str, *, optimizer: str = "adam",
+    study: Study, setting: str, name: str, title: str, *,
     says: Callable[[Any], str] = "{:g}".format, x: str = PERCENT,
 ) -> Figure:  # fmt: skip
     """Two panels with a line for each point of a sweep; ``says`` writes the swept value in the legend."""
-    found = study.sweep(setting, name, optimizer=optimizer)
+    found = study.sweep(setting, name)
     ascending = sorted(found, key=lambda value: (value is None, value or 0))  # None is Glorot's
     rows = {says(value): found[value].rows() for value in ascending if found[value].curves is not None}
     if not rows:
@@ -53,15 +53,13 @@ def figure_26(study: Study) -> Figure:
 @figure("27", "LeNet by SGD at eight learning rates")
 def figure_27(study: Study) -> Figure:
     """Paper: at 0.4 and 0.8 tickets hold to less than 1% of the size."""
-    return sweep(study, "train.learning_rate", "lenet_sgd_rates", "learning rate", optimizer="sgd", says=rate)
+    return sweep(study, "train.learning_rate", "lenet_sgd_rates", "learning rate", says=rate)
 
 
 @figure("28", "LeNet by SGD with momentum 0.9 at seven learning rates")
 def figure_28(study: Study) -> Figure:
     """Paper: 0.025 to 0.1 are best."""
-    return sweep(
-        study, "train.learning_rate", "lenet_momentum_rates", "learning rate", optimizer="momentum", says=rate
-    )
+    return sweep(study, "train.learning_rate", "lenet_momentum_rates", "learning rate", says=rate)
 
 
 @figure("29", "LeNet pruned by 10% to 80% in every round")
