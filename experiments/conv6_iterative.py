@@ -16,6 +16,8 @@ experiment = Experiment(
     trials=5,
     data=Data(name="cifar10", validation=5000),
     model=Model(name="conv6", widths=(256, 256), init="glorot_normal"),
-    train=Train(steps=30_000, batch=60, optimizer="adam", learning_rate=3e-4, evaluate_every=100),
+    train=Train(
+        steps=30_000, batch=60, optimizer="adam", learning_rate=3e-4, evaluate_every=100, evaluate_batch=100
+    ),
     prune=Prune(rounds=24, rates=Rates(conv=0.15, fc=0.2, output=0.1), scope="layer", score="magnitude"),
 )

@@ -26,6 +26,7 @@ experiment = Experiment(
         drops=(56_240, 84_360),
         weight_decay=1e-4,
         evaluate_every=100,
+        evaluate_batch=100,
     ),
     prune=Prune(rounds=31, rates=Rates(conv=0.2, fc=None, output=None), scope="global", score="magnitude"),
 )
