@@ -9,7 +9,7 @@ from ltjax.evaluation import Evaluation, evaluate
 from ltjax.lottery import Round, find_tickets
 from ltjax.models import MODELS
 from ltjax.optimizers import OPTIMIZERS
-from ltjax.runs import load_ticket, load_trained
+from ltjax.runs import load_collections, load_ticket, load_trained
 from ltjax.schedules import SCHEDULES
 from ltjax.scores import SCORES
 from ltjax.types import Lane, Ticket
@@ -19,5 +19,6 @@ __all__ = [
     "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES",
     "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round",
     "Ticket", "Train", "UserError", "__version__",
-    "evaluate", "find_tickets", "load_experiment", "load_ticket", "load_trained", "rewind",
+    "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
+    "rewind",
 ]  # fmt: skip

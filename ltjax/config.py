@@ -111,6 +111,14 @@ class Compute:
     """Devices to use; by default all of them, and on CPU one per core."""
     batching: Literal["auto", "map", "vmap"] = "auto"
     """Lanes of one device: one after the other (map) or together (vmap); auto: map on CPU."""
+    convolution: Literal["auto", "grouped", "unrolled", "loop"] = "auto"
+    """How vmapped lanes convolve: as one grouped convolution, lane by lane written out, or in a loop."""
+    lanes: int | None = None
+    """Lanes trained at once; by default as many as the devices' memory holds."""
+    memory: float | None = None
+    """GiB that training may use of each device; by default nearly all it has."""
+    snapshot_minutes: float = 5.0
+    """Minutes between snapshots within a round, from which a killed run continues."""
 
 
 @dataclass(frozen=True)

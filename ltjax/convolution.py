@@ -18,8 +18,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-Execution: TypeAlias = Literal["grouped", "unrolled", "loop"]
-"""How a vmapped batch of lanes convolves."""
+Execution: TypeAlias = Literal["auto", "grouped", "unrolled", "loop"]
+"""How a vmapped batch of lanes convolves; ``auto`` goes by the backend."""
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -63,17 +63,28 @@ def conv_general_dilated(
     return convolve(images, kernel, strides, padding)
 
 
-_EXECUTION: ContextVar[Execution | None] = ContextVar("execution", default=None)
+_EXECUTION: ContextVar[Execution] = ContextVar("execution", default="auto")
+_CANONICAL: ContextVar[bool | None] = ContextVar("canonical", default=None)
 
 
 @contextlib.contextmanager
-def executed(how: Execution | None) -> Iterator[None]:
-    """Convolutions traced inside are executed so; None chooses by backend."""
+def executed(how: Execution) -> Iterator[None]:
+    """Convolutions that are traced inside are executed so."""
     token = _EXECUTION.set(how)
     try:
         yield
     finally:
         _EXECUTION.reset(token)
+
+
+@contextlib.contextmanager
+def automatic() -> Iterator[None]:
+    """Convolutions that are traced inside have XLA's own gradients, whatever the backend."""
+    token = _CANONICAL.set(False)
+    try:
+        yield
+    finally:
+        _CANONICAL.reset(token)
 
 
 def _choice() -> tuple[bool, Execution]:
@@ -82,7 +93,10 @@ def _choice() -> tuple[bool, Execution]:
     Only CPU has been measured; there a grouped convolution is five times slower than lane by lane. On GPU
     and TPU lane by lane is what costs a lane what it costs alone.
     """
-    return jax.default_backend() == "cpu", _EXECUTION.get() or "unrolled"
+    how, canonical = _EXECUTION.get(), _CANONICAL.get()
+    if canonical is None:
+        canonical = jax.default_backend() == "cpu"
+    return canonical, "unrolled" if how == "auto" else how
 
 
 @functools.cache

@@ -32,7 +32,8 @@ class Display:
     def __init__(self, experiment: Experiment, todo: int, console: Console) -> None:
         self.experiment, self.todo, self.console = experiment, todo, console
         self.rounds = max(each.prune.rounds for each in sweeps.points(experiment).values())
-        self.done = 0
+        self.done = self.skipped = self.begun = 0
+        self.part: tuple[int, Sequence[Lane]] | None = None
         self.began = self.spoke = time.monotonic()
         self.bar = Progress(
             TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
@@ -61,13 +62,15 @@ class Display:
 
     def observe(self, round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
         """Show an evaluation: accuracies per split and lane at a step."""
-        if step == 0:
-            self.finished, self.first = self.done, time.monotonic()
+        if (round, lanes) != self.part:  # which may begin in the middle, from a snapshot
+            self.part, self.finished, self.first = (round, lanes), self.done, time.monotonic()
+            self.begun = step
+            self.skipped += step * len(lanes)
         self.done = self.finished + step * len(lanes)
         tickets = [index for index, lane in enumerate(lanes) if lane.arm == "ticket"] or slice(None)
         fields: dict[str, Any] = {
             "round": round, "step": step, "lanes": len(lanes), "left": self._left(),
-            "speed": self._speed(step * len(lanes)),
+            "speed": self._speed((step - self.begun) * len(lanes)),
             "seen": " ".join(
                 f"{split[:5]} {seen[split][tickets].mean():.4f}" for split in ("validation", "test")
             ),
@@ -81,8 +84,8 @@ class Display:
         return f"{trained / seconds:,.0f} steps/s" if trained and seconds else ""
 
     def _left(self) -> str:
-        spent = time.monotonic() - self.began
-        return f"{duration((self.todo - self.done) * spent / self.done)} left" if self.done else "compiling"
+        spent, trained = time.monotonic() - self.began, self.done - self.skipped
+        return f"{duration((self.todo - self.done) * spent / trained)} left" if trained else "compiling"
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()

@@ -13,7 +13,8 @@ from ltjax.command import exit_codes
 from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.errors import UserError
-from ltjax.evaluation import SPLITS, evaluate, network_of, params_of, read_run
+from ltjax.evaluation import SPLITS, evaluate, network_of, read_run, shapes_of
+from ltjax.models import Collections
 from ltjax.tensors import load_params
 from ltjax.types import Lane, Params
 
@@ -34,6 +35,9 @@ class Options:
     that registers a data set or network of your own, of a run too."""
     round: int | None = None
     """Round of the run's lane."""
+    collections: Path | None = None
+    """File of what the network carries beside its params (BatchNorm's statistics), where it does; by default
+    collections.safetensors beside the file of params, as python -m ltjax.export writes it."""
     arm: str = "ticket"
     """Arm of the lane."""
     trial: int = 0
@@ -51,10 +55,10 @@ def main(arguments: list[str] | None = None) -> None:
     with exit_codes(PROGRAM, arguments):
         options = tyro.cli(Options, args=arguments, prog=PROGRAM)
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"
-        params, experiment = _from_file(options) if is_file else _from_run(options)
+        params, collections, experiment = _from_file(options) if is_file else _from_run(options)
         dataset = load_dataset(experiment.data)
         for split in SPLITS if options.split == "all" else (options.split,):
-            found = evaluate(params, experiment, split, dataset)
+            found = evaluate(params, experiment, split, dataset, collections)
             correct = round(found.accuracy * found.examples)
             print(
                 f"{split:<10}  loss {found.loss:.6f}  accuracy {found.accuracy}"
@@ -62,16 +66,20 @@ def main(arguments: list[str] | None = None) -> None:
             )
 
 
-def _from_file(options: Options) -> tuple[Params, Experiment]:
+def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
     if options.config is None:
         raise UserError(f"say with --config NAME or --config RUN whose params '{options.what}' holds.")
     if options.round is not None:
         raise UserError("--round is for a run's folder; a file holds the params of one network.")
     experiment = load_experiment(options.config)
-    return load_params(options.what, params_of(network_of(experiment))), experiment
+    params, collections = shapes_of(network_of(experiment))
+    if collections:
+        beside = options.collections or options.what.with_name("collections.safetensors")
+        collections = load_params(beside, collections)
+    return load_params(options.what, params), collections, experiment
 
 
-def _from_run(options: Options) -> tuple[Params, Experiment]:
+def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:
     run = read_run(options.what)
     if options.config is not None and not options.config.endswith(".py"):
         raise UserError("--config is for a safetensors file; a run's folder has its own configuration.")
@@ -81,8 +89,8 @@ def _from_run(options: Options) -> tuple[Params, Experiment]:
         raise UserError(
             f"say with --round which round of '{options.what}', from 0 to {max(run.parts, default=0)}."
         )
-    lane = Lane(options.arm, options.trial, options.repeat)
-    return run.outcome(options.round, lane).trained, run.experiment
+    found = run.outcome(options.round, Lane(options.arm, options.trial, options.repeat))
+    return found.trained, found.collections, run.experiment
 
 
 if __name__ == "__main__":

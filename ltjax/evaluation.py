@@ -13,7 +13,7 @@ from ltjax.config import Experiment, Model, Train
 from ltjax.data import DATASETS, Dataset, Examples, Splits, load_dataset
 from ltjax.data import split as splits_of
 from ltjax.errors import UserError, unknown
-from ltjax.models import Network, make_network
+from ltjax.models import Collections, Network, make_network
 from ltjax.runs import Run
 from ltjax.tensors import misfit
 from ltjax.training import LaneState, Tally, Training
@@ -33,8 +33,9 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    params: Params, experiment: Experiment, split: str = "test", dataset: Dataset | None = None
-) -> Evaluation:
+    params: Params, experiment: Experiment, split: str = "test", dataset: Dataset | None = None,
+    collections: Collections | None = None,
+) -> Evaluation:  # fmt: skip
     """Measure params on a whole split of an experiment's data.
 
     On CPU, what a lane trained has the accuracies of its row in ``summary.csv``, to the last digit.
@@ -44,9 +45,12 @@ def evaluate(
         experiment: says which network, which data, and by its seed which examples are held out.
         split: ``train``, ``validation`` or ``test``.
         dataset: used in place of the one that the experiment names.
+        collections: what the network carries beside its params (BatchNorm's statistics), if it does; as from
+            ``load_collections``.
 
     Raises:
-        UserError: there is no such split, the data cannot be had, or the params are of another network.
+        UserError: there is no such split, the data cannot be had, or the params or collections are of
+            another network.
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
@@ -54,11 +58,15 @@ def evaluate(
     network, measure = _compiled(
         experiment.model, experiment.train, data.train_images.shape[1:], data.classes
     )
-    if wrong := misfit(leaves_by_path(params), leaves_by_path(params_of(network))):
-        raise UserError(f"the params do not fit the network: {wrong}.")
+    collections = collections or {}
+    for what, given, needed in zip(
+        ("params", "collections"), (params, collections), shapes_of(network), strict=True
+    ):
+        if wrong := misfit(leaves_by_path(given), leaves_by_path(needed)):
+            raise UserError(f"the {what} do not fit the network: {wrong}.")
     splits = splits_of(data, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
-    tally, count = jax.device_get(measure(params, examples)), len(examples.labels)
+    tally, count = jax.device_get(measure(params, collections, examples)), len(examples.labels)
     # divided in float64, as in the tables
     return Evaluation(float(tally.loss) / count, int(tally.correct) / count, count)
 
@@ -66,30 +74,23 @@ def evaluate(
 @lru_cache(maxsize=8)
 def _compiled(
     model: Model, train: Train, image: tuple[int, ...], classes: int
-) -> tuple[Network, Callable[[Params, Examples], Tally]]:
+) -> tuple[Network, Callable[[Params, Collections, Examples], Tally]]:
     """A network, and its ``Training.measure`` compiled: once, however many params are evaluated."""
     network = make_network(model, image, classes)
     training = Training(network, train, examples=0)
 
-    def measure(params: Params, examples: Examples) -> Tally:
-        return training.measure(LaneState(params, {}, (), jnp.zeros(0, jnp.int32)), examples)
+    def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
+        return training.measure(LaneState(params, collections, (), jnp.zeros(0, jnp.int32)), examples)
 
     return network, jax.jit(measure)
 
 
-def params_of(network: Network) -> Params:
-    """The shapes and dtypes of a network's params.
-
-    Raises:
-        UserError: it carries more than params, which run folders and safetensors files do not hold yet.
-    """
-    params, collections = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))
-    if collections:
-        raise UserError(
-            f"the network also carries {', '.join(sorted(collections))}, which is not kept with its params, "
-            "so the params alone cannot be evaluated."
-        )
-    return params
+def shapes_of(network: Network) -> tuple[Params, Collections]:
+    """The shapes and dtypes of a network's params, and of what it carries beside them."""
+    found: tuple[Params, Collections] = jax.eval_shape(
+        network.init, jax.eval_shape(lambda: jax.random.key(0))
+    )
+    return found
 
 
 def network_of(experiment: Experiment) -> Network:

@@ -29,6 +29,7 @@ CONTENTS = {
     "initial": "what the lane began with, under its mask",
     "mask": "which weights survive, bool",
     "final": "params after training, pruned weights at 0",
+    "collections": "what the network carries beside its params after training: BatchNorm's statistics",
 }
 """What is written, each as NAME.safetensors."""
 
@@ -40,7 +41,8 @@ CONFIG = "config.json"
 class Options:
     """Write one lane of a run as safetensors, which other tools read, and its experiment as config.json.
 
-    The files are theta0 (unmasked: what --model.start takes), initial, mask and final.
+    The files are theta0 (unmasked: what --model.start takes), initial, mask and final; and collections, where
+    the network has BatchNorm.
     """
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
@@ -89,6 +91,8 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> list[str]:
     search = Search(run.experiment, run, network_of(run.experiment))
     trees = {"theta0": search.theta0(lane.trial), "initial": _initial(search, round, lane, found.mask),
              "mask": found.mask, "final": found.trained}  # fmt: skip
+    if found.collections:
+        trees["collections"] = found.collections
     _check_folder(folder)
     facts = {"ltjax": __version__, "experiment": run.experiment.name, "round": round, **lane._asdict()}
     lines = [_write(folder / f"{name}.safetensors", tree, {**facts, "content": CONTENTS[name]})

@@ -1,7 +1,7 @@
 """What is measured while lanes train, gathered evaluation by evaluation."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
@@ -39,8 +39,7 @@ class Recorder:
             self.loss[split].append(np.asarray(tally.loss[: self.lanes], np.float64) / examples)
             self.accuracy[split].append(self.fraction(tally, examples))
         self.steps.append(step)
-        if self.observe:
-            self.observe(step, {split: values[-1] for split, values in self.accuracy.items()})
+        self._tell()
 
     def _examples(self, split: str, step: int) -> int:
         """How many examples a tally at ``step`` is over: at step 0, and of held-out data, the whole split."""
@@ -51,6 +50,26 @@ class Recorder:
     def fraction(self, tally: Tally, examples: int) -> np.ndarray:
         """Correct answers as fractions of 1 [lanes]: integers divided in float64, so exact."""
         return np.asarray(tally.correct)[: self.lanes] / examples
+
+    def seen(self) -> dict[str, Any]:
+        """All of it so far, as nested dictionaries of arrays [evaluations, lanes], for ``restore``."""
+        return {
+            "steps": np.asarray(self.steps),
+            "loss": {split: np.stack(values) for split, values in self.loss.items()},
+            "accuracy": {split: np.stack(values) for split, values in self.accuracy.items()},
+        }
+
+    def restore(self, seen: dict[str, Any]) -> None:
+        """Begin with what was seen before, and tell the observer of the last of it."""
+        self.steps = [int(step) for step in seen["steps"]]
+        # by this recorder's own order of the splits: a checkpoint's is the alphabet's
+        self.loss = {split: list(seen["loss"][split]) for split in self.loss}
+        self.accuracy = {split: list(seen["accuracy"][split]) for split in self.accuracy}
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.observe:
+            self.observe(self.steps[-1], {split: values[-1] for split, values in self.accuracy.items()})
 
     def history(self, final_train: Tally) -> History:
         """All of it; ``final_train`` is the tally of the whole training split after the last step."""

@@ -12,8 +12,8 @@ from ltjax.errors import UserError
 EXTENDABLE = ("trials", "prune.rounds", "prune.fractions", "control_rounds")
 """What a finished run can be given more of; arms and a sweep's points are extendable too."""
 
-INCIDENTAL = ("name", "data.dir", "data.raw", "compute.devices", "compute.batching")
-"""Where things lie and run: no part of what the experiment is."""
+INCIDENTAL = ("name", "data.dir", "data.raw")
+"""Where things lie: no part of what the experiment is, nor is how the work is laid out (``compute``)."""
 
 
 def to_json(experiment: Experiment) -> str:
@@ -104,7 +104,7 @@ def differences(stored: Experiment, asked: Experiment) -> list[str]:
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
         and name not in (*EXTENDABLE, *INCIDENTAL, *stored.sweep)
-        and name.split(".")[0] not in ("arms", "sweep")
+        and name.split(".")[0] not in ("arms", "sweep", "compute")
     ]
     one, two = stored.prune.fractions, asked.prune.fractions
     if any(mine != yours for mine, yours in zip(one, two, strict=False)):

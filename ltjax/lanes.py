@@ -16,35 +16,40 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from ltjax import convolution
 from ltjax.config import Compute, Train
 from ltjax.data import Splits
-from ltjax.errors import UserError
+from ltjax.devices import choose_devices, over_lanes, spread
 from ltjax.history import Observer, Recorder
+from ltjax.models import Collections
+from ltjax.snapshots import Snapshot, Snapshots, restored
 from ltjax.tables import History
 from ltjax.training import LaneStart, LaneState, Tally, Training
 from ltjax.types import Params
 
 
 class Trained(NamedTuple):
-    """Params after training, NumPy with a leading lane axis, and what was measured on the way."""
+    """Params and collections after training, NumPy with a leading lane axis, and what was measured."""
 
     params: Params
+    collections: Collections
     history: History
 
     def lanes(self, chosen: slice) -> "Trained":
         """Some of the lanes."""
-        return Trained(jax.tree.map(lambda leaf: leaf[chosen], self.params), self.history.lanes(chosen))
+        params, collections = jax.tree.map(lambda leaf: leaf[chosen], (self.params, self.collections))
+        return Trained(params, collections, self.history.lanes(chosen))
 
 
 class LaneProgram:
-    """The compiled training of a fixed number of lanes; serves every round.
+    """The compiled training of so many lanes at most; serves every round.
 
     Args:
         training: the functions of one lane.
         splits: the data; moved to every device.
         train: steps and evaluations.
-        compute: devices and batching.
-        lanes: how many lanes ``run`` will be given.
+        compute: devices, batching and convolution.
+        lanes: how many lanes ``run`` will be given, at most.
 
     Raises:
         UserError: more devices are asked for than there are.
@@ -56,38 +61,83 @@ class LaneProgram:
         devices = spread(lanes, choose_devices(compute))
         self.mesh = Mesh(np.asarray(devices), ("lanes",))
         self.slots = math.ceil(lanes / len(devices)) * len(devices)
-        self.train = train
-        self.training = training
+        self.train, self.training, self.compute = train, training, compute
         self.vmapped = compute.batching == "vmap" or (
             compute.batching == "auto" and devices[0].platform != "cpu"
         )
         self.splits = jax.device_put(splits, NamedSharding(self.mesh, P()))
-        self.begin = self._compile(lambda start: training.begin(start))
-        self.inspect = self._compile(self._inspect, shared=1)
-        self.interval = self._compile(self._interval, shared=2, static="length", donate=1)
+        self.compiled: dict[tuple[str, int], Any] = {}
+        self.functions = {
+            "begin": self._over_lanes(lambda start: training.begin(start)),
+            "inspect": self._over_lanes(self._inspect, shared=1),
+            "interval": self._over_lanes(self._interval, shared=2, static="length", donate=1),
+        }
 
-    def run(self, starts: Sequence[LaneStart], observe: Observer | None = None) -> Trained:
-        """Train lanes from their starts to the last step.
+    def run(
+        self, starts: Sequence[LaneStart], observe: Observer | None = None,
+        snapshots: Snapshots | None = None,
+    ) -> Trained:  # fmt: skip
+        """Train lanes from their starts, or from a snapshot of them, to the last step.
 
         Args:
             starts: one per lane.
             observe: told of every evaluation.
+            snapshots: what to continue from, and where to keep what would continue this.
         """
         real, start = self._place(starts)
-        state = self.begin(real, start)
         recorder = Recorder(len(starts), self.splits, self.train, observe)
+        state, step, tallies = self._call("begin", real, start), 0, None
+        if snapshots and snapshots.begun:
+            state, step = self._restore(state, snapshots.begun), snapshots.begun.step
+            recorder.restore(snapshots.begun.seen)
+        else:
+            tallies = self._call("inspect", real, state, self.splits)
         every, last = self.train.evaluate_every, self.train.steps
-        step, tallies = 0, self.inspect(real, state, self.splits)
         while step < last:
+            if snapshots and tallies and snapshots.due():
+                recorder.add(step, tallies)
+                tallies = None
+                snapshots.keep(Snapshot(step, self._leaves(state, len(starts)), recorder.seen()))
             length = min(every, last - step)
-            state, upcoming = self.interval(real, state, start, self.splits, np.int32(step), length=length)
+            state, upcoming = self._call(
+                "interval", real, state, start, self.splits, np.int32(step), length=length
+            )
             # recorded one interval late, so that the devices never wait for the host
-            recorder.add(step, tallies)
+            if tallies:
+                recorder.add(step, tallies)
             step, tallies = step + length, upcoming
-        recorder.add(step, tallies)
-        exact = self.inspect(real, state, self.splits)["train"]
-        params = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(starts)], state.params)
-        return Trained(params, recorder.history(exact))
+        if tallies:
+            recorder.add(step, tallies)
+        exact = self._call("inspect", real, state, self.splits)["train"]
+        params, collections = jax.tree.map(
+            lambda leaf: np.asarray(leaf)[: len(starts)], (state.params, state.collections)
+        )
+        return Trained(params, collections, recorder.history(exact))
+
+    def bytes_needed(self, start: LaneStart) -> int:
+        """What training holds on each device at its height, as the compiled programs say.
+
+        Args:
+            start: of any lane; only its shapes count.
+        """
+        real, placed = self._place([start])
+        state = jax.eval_shape(self.functions["begin"], real, placed)
+        length = min(self.train.evaluate_every, self.train.steps)
+        programs = [
+            self._program("interval", real, state, placed, self.splits, np.int32(0), length=length),
+            self._program("inspect", real, state, self.splits),
+        ]
+        return max(_bytes(program.memory_analysis()) for program in programs)
+
+    def _call(self, name: str, *arguments: Any, **static: int) -> Any:
+        return self._program(name, *arguments, **static)(*arguments)
+
+    def _program(self, name: str, *arguments: Any, **static: int) -> Any:
+        """A compiled function; each is compiled once, ahead of its first call, so that it can be asked."""
+        key = (name, static.get("length", 0))
+        if key not in self.compiled:
+            self.compiled[key] = self.functions[name].lower(*arguments, **static).compile()
+        return self.compiled[key]
 
     def _interval(
         self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
@@ -105,10 +155,10 @@ class LaneProgram:
         return {name: self.training.measure(state, getattr(splits, name))
                 for name in ("validation", "test")}  # fmt: skip
 
-    def _compile(
+    def _over_lanes(
         self, function: Callable[..., Any], shared: int = 0, static: str = "", donate: int = 0
-    ) -> Callable[..., Any]:
-        """``function`` over the lane axis of all but its last ``shared`` arguments, jitted."""
+    ) -> Any:
+        """``function`` over the lane axis of all but its last ``shared`` arguments, to be compiled."""
 
         def over_devices(real: jax.Array, *arguments: Any, **fixed: int) -> Any:
             split = len(arguments) - shared
@@ -118,7 +168,8 @@ class LaneProgram:
                 def of_lane(*lane: Any) -> Any:
                     return function(*lane, *local[split:], **fixed)
 
-                return over_lanes(of_lane, real, local[:split], vmapped=self.vmapped)
+                with convolution.executed(self.compute.convolution):
+                    return over_lanes(of_lane, real, local[:split], vmapped=self.vmapped)
 
             return jax.shard_map(
                 of_device, mesh=self.mesh, in_specs=specs, out_specs=P("lanes"), check_vma=False
@@ -140,36 +191,22 @@ class LaneProgram:
         )
         return placed
 
+    def _leaves(self, state: LaneState, lanes: int) -> list[np.ndarray]:
+        return [np.asarray(leaf)[:lanes] for leaf in jax.tree.leaves(state)]
 
-def over_lanes(
-    function: Callable[..., Any], real: jax.Array, lanes: tuple[Any, ...], *, vmapped: bool
-) -> Any:
-    """``function`` of every lane of one device: all together, or in turn and padding skipped."""
-    if vmapped:
-        return jax.vmap(function)(*lanes)
-    # leaf is a ShapeDtypeStruct: what the function would give for one lane
-    shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], lanes))
-
-    def nothing() -> Any:
-        return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-
-    return jax.lax.map(lambda item: jax.lax.cond(item[0], lambda: function(*item[1]), nothing), (real, lanes))
+    def _restore(self, state: LaneState, begun: Snapshot) -> LaneState:
+        """The state of a snapshot, in place of a fresh one; its padding stays that of the fresh one."""
+        placed: LaneState = jax.device_put(
+            restored(jax.device_get(state), begun), NamedSharding(self.mesh, P("lanes"))
+        )
+        return placed
 
 
-def choose_devices(compute: Compute) -> list[jax.Device]:
-    """The local devices to use.
-
-    Raises:
-        UserError: more are asked for than there are.
-    """
-    devices = jax.local_devices()
-    wanted = len(devices) if compute.devices is None else compute.devices
-    if not 1 <= wanted <= len(devices):
-        raise UserError(f"compute.devices must lie between 1 and {len(devices)}, not {wanted}.")
-    return devices[:wanted]
-
-
-def spread(lanes: int, devices: Sequence[jax.Device]) -> Sequence[jax.Device]:
-    """As few of the devices as finish as early as all of them would: 5 lanes keep 3 of 4 devices."""
-    turns = math.ceil(lanes / len(devices))
-    return devices[: math.ceil(lanes / turns)]
+def _bytes(stats: Any) -> int:
+    """Arguments, results and what is held between, of one device; donated memory counts once."""
+    return int(
+        stats.argument_size_in_bytes
+        + stats.output_size_in_bytes
+        + stats.temp_size_in_bytes
+        - stats.alias_size_in_bytes
+    )

@@ -5,6 +5,9 @@ Points of a sweep that differ only in values train as lanes of one program, othe
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeAlias
 
 import jax
 import numpy as np
@@ -15,8 +18,10 @@ from ltjax.augmentations import AUGMENTATIONS
 from ltjax.config import Experiment
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import LaneProgram, Trained
-from ltjax.models import make_network
+from ltjax.models import Collections, make_network
+from ltjax.programs import Programs
 from ltjax.search import Nothing, Outcome, Past, Search
+from ltjax.snapshots import Snapshots
 from ltjax.tables import curves, summarise
 from ltjax.training import Training
 from ltjax.trees import stack, take
@@ -28,8 +33,9 @@ from ltjax.validation import validate
 class Round:
     """What one round found: every lane trained in it, in the order of ``lanes``.
 
-    ``masks`` and ``trained`` are NumPy pytrees with a leading lane axis; ``theta0`` holds the initial params
-    of each trial; the tables have the columns of ``ltjax.tables``; ``point`` is the sweep's point.
+    ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy pytrees
+    with a leading lane axis; ``theta0`` holds the initial params of each trial; the tables have the columns
+    of ``ltjax.tables``; ``point`` is the sweep's point.
     """
 
     index: int
@@ -37,6 +43,7 @@ class Round:
     theta0: Mapping[int, Params]
     masks: Mask
     trained: Params
+    collections: Collections
     summary: pd.DataFrame
     curves: pd.DataFrame
     point: str = ""
@@ -44,7 +51,7 @@ class Round:
     def lane(self, lane: Lane) -> Outcome:
         """The mask of one lane and its params after training."""
         at = self.lanes.index(lane)
-        return Outcome(take(self.masks, at), take(self.trained, at))
+        return Outcome(*(take(tree, at) for tree in (self.masks, self.trained, self.collections)))
 
     def ticket(self, trial: int) -> Ticket:
         """The ticket of a trial: θ₀ under this round's mask."""
@@ -55,12 +62,19 @@ class Round:
 Observe = Callable[[int, Sequence[Lane], int, dict[str, np.ndarray]], None]
 """Called with round, lanes, step and the accuracies per split [lanes] there."""
 
+Part: TypeAlias = Sequence[tuple[str, Lane]]
+"""Lanes that train together, each with its point."""
+
+Keeper: TypeAlias = Callable[[int, Part], Snapshots]
+"""Asked, with the round, for the snapshots of a part that is about to be trained."""
+
 
 def find_tickets(
     experiment: Experiment,
     *,
     past: Past | Mapping[str, Past] | None = None,
     observe: Observe | None = None,
+    snapshots: Keeper | None = None,
     dataset: Dataset | None = None,
     only: Collection[int] | None = None,
 ) -> Iterator[Round]:
@@ -70,11 +84,13 @@ def find_tickets(
         experiment: what to run; a sweep runs all of its points, and its rounds say of which they are.
         past: what was trained before (of a sweep, by point); only missing lanes are trained and yielded.
         observe: told of every evaluation while lanes train.
+        snapshots: where parts in the middle of their training are kept, and continue from.
         dataset: used in place of the one that the experiment names.
         only: the trials to train; by default all.
 
     Yields:
-        A ``Round`` for each round, and point, in which something was missing.
+        A ``Round`` for each round, and point, in which something was missing; several where not all of its
+        lanes fit the devices' memory at once.
 
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
@@ -88,7 +104,7 @@ def find_tickets(
     groups: dict[str, dict[str, Experiment]] = {}
     for point, each in points.items():
         groups.setdefault(sweeps.program_key(each), {})[point] = each
-    walks = [_Walk(group, pasts, observe, dataset, only) for group in groups.values()]
+    walks = [_Walk(group, pasts, observe, snapshots, dataset, only) for group in groups.values()]
     last = max(each.prune.rounds for each in points.values())
     return (found for index in range(last + 1) for walk in walks for found in walk.round(index))
 
@@ -98,11 +114,10 @@ class _Walk:
 
     def __init__(
         self, points: Mapping[str, Experiment], pasts: Mapping[str, Past], observe: Observe | None,
-        dataset: Dataset, only: Collection[int] | None,
+        snapshots: Keeper | None, dataset: Dataset, only: Collection[int] | None,
     ) -> None:  # fmt: skip
-        first, self.observe = next(iter(points.values())), observe
-        self.train, self.compute = first.train, first.compute
-        self.splits = split(dataset, first.data.validation, first.seed)
+        first, self.observe, self.snapshots = next(iter(points.values())), observe, snapshots
+        splits = split(dataset, first.data.validation, first.seed)
         networks = {
             point: make_network(each.model, dataset.train_images.shape[1:], dataset.classes)
             for point, each in points.items()
@@ -112,44 +127,45 @@ class _Walk:
             for point, each in points.items()
         }
         # points differ in how their networks begin, not in what they compute
-        augment = AUGMENTATIONS.find(first.data.augment)
-        self.training = Training(
-            next(iter(networks.values())), self.train, len(self.splits.train.labels), augment
+        network, augment = next(iter(networks.values())), AUGMENTATIONS.find(first.data.augment)
+        training = Training(network, first.train, len(splits.train.labels), augment)
+        self.programs = Programs(
+            lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
-        self.programs: dict[int, LaneProgram] = {}
 
     def round(self, index: int) -> Iterator[Round]:
-        """Train what a round lacks, of all points together."""
-        missing = {point: lanes for point, search in self.searches.items()
-                   if (lanes := search.missing(index))}  # fmt: skip
-        starts = [start for point, lanes in missing.items()
-                  for start in self.searches[point].starts(index, lanes)]  # fmt: skip
-        if not starts:
-            return
-        everyone, watch = [lane for lanes in missing.values() for lane in lanes], self.observe
-        trained = self.program(len(starts)).run(
-            starts, watch and (lambda step, seen: watch(index, everyone, step, seen))
+        """Train what a round lacks: the lanes of all points together, or as many at once as memory holds."""
+        waiting = [(point, lane) for point, search in self.searches.items() for lane in search.missing(index)]
+        while waiting:
+            point, lane = waiting[0]
+            program, size = self.programs.of(len(waiting), self.searches[point].starts(index, [lane])[0])
+            yield from self.part(index, waiting[:size], program)
+            waiting = waiting[size:]
+
+    def part(self, index: int, part: Part, program: LaneProgram) -> Iterator[Round]:
+        """Train some lanes of a round together; what was found, by point."""
+        lanes = {point: [lane for _, lane in each] for point, each in groupby(part, key=itemgetter(0))}
+        starts = [start for point in lanes for start in self.searches[point].starts(index, lanes[point])]
+        watch, everyone = self.observe, [lane for _, lane in part]
+        trained = program.run(
+            starts,
+            watch and (lambda step, seen: watch(index, everyone, step, seen)),
+            self.snapshots and self.snapshots(index, part),
         )
         lane_masks = [jax.device_get(start.mask) for start in starts]
         first = 0
-        for point, lanes in missing.items():
-            chosen = slice(first, first := first + len(lanes))
-            yield self.table(point, index, lanes, lane_masks[chosen], trained.lanes(chosen))
+        for point, own in lanes.items():
+            chosen = slice(first, first := first + len(own))
+            yield self.found(point, index, own, lane_masks[chosen], trained.lanes(chosen))
 
-    def program(self, lanes: int) -> LaneProgram:
-        """The program for that many lanes; rounds of one size share one."""
-        if lanes not in self.programs:
-            self.programs[lanes] = LaneProgram(self.training, self.splits, self.train, self.compute, lanes)
-        return self.programs[lanes]
-
-    def table(
+    def found(
         self, point: str, index: int, lanes: Sequence[Lane], lane_masks: Sequence[Mask], trained: Trained
     ) -> Round:
         """What a round found at one point."""
         search, history = self.searches[point], trained.history
         theta0 = {trial: search.theta0(trial) for trial in sorted({lane.trial for lane in lanes})}
         result = Round(
-            index, tuple(lanes), theta0, stack(lane_masks), trained.params,
+            index, tuple(lanes), theta0, stack(lane_masks), trained.params, trained.collections,
             summarise(lanes, index, history, lane_masks), curves(lanes, index, history), point,
         )  # fmt: skip
         for lane in lanes:

@@ -59,7 +59,7 @@ class Piece:
         curves = tables.read_curves(paths.curves(self.run.folder, index, number))
         return Round(
             index, lanes, theta0, chosen["mask"], chosen["trained"],
-            pd.DataFrame(rows), _of_lanes(curves, lanes), self.point,
+            chosen.get("collections", {}), pd.DataFrame(rows), _of_lanes(curves, lanes), self.point,
         )  # fmt: skip
 
     @property

@@ -44,6 +44,11 @@ def part(run: Path, round: int, part: int) -> Path:
     return rounds(run) / f"round_{round:03d}_part_{part}"
 
 
+def begun(run: Path) -> Path:
+    """The folder of snapshots of the part that is being trained."""
+    return run / "checkpoints" / "begun"
+
+
 def is_part(path: Path) -> bool:
     """Whether a path has the name of a part's finished checkpoint, and not of a copy of one."""
     return re.fullmatch(r"round_\d+_part_\d+", path.name) is not None

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ltjax import schedules
+from ltjax import convolution, schedules
 from ltjax.config import Experiment
 from ltjax.data import DATASETS
 from ltjax.models import Network, make_network
@@ -63,7 +63,8 @@ def step_flops(network: Network, start: LaneStart, images: tuple[int, ...]) -> f
         return network.apply(params, collections, batch, True, key)[0].sum()
 
     batch = jax.ShapeDtypeStruct(images, jnp.float32)
-    lowered = jax.jit(jax.grad(loss)).lower(start.params, start.collections, batch, start.key)
+    with convolution.automatic():  # XLA counts a loop's body once, however often it runs
+        lowered = jax.jit(jax.grad(loss)).lower(start.params, start.collections, batch, start.key)
     return float((lowered.cost_analysis() or {}).get("flops", math.nan))
 
 

@@ -18,12 +18,13 @@ from rich.console import Console
 
 from ltjax import backend, catalogue, paths, sweeps
 from ltjax.arms import ARMS
+from ltjax.begun import Begun
 from ltjax.command import exit_codes
 from ltjax.config import Experiment
 from ltjax.data import load_dataset
+from ltjax.devices import choose_devices
 from ltjax.display import Display, duration, summary_table
 from ltjax.errors import UserError
-from ltjax.lanes import choose_devices
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_runs, write_environment, write_points
 from ltjax.options import registry
@@ -118,6 +119,7 @@ def _run(options: Options, console: Console) -> None:
     if not paths.config(folder).exists():
         check_start(experiment)
     runs = open_runs(folder, experiment)
+    begun = Begun(folder, experiment.compute.snapshot_minutes)
     write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
     console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
@@ -128,13 +130,16 @@ def _run(options: Options, console: Console) -> None:
             interrupts.check()
             display.observe(round, lanes, step, seen)
 
-        for found in find_tickets(experiment, past=runs, observe=observe, dataset=dataset, only=only):
+        for found in find_tickets(
+            experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
+        ):
             now = time.monotonic()
             with interrupts.held():
                 runs[found.point].save(found, now - last)
                 if found.point:
                     write_points(folder, runs)
             last = now
+    begun.clear()
     _tables(runs, console)
     took = duration(time.monotonic() - began)
     console.print(

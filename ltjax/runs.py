@@ -15,6 +15,7 @@ from ltjax import checkpoints, identity, masks, paths, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
+from ltjax.models import Collections
 from ltjax.search import Outcome
 from ltjax.trees import take
 from ltjax.types import Lane, Params, Ticket
@@ -56,7 +57,8 @@ class Run:
         for path, note in self.parts.get(round, []):
             if lane in _lanes(note):
                 tree, at = checkpoints.load(path), _lanes(note).index(lane)
-                return Outcome(take(tree["mask"], at), take(tree["trained"], at))
+                collections = tree.get("collections", {})
+                return Outcome(*(take(each, at) for each in (tree["mask"], tree["trained"], collections)))
         raise UserError(self._missing(round, lane))
 
     def _missing(self, round: int, lane: Lane) -> str:
@@ -82,7 +84,10 @@ class Run:
         tables.write_curves(paths.curves(self.folder, found.index, part), found.curves)
         path = paths.part(self.folder, found.index, part)
         note = {"rows": found.summary.to_dict("records"), "seconds": seconds}
-        checkpoints.save(path, {"mask": found.masks, "trained": found.trained}, note)
+        tree = {"mask": found.masks, "trained": found.trained}
+        if found.collections:
+            tree["collections"] = found.collections
+        checkpoints.save(path, tree, note)
         self.parts.setdefault(found.index, []).append((path, checkpoints.note(path)))
         self.write_summary()
 
@@ -150,6 +155,17 @@ def load_trained(
         UserError: the run has none such.
     """
     return Run(Path(folder)).outcome(round, Lane(arm, trial, repeat)).trained
+
+
+def load_collections(
+    folder: str | Path, *, round: int, arm: str = "ticket", trial: int = 0, repeat: int = 0
+) -> Collections:
+    """What a lane's network carries beside its params after training: BatchNorm's statistics, or nothing.
+
+    Raises:
+        UserError: the run has none such.
+    """
+    return Run(Path(folder)).outcome(round, Lane(arm, trial, repeat)).collections
 
 
 def _to_numpy(tree: Params) -> Params:

@@ -14,7 +14,7 @@ from ltjax import masks, pruning, schedules
 from ltjax.arms import ARMS, Found
 from ltjax.config import Experiment
 from ltjax.keys import named_key
-from ltjax.models import Network
+from ltjax.models import Collections, Network
 from ltjax.schedules import SCHEDULES
 from ltjax.scores import SCORES
 from ltjax.tensors import load_start
@@ -23,10 +23,11 @@ from ltjax.types import Lane, Mask, Params
 
 
 class Outcome(NamedTuple):
-    """A lane's mask, and its params after training."""
+    """A lane's mask, and its params and collections (BatchNorm's statistics, if any) after training."""
 
     mask: Mask
     trained: Params
+    collections: Collections
 
 
 class Past(Protocol):
@@ -89,6 +90,7 @@ class Search:
         self.experiment, self.past, self.network, self.only = experiment, past, network, only
         self._theta0: dict[int, Params] = {}
         self._kept: dict[tuple[int, Lane], Outcome] = {}
+        self._found: dict[tuple[int, int], Found] = {}
         if experiment.model.start is not None:  # a file that is missing is told before anything is trained
             for trial in only or range(experiment.trials):
                 self.theta0(trial)
@@ -102,8 +104,12 @@ class Search:
 
     def starts(self, round: int, lanes: Sequence[Lane]) -> list[LaneStart]:
         """What lanes begin with: their arms' draws from what was found for their trials."""
-        found = {trial: self._find(trial, round) for trial in sorted({lane.trial for lane in lanes})}
-        return [self._start(lane, round, found[lane.trial]) for lane in lanes]
+        # a round may be asked for in several turns, and is pruned once
+        self._found = {at: found for at, found in self._found.items() if at[1] == round}
+        for trial in sorted({lane.trial for lane in lanes}):
+            if (trial, round) not in self._found:
+                self._found[trial, round] = self._find(trial, round)
+        return [self._start(lane, round, self._found[lane.trial, round]) for lane in lanes]
 
     def keep(self, round: int, lane: Lane, outcome: Outcome) -> None:
         """Remember what training left of a lane, if a later round is pruned from it."""

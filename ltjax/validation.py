@@ -82,6 +82,7 @@ def _sizes(experiment: Experiment) -> None:
         "train.drops": (min(train.drops, default=1), 1),
         "data.validation": (experiment.data.validation, 1),
         "prune.rounds": (experiment.prune.rounds, 0),
+        "compute.lanes": (1 if experiment.compute.lanes is None else experiment.compute.lanes, 1),
         **{f"arms.{arm}": (repeats, 0) for arm, repeats in experiment.arms.items()},
     }
     for name, (value, minimum) in least.items():
@@ -95,6 +96,10 @@ def _sizes(experiment: Experiment) -> None:
         raise UserError(f"train.learning_rate must be positive, not {train.learning_rate}.")
     if not 0 <= train.weight_decay < float("inf"):
         raise UserError(f"train.weight_decay must be 0 or more, not {train.weight_decay}.")
+    compute = experiment.compute
+    for name, given in (("memory", compute.memory), ("snapshot_minutes", compute.snapshot_minutes)):
+        if given is not None and not given > 0:
+            raise UserError(f"compute.{name} must be positive, not {given}.")
     if not 0 <= train.momentum < 1:
         raise UserError(f"train.momentum must lie in [0, 1), not {train.momentum}.")
 
@@ -112,6 +117,11 @@ def _rates(experiment: Experiment) -> None:
         (("running", "exact"), "train.train_curve", experiment.train.train_curve),
         (("float32", "bfloat16"), "model.precision", experiment.model.precision),
         (("auto", "map", "vmap"), "compute.batching", experiment.compute.batching),
+        (
+            ("auto", "grouped", "unrolled", "loop"),
+            "compute.convolution",
+            experiment.compute.convolution,
+        ),
     ]:
         if value not in allowed:
             raise UserError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")

@@ -17,10 +17,10 @@ FLOORS = [
         "tensors", "catalogue",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
-    {"history", "lanes"},
+    {"history", "snapshots", "devices", "lanes", "programs"},
     {"search", "lottery"},
     {
-        "runs", "opening", "merging", "plan", "display", "backend", "command", "options",
+        "runs", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"run", "report", "evaluate", "export", "merge"},

@@ -1,0 +1,57 @@
+"""The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ltjax import checkpoints, paths
+from ltjax.lottery import Part
+from ltjax.snapshots import Snapshot, Snapshots
+
+
+class Begun:
+    """Where a run keeps snapshots; give ``of`` to ``find_tickets``.
+
+    Args:
+        folder: the run's folder; of a sweep the whole run's, since its points train together.
+        minutes: between two snapshots, at least.
+    """
+
+    def __init__(self, folder: Path, minutes: float) -> None:
+        self._folder, self._minutes = paths.begun(folder), minutes
+        checkpoints.sweep(self._folder)
+
+    def of(self, round: int, part: Part) -> Snapshots:
+        """The snapshots of a part; it continues from one of the very same lanes.
+
+        Raises:
+            UserError: there is one, but damaged; the message says what to remove.
+        """
+        told = {"round": round, "lanes": [[point, *lane] for point, lane in part]}
+        return Snapshots(self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes)
+
+    def clear(self) -> None:
+        """Remove all snapshots: everything is trained, and kept as parts."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _find(self, told: dict[str, Any]) -> Snapshot | None:
+        for path in reversed(checkpoints.finished(self._folder)):
+            note = checkpoints.note(path)
+            step = note.pop("step")
+            if note == told:
+                tree = checkpoints.load(path)
+                return Snapshot(step, [tree["state"][at] for at in sorted(tree["state"])], tree["seen"])
+        return None
+
+    def _keep(self, snapshot: Snapshot, told: dict[str, Any]) -> None:
+        # by number, in the order of the leaves: a checkpoint holds plain dictionaries
+        state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
+        path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
+        older = [each for each in checkpoints.finished(self._folder) if each != path]
+        if path.exists():  # of other lanes, from before they changed
+            shutil.rmtree(path)
+        checkpoints.save(path, {"state": state, "seen": snapshot.seen}, {**told, "step": snapshot.step})
+        for each in older:
+            shutil.rmtree(each, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""The convolution: XLA's own numbers and gradients, for random shapes, strides and paddings, and in lanes."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jax import lax
+from jax.extend.core import jaxprs_in_params
+
+from ltjax.convolution import automatic, conv_general_dilated, convolve, executed
+
+
+def reference(images, kernel, strides, padding):
+    return lax.conv_general_dilated(
+        images, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def values_and_gradients(function):
+    """The result, and the gradients of a function of it that weighs each of its numbers differently."""
+
+    def weighed(images, kernel):
+        found = function(images, kernel)
+        return (found * jnp.sin(jnp.arange(found.size, dtype=found.dtype)).reshape(found.shape)).sum(), found
+
+    return jax.jit(lambda *given: jax.value_and_grad(weighed, (0, 1), has_aux=True)(*given))
+
+
+def draw(seed, images, kernel):
+    drawn = np.random.default_rng(seed)
+    return tuple(drawn.normal(size=shape).astype(np.float32) for shape in (images, kernel))
+
+
+pairs = st.tuples(st.integers(0, 3), st.integers(0, 3))
+
+
+@st.composite
+def convolutions(draw):
+    """Shapes of images and kernel, strides and padding, of which a kernel fits into the padded image."""
+    kernel = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
+    image = draw(st.tuples(st.integers(kernel[0], 10), st.integers(kernel[1], 10)))
+    channels = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    strides = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    padding = draw(st.sampled_from(["SAME", "VALID"]) | st.tuples(pairs, pairs))
+    return (draw(st.integers(1, 6)), *image, channels[0]), (*kernel, *channels), strides, padding
+
+
+@settings(max_examples=25, deadline=None)
+@given(convolutions())
+def test_numbers_and_gradients_are_xlas_own(sizes):
+    images, kernel, strides, padding = sizes
+    arrays = draw(0, images, kernel)
+    ours = values_and_gradients(lambda x, k: convolve(x, k, strides, padding))(*arrays)
+    xlas = values_and_gradients(lambda x, k: reference(x, k, strides, padding))(*arrays)
+    chex.assert_trees_all_close(ours, xlas, rtol=1e-4, atol=1e-4)
+
+
+NETWORKS = [
+    ((12, 8, 8, 3), (3, 3, 3, 8), (1, 1)),
+    ((12, 8, 8, 8), (3, 3, 8, 16), (2, 2)),
+    ((12, 8, 8, 8), (1, 1, 8, 16), (2, 2)),
+    ((7, 5, 5, 4), (3, 3, 4, 4), (1, 1)),
+]
+"""The convolutions of the networks, small: the first, a strided one, a shortcut, and an odd batch."""
+
+
+@pytest.mark.parametrize("how", ["unrolled", "loop", "grouped"])
+@pytest.mark.parametrize(("images", "kernel", "strides"), NETWORKS)
+def test_lanes_convolve_as_each_would_alone(images, kernel, strides, how):
+    lanes = [draw(seed, images, kernel) for seed in range(3)]
+    stacked = [np.stack(each) for each in zip(*lanes, strict=True)]
+    function = values_and_gradients(lambda x, k: convolve(x, k, strides))
+    with executed(how):
+        together = jax.vmap(values_and_gradients(lambda x, k: convolve(x, k, strides)))(*stacked)
+    for at, alone in enumerate(lanes):
+        each = jax.tree.map(lambda leaf, at=at: leaf[at], together)
+        chex.assert_trees_all_close(each, function(*alone), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["unrolled", "loop"])
+def test_lanes_may_share_their_images(how):
+    images, kernel = draw(0, *NETWORKS[0][:2])
+    with executed(how):
+        found = jax.vmap(lambda k: convolve(images, k))(np.stack([kernel, 2 * kernel]))
+    np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-5)
+
+
+def primitives(jaxpr):
+    """The names of all primitives in a program, those of inner programs included."""
+    for equation in jaxpr.eqns:
+        yield equation.primitive.name, equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from primitives(inner)
+
+
+def convolutions_of(function, *arrays):
+    return [each for name, each in primitives(jax.make_jaxpr(function)(*arrays).jaxpr)
+            if name == "conv_general_dilated"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("images", "kernel", "strides"), NETWORKS)
+def test_on_cpu_every_convolution_of_a_step_is_canonical(images, kernel, strides):
+    """The layout that XLA is fast with inside a loop; automatic gradients have others."""
+    arrays = draw(0, images, kernel)
+
+    def loss(x, k):
+        return convolve(x, k, strides).sum()
+
+    canonical = ((0, 3, 1, 2), (3, 2, 0, 1), (0, 3, 1, 2))
+
+    def layouts(found):
+        return {tuple(each.params["dimension_numbers"]) for each in found}
+
+    found = convolutions_of(jax.grad(loss, (0, 1)), *arrays)
+    assert len(found) == 2, "forward, and toward the images; toward the kernel it is matrix products"
+    assert layouts(found) == {canonical}
+    with automatic():
+        found = convolutions_of(jax.grad(loss, (0, 1)), *arrays)
+    assert len(found) == 3 and layouts(found) != {canonical}
+
+
+def test_what_is_not_written_out_is_refused():
+    images, kernel = draw(0, *NETWORKS[0][:2])
+    for wrong in ({"lhs_dilation": (1, 1), "rhs_dilation": (2, 2)},
+                  {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 3}):  # fmt: skip
+        with pytest.raises(ValueError, match="groups and dilations"):
+            conv_general_dilated(images, kernel, (1, 1), "SAME", **wrong)
+
+
+def test_half_precision_stays_half_precision():
+    images, kernel = (jnp.asarray(each, jnp.bfloat16) for each in draw(0, *NETWORKS[1][:2]))
+    gradients = jax.grad(lambda x, k: convolve(x, k, (2, 2)).astype(jnp.float32).sum(), (0, 1))(
+        images, kernel
+    )
+    assert {each.dtype for each in gradients} == {jnp.dtype(jnp.bfloat16)}
