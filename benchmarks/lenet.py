@@ -23,7 +23,6 @@ import jax
 import numpy as np
 from loops import (
     CLASSES,
-    IMAGE,
     LANES,
     LAYOUT_LANES,
     SIDE,
@@ -40,7 +39,8 @@ from loops import (
     torch_device,
 )
 
-from ltjax import Compute, Experiment, backend
+from ltjax import Compute, Experiment, backend, load_experiment
+from ltjax.data import DATASETS
 
 LOAD = os.getloadavg()[0]  # before this process adds its own
 QUIET = 0.5
@@ -48,7 +48,7 @@ QUIET = 0.5
 
 def forward_flops(experiment: Experiment) -> list[int]:
     """Floating-point operations of each layer's matrix product for one example."""
-    sizes = (int(np.prod(IMAGE)), *experiment.model.widths, CLASSES)
+    sizes = (int(np.prod(DATASETS["mnist"].image)), *experiment.model.widths, CLASSES)
     return [2 * into * out for into, out in itertools.pairwise(sizes)]
 
 
@@ -230,7 +230,8 @@ def main() -> None:
     backend.set_up()
     # compile times are to be those of a first start
     jax.config.update("jax_enable_compilation_cache", False)
-    bench = make_bench(Sizes(3_000, 500, 1_000) if options.quick else Sizes(55_000, 5_000, 10_000))
+    sizes = Sizes(3_000, 500, 1_000) if options.quick else Sizes(55_000, 5_000, 10_000)
+    bench = make_bench(sizes, load_experiment("lenet_iterative"))
     speed = [
         lane_contestant(bench, lanes, evaluated, Compute())
         for lanes, evaluated in itertools.product(LANES, (False, True))

@@ -1,4 +1,4 @@
-"""The loops that ``benchmarks/lenet.py`` times: ltjax's lanes, PyTorch's, and the machine's product."""
+"""The loops that the benchmarks time: ltjax's lanes, PyTorch's, and the machine's product."""
 
 import importlib.util
 import itertools
@@ -11,18 +11,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ltjax import Compute, Dataset, Experiment, load_experiment, masks
-from ltjax.data import Splits, split
+from ltjax import Compute, Dataset, Experiment, masks
+from ltjax.augmentations import AUGMENTATIONS
+from ltjax.data import DATASETS, Splits, split
 from ltjax.keys import named_key
 from ltjax.lanes import LaneProgram
 from ltjax.models import Network, make_network
-from ltjax.training import LaneStart, make_training
+from ltjax.training import LaneStart, Training
 
 LANES = (1, 5, 15)
 LAYOUT_LANES = 5
 SIDE = 2048
 PRODUCTS = 8
-IMAGE = (28, 28, 1)
 CLASSES = 10
 TINY = 60
 BEGAN = time.monotonic()
@@ -77,22 +77,21 @@ class LaneLoop:
 
     def __init__(self, bench: Bench, evaluated: bool, compute: Compute, lanes: int) -> None:
         splits, train = bench.data[evaluated], bench.experiment.train
-        training = make_training(bench.network, train, len(splits.train.labels))
+        augment = AUGMENTATIONS[bench.experiment.data.augment]
+        training = Training(bench.network, train, len(splits.train.labels), augment)
         self.program = program = LaneProgram(training, splits, train, compute, lanes)
         self.every, self.step = train.evaluate_every, 0
         self.real, self.start = program._place(lane_starts(bench, lanes))
-        seconds = compile_seconds(program.begin, self.real, self.start)
-        self.state = program.begin(self.real, self.start)
-        seconds += compile_seconds(program.inspect, self.real, self.state, program.splits)
-        self.tallies = program.inspect(self.real, self.state, program.splits)
-        self.compile_seconds = seconds + compile_seconds(
-            program.interval, *self.arguments(), length=self.every
-        )
+        began = time.perf_counter()
+        program.bytes_needed(lane_starts(bench, 1)[0])  # compiles what trains and what evaluates
+        self.compile_seconds = time.perf_counter() - began
+        self.state = program._call("begin", self.real, self.start)
+        self.tallies: Any = None
 
     def __call__(self, intervals: int) -> None:
         """Train that many intervals; tallies are fetched one interval late, as in ``run``."""
         for _ in range(intervals):
-            self.state, upcoming = self.program.interval(*self.arguments(), length=self.every)
+            self.state, upcoming = self.program._call("interval", *self.arguments(), length=self.every)
             jax.device_get(self.tallies)
             self.tallies, self.step = upcoming, self.step + self.every
         jax.block_until_ready((self.state, self.tallies))
@@ -100,13 +99,6 @@ class LaneLoop:
     def arguments(self) -> tuple[Any, ...]:
         """What the next interval is given."""
         return self.real, self.state, self.start, self.program.splits, np.int32(self.step)
-
-
-def compile_seconds(function: Any, *arguments: Any, **fixed: int) -> float:
-    """Seconds to trace and compile a jitted function; its first call then finds the result ready."""
-    began = time.perf_counter()
-    function.lower(*arguments, **fixed).compile()
-    return time.perf_counter() - began
 
 
 def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
@@ -119,12 +111,12 @@ def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
     return starts
 
 
-def made_up(sizes: Sizes) -> Dataset:
-    """Random images of MNIST's shape, of which as in MNIST a fifth of the pixels is not 0."""
+def made_up(sizes: Sizes, image: tuple[int, ...]) -> Dataset:
+    """Random images, of which as in MNIST a fifth of the pixels is not 0."""
     random = np.random.default_rng(0)
 
     def images(count: int) -> np.ndarray:
-        shape = (count, *IMAGE)
+        shape = (count, *image)
         inked = random.integers(0, 5, shape, np.uint8) == 0
         return random.integers(0, 256, shape, np.uint8) * inked
 
@@ -135,15 +127,15 @@ def made_up(sizes: Sizes) -> Dataset:
     return Dataset(images(total), labels(total), images(sizes.test), labels(sizes.test), CLASSES)
 
 
-def make_bench(sizes: Sizes) -> Bench:
-    """The paper's experiment on made-up data; without an evaluation, the held-out splits are tiny."""
-    experiment = load_experiment("lenet_iterative")
-    with_splits = split(made_up(sizes), sizes.validation, seed=0)
+def make_bench(sizes: Sizes, experiment: Experiment) -> Bench:
+    """An experiment on made-up data; without an evaluation, the held-out splits are tiny."""
+    image = DATASETS[experiment.data.name].image
+    with_splits = split(made_up(sizes, image), sizes.validation, seed=0)
     tiny = Splits(
         with_splits.train,
         *(part._replace(images=part.images[:TINY], labels=part.labels[:TINY]) for part in with_splits[1:]),
     )
-    network = make_network(experiment.model, IMAGE, CLASSES)
+    network = make_network(experiment.model, image, CLASSES)
     return Bench(experiment, network, {True: with_splits, False: tiny})
 
 
@@ -161,21 +153,24 @@ def torch_contestants(bench: Bench) -> list[Contestant]:
     """The PyTorch loop with its default Adam and with the fused one; none where torch is missing."""
     if importlib.util.find_spec("torch") is None:
         return []
-    from torch_lenet import TorchLoop, choose_threads, tensors
+    from torch_lenet import LeNet, TorchLoop, adam, choose_threads, tensors
 
     train, device = bench.experiment.train, torch_device()
     parts = [tensors(np.asarray(part.images), np.asarray(part.labels), device) for part in bench.data[True]]
     settings: dict[str, Any] = {
-        "widths": bench.experiment.model.widths, "batch": train.batch, "interval": train.evaluate_every,
-        "learning_rate": train.learning_rate, "evaluate_batch": train.evaluate_batch,
+        "batch": train.batch, "interval": train.evaluate_every, "evaluate_batch": train.evaluate_batch,
     }  # fmt: skip
-    choose_threads(TorchLoop(parts[0], [], fused=False, **settings))
+
+    def loop(fused: bool, evaluated: bool) -> TorchLoop:
+        model = LeNet((parts[0].images.shape[1], *bench.experiment.model.widths, CLASSES), device)
+        optimizer = adam(model.parameters(), train.learning_rate, fused)
+        return TorchLoop(model, optimizer, parts[0], parts[1:] if evaluated else [], **settings)
+
+    choose_threads(loop(fused=False, evaluated=False))
     return [
-        Contestant(name, 1, 1, evaluated, TorchLoop(
-            parts[0], parts[1:] if evaluated else [], fused=name == FUSED, **settings
-        ))
+        Contestant(name, 1, 1, evaluated, loop(name == FUSED, evaluated))
         for name, evaluated in itertools.product((PLAIN, FUSED), (False, True))
-    ]  # fmt: skip
+    ]
 
 
 PLAIN, FUSED = "PyTorch", "PyTorch, fused Adam"

@@ -7,8 +7,8 @@ Like ltjax it tallies loss and correct answers of every minibatch. ``benchmarks/
 
 import itertools
 import time
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -49,6 +49,9 @@ class LeNet:
         """What is trained."""
         return [*self.weights, *self.biases]
 
+    def train(self, mode: bool) -> None:
+        """As of any model; nothing here differs in training."""
+
     def __call__(self, images: Tensor) -> Tensor:
         """Logits [batch, classes]."""
         units = images
@@ -57,39 +60,51 @@ class LeNet:
         return units
 
 
+class Model(Protocol):
+    """What is trained: a ``torch.nn.Module``, or what looks like one."""
+
+    def train(self, mode: bool) -> object:
+        """Switch between training and evaluation."""
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Logits [batch, classes]."""
+
+
+def adam(parameters: Iterable[Tensor], rate: float, fused: bool) -> torch.optim.Optimizer:
+    """Adam, by its fused kernel or PyTorch's own choice, which on CPU is a loop over the parameters."""
+    return torch.optim.Adam(parameters, lr=rate, fused=fused or None)
+
+
 class TorchLoop:
     """The training of one trial; a call trains some intervals more.
 
     Args:
+        model: the network.
+        optimizer: of its parameters.
         train: the training split.
         held_out: the splits that are evaluated after every interval; none for training alone.
-        widths: units of the hidden layers.
         batch: examples per update.
-        learning_rate: Adam's.
         interval: steps between two evaluations.
         evaluate_batch: examples per batch of an evaluation.
-        fused: use Adam's fused kernel in place of PyTorch's default.
+        augment: what is done to the images of a minibatch.
     """
 
     def __init__(
         self,
+        model: Model,
+        optimizer: torch.optim.Optimizer,
         train: Tensors,
         held_out: Sequence[Tensors],
         *,
-        widths: Sequence[int],
         batch: int,
-        learning_rate: float,
         interval: int,
         evaluate_batch: int,
-        fused: bool,
+        augment: Callable[[Tensor], Tensor] = lambda images: images,
     ) -> None:
+        self.model, self.optimizer, self.augment = model, optimizer, augment
         self.train, self.held_out = train, held_out
         self.batch, self.interval, self.evaluate_batch = batch, interval, evaluate_batch
-        device = train.images.device
-        self.model = LeNet((train.images.shape[1], *widths, 10), str(device))
-        # fused=None is PyTorch's own choice, which on CPU is a loop over the parameters
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate, fused=fused or None)
-        self.order = torch.empty(0, dtype=torch.int64, device=device)
+        self.order = torch.empty(0, dtype=torch.int64, device=train.images.device)
         self.at = 0
         self.curves: list[list[float]] = []
 
@@ -105,7 +120,7 @@ class TorchLoop:
     def update(self) -> tuple[Tensor, Tensor]:
         """One step; mean loss and correct answers of its minibatch."""
         images, labels = self.minibatch()
-        logits = self.model(images)
+        logits = self.model(self.augment(images))
         loss = F.cross_entropy(logits, labels)
         self.optimizer.zero_grad()
         loss.backward()
@@ -124,12 +139,14 @@ class TorchLoop:
     @torch.no_grad()
     def evaluate(self, split: Tensors) -> list[Tensor]:
         """Summed loss and correct answers over a whole split."""
+        self.model.train(False)
         loss, correct = [], []
         for start in range(0, len(split.labels), self.evaluate_batch):
             labels = split.labels[start : start + self.evaluate_batch]
             logits = self.model(split.images[start : start + self.evaluate_batch])
             loss.append(F.cross_entropy(logits, labels, reduction="sum"))
             correct.append((logits.argmax(dim=1) == labels).sum())
+        self.model.train(True)
         return [torch.stack(loss).sum(), torch.stack(correct).sum()]
 
 

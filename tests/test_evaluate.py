@@ -5,18 +5,18 @@ import shutil
 import sys
 from dataclasses import replace
 
-import flax.linen as nn
 import numpy as np
 import pytest
 
-from ltjax import identity, paths, tables
+from ltjax import identity, load_collections, load_trained, paths, tables
+from ltjax.config import Model
 from ltjax.errors import UserError
 from ltjax.evaluation import evaluate
-from ltjax.models import MODELS
+from ltjax.export import export
 from ltjax.tensors import save_tensors
 from ltjax.types import Lane
 
-from .conftest import TINY
+from .conftest import TINY, finish, with_prune
 
 
 @pytest.fixture(scope="module")
@@ -69,20 +69,43 @@ def test_a_data_set_of_ones_own_is_evaluated_on_instead(params, digits):
     assert evaluate(params, TINY, "test", first).examples == 7
 
 
-class WithStatistics(nn.Module):
-    """A network that carries BatchNorm's statistics."""
+RESNET = replace(
+    with_prune(TINY, rounds=0),
+    trials=1,
+    arms={"ticket": 1},
+    model=Model(name="resnet18", widths=(), channels=(2, 2, 4)),
+    train=replace(TINY.train, steps=6, evaluate_every=3),
+)
 
-    @nn.compact
-    def __call__(self, images, train=False):
-        units = nn.BatchNorm(use_running_average=not train)(images.reshape(images.shape[0], -1))
-        return nn.Dense(10, name="output")(units)
+
+@pytest.fixture(scope="module")
+def normed(tmp_path_factory):
+    """A finished run of a network with BatchNorm, whose statistics its checkpoints keep."""
+    return finish(RESNET, tmp_path_factory.mktemp("normed") / "run")
 
 
-def test_what_params_alone_cannot_say_is_refused(params, digits, monkeypatch):
-    monkeypatch.setitem(MODELS, "statistics", lambda model, classes: WithStatistics())
-    experiment = replace(TINY, model=replace(TINY.model, name="statistics"))
-    with pytest.raises(UserError, match="also carries batch_stats, which is not kept"):
-        evaluate(params, experiment, "test", digits)
+def test_a_network_with_batch_norm_is_evaluated_by_the_statistics_it_learned(normed, params, digits):
+    trained = load_trained(normed.folder, round=0)
+    collections = load_collections(normed.folder, round=0)
+    row = normed.summary().iloc[0]
+    for split in ("test", "train"):
+        found = evaluate(trained, RESNET, split, digits, collections)
+        assert found.accuracy == row[f"final_{split}_accuracy"]
+    with pytest.raises(UserError, match="the collections do not fit the network: it lacks 'batch_stats/"):
+        evaluate(trained, RESNET, "test", digits)
+    with pytest.raises(UserError, match="the collections do not fit the network: it has 'batch_stats/"):
+        evaluate(params, TINY, "test", digits, collections)
+
+
+def test_the_command_and_an_export_carry_the_statistics(normed, command, tmp_path, capsys):
+    command(f"{normed.folder} --round 0")
+    of_run = capsys.readouterr().out
+    export(normed, 0, Lane("ticket", 0), tmp_path / "out")
+    command(f"{tmp_path}/out/final.safetensors --config {tmp_path}/out/config.json")
+    assert capsys.readouterr().out == of_run
+    (tmp_path / "out" / "collections.safetensors").unlink()
+    command(f"{tmp_path}/out/final.safetensors --config {normed.folder}", expect=2)
+    assert "there is no file" in capsys.readouterr().err
 
 
 def test_a_split_and_a_network_of_another_name_or_shape_are_told(params, digits):

@@ -1,0 +1,122 @@
+"""Conv-2/4/6, Resnet-18 and VGG-19 as a PyTorch user writes them: what ltjax is compared with.
+
+Masks are multiplied into the weights at every step; images lie whole in memory as normalised floats and are
+flipped and cropped in a batch. ``benchmarks/cifar.py`` times it.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_lenet import Tensors
+
+from ltjax import Experiment
+
+
+class Conv(nn.Conv2d):
+    """A 3 × 3 (or other) convolution whose weights are masked."""
+
+    def __init__(self, inputs: int, outputs: int, size: int = 3, stride: int = 1, bias: bool = False) -> None:
+        super().__init__(inputs, outputs, size, stride, padding=size // 2, bias=bias)
+        self.register_buffer("mask", torch.ones_like(self.weight))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The images, convolved."""
+        return self._conv_forward(images, self.weight * self.mask, self.bias)
+
+
+class Linear(nn.Linear):
+    """A fully-connected layer whose weights are masked."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.register_buffer("mask", torch.ones_like(self.weight))
+
+    def forward(self, units: Tensor) -> Tensor:
+        """The units of the next layer."""
+        return F.linear(units, self.weight * self.mask, self.bias)
+
+
+class Block(nn.Module):
+    """Two convolutions beside a shortcut."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            Conv(inputs, outputs, 3, stride), nn.BatchNorm2d(outputs), nn.ReLU(),
+            Conv(outputs, outputs), nn.BatchNorm2d(outputs),
+        )  # fmt: skip
+        same = inputs == outputs
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(Conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The block's images."""
+        return F.relu(self.body(images) + self.shortcut(images))
+
+
+STAGES: dict[str, list[tuple[int, int]]] = {
+    "conv2": [(64, 2)],
+    "conv4": [(64, 2), (128, 2)],
+    "conv6": [(64, 2), (128, 2), (256, 2)],
+    "vgg19": [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)],
+}
+"""Channels and convolutions of each stage."""
+
+
+def network(experiment: Experiment) -> nn.Module:
+    """The network of an experiment, for 32 × 32 images in colour."""
+    name, layers, inputs = experiment.model.name, [], 3
+    if name == "resnet18":
+        layers += [Conv(3, 16), nn.BatchNorm2d(16), nn.ReLU()]
+        for inputs, outputs, stride in [(16, 16, 1), (16, 32, 2), (32, 64, 2)]:
+            blocks = [(inputs, stride), (outputs, 1), (outputs, 1)]
+            layers += [Block(into, outputs, by) for into, by in blocks]
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(64, 10))
+    for at, (outputs, depth) in enumerate(STAGES[name]):
+        if name == "vgg19" and at:
+            layers.append(nn.MaxPool2d(2))
+        for _ in range(depth):
+            normed: list[Any] = [nn.BatchNorm2d(outputs)] if name == "vgg19" else []
+            layers += [Conv(inputs, outputs, bias=not normed), *normed, nn.ReLU()]
+            inputs = outputs
+        if name != "vgg19":
+            layers.append(nn.MaxPool2d(2))
+    if name == "vgg19":
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(512, 10))
+    units = inputs * (32 // 2 ** len(STAGES[name])) ** 2
+    hidden = [Linear(units, 256), nn.ReLU(), Linear(256, 256), nn.ReLU(), Linear(256, 10)]
+    return nn.Sequential(*layers, nn.Flatten(), *hidden)
+
+
+def optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.Optimizer:
+    """The experiment's optimizer."""
+    train = experiment.train
+    if train.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=train.learning_rate)
+    return torch.optim.SGD(
+        model.parameters(), lr=train.learning_rate, momentum=train.momentum, weight_decay=train.weight_decay
+    )
+
+
+def tensors(images: np.ndarray, labels: np.ndarray, device: str) -> Tensors:
+    """A split of a data set, uint8 [examples, height, width, 3], as normalised floats, channels first."""
+    moved = torch.tensor(images, device=device).permute(0, 3, 1, 2).float().contiguous()
+    return Tensors(moved / 127.5 - 1, torch.tensor(labels, dtype=torch.int64, device=device))
+
+
+def flip_crop(images: Tensor) -> Tensor:
+    """Each image mirrored or not and moved by up to 4 pixels each way."""
+    count, _, height, width = images.shape
+    mirrored = torch.rand(count, 1, 1, 1, device=images.device) < 0.5
+    padded = F.pad(torch.where(mirrored, images.flip(3), images), (4, 4, 4, 4))
+    down, across = torch.randint(0, 9, (2, count), device=images.device)
+    rows = down[:, None] + torch.arange(height, device=images.device)
+    columns = across[:, None] + torch.arange(width, device=images.device)
+    at = torch.arange(count, device=images.device)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[at, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
