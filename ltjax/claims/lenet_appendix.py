@@ -11,6 +11,7 @@ LEVELS = [0, 3, 7, 12, 15, 18]
 
 @claim(
     "L16",
+    network="lenet",
     figure="14",
     paper="LeNet's reinitialised tickets are more accurate at the end than random sparse networks of as "
     "many weights.",
@@ -34,6 +35,7 @@ def masks_beat_random_sparsity(study: Study) -> Measured:
 
 @claim(
     "L17",
+    network="lenet",
     figure="11",
     paper="Networks that reach their lowest validation loss earlier also reach a given test accuracy "
     "earlier: the early-stop step tells how fast a network learns.",
@@ -55,6 +57,7 @@ def early_stop_orders_learning(study: Study) -> Measured:
 
 @claim(
     "B1",
+    network="lenet",
     figure="9",
     paper="At small sizes, tickets found by rewinding in every round are more accurate and stop earlier "
     "than those found by continued training, rewound only at the end.",
