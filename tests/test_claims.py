@@ -199,7 +199,8 @@ def test_the_table_has_a_row_per_claim_and_a_claim_of_ones_own_is_judged_like_th
     assert list(found["id"]) == [*CLAIMS, "mine"] and set(found["verdict"][:-1]) == {"not run"}
     assert found.iloc[-1].to_dict() == {
         "id": "mine", "network": "", "figure": "1", "paper": "p", "ours": "so", "quantity": "q",
-        "minimum": 1, "maximum": 2, "trials": 3, "verdict": "reproduced", "measured": "m", "tolerance": "t", "missing": "", "command": "",
+        "minimum": 1, "maximum": 2, "trials": 3, "verdict": "reproduced", "measured": "m",
+        "tolerance": "t", "missing": "", "command": "",
     }  # fmt: skip
     found.to_csv(tmp_path / "claims.csv", index=False)
     assert list(pd.read_csv(tmp_path / "claims.csv", keep_default_na=False)["id"]) == list(found["id"])

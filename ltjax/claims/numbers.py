@@ -68,6 +68,11 @@ def best(table: pd.DataFrame) -> int:
     return int(means.index.to_numpy()[means.argmax()])
 
 
+def peak(table: pd.DataFrame) -> float:
+    """The highest mean over trials; not-a-number where a round has no value, which might have been higher."""
+    return float(mean(table).max(skipna=False))
+
+
 def lasts(advantage: pd.Series, least: float) -> float:
     """The last round up to which an advantage, a value per round, is at least ``least`` throughout.
 
