@@ -1,4 +1,4 @@
-"""Made-up runs of Conv-2/4/6, VGG-19 and Resnet-18 that say what the paper says, as tests.paper_runs for LeNet."""
+"""Made-up runs of Conv-2/4/6, VGG-19 and Resnet-18 that say what the paper says."""
 
 from dataclasses import replace
 from functools import cache
@@ -133,17 +133,23 @@ SWEPT = {
 }
 """Rounds that the claims need of convolutional networks, and of swept values those that they need."""
 
-COURSES = {
-    f"{net}_{kind}": globals()[f"{size}_{kind}"]
-    for size, nets, kinds in (
-        ("conv", CONV, ROUNDS), ("deep", DEEP, ("lr01", "lr001", "warmup", "warmup_layerwise", "rates", "warmups"))
-    )
-    for net in nets for kind in kinds
+CONV_KINDS = {
+    "controls": conv_controls, "continued": conv_continued, "dropout": conv_dropout,
+    "dropout_rates": conv_dropout_rates, "adam_rates": conv_adam_rates, "sgd_rates": conv_sgd_rates,
+    "momentum_rates": conv_momentum_rates, "layers": conv_layers,
 }  # fmt: skip
+DEEP_KINDS = {
+    "lr01": deep_lr01, "lr001": deep_lr001, "warmup": deep_warmup, "warmup_layerwise": deep_warmup_layerwise,
+    "rates": deep_rates, "warmups": deep_warmups,
+}  # fmt: skip
+COURSES = {f"{net}_{kind}": course for net in CONV for kind, course in CONV_KINDS.items()}
+COURSES |= {f"{net}_{kind}": course for net in DEEP for kind, course in DEEP_KINDS.items()}
 
 
 def runs_of(name, change=None):
-    """The runs of a named experiment, small: as the paper says, or with ``change`` on top."""
+    """The runs of a named experiment, small: as the paper says, or with ``change`` on top; LeNet's too."""
+    if name not in COURSES:
+        return paper_runs.runs_of(name, change)
     net, _, kind = name.partition("_")
     experiment = replace(catalogue.load_experiment(name), trials=1)
     if kind in SWEPT:
@@ -154,11 +160,15 @@ def runs_of(name, change=None):
 
 @cache
 def good(name):
-    """A named experiment's runs as the paper says, LeNet's too."""
-    return runs_of(name) if name in COURSES else paper_runs.good(name)
+    """A named experiment's runs as the paper says."""
+    return runs_of(name)
 
 
-def study(replaced=None):
-    """All that the claims ask for, as the paper says; other runs, or None, by the name of the experiment."""
-    found = {name: good(name) for name in ("controls", *COURSES)} | (replaced or {})
+def study(replaced=None, net=""):
+    """All that the claims ask for, as the paper says; other runs, or None, by the name of the experiment.
+
+    With ``net`` only that network's, which are judged sooner.
+    """
+    names = [name for name in ("controls", *COURSES) if name.startswith(net)]
+    found = {name: good(name) for name in names} | (replaced or {})
     return Study([run for runs in found.values() for run in runs or []])

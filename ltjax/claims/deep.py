@@ -14,7 +14,8 @@ from ltjax.study import Results
 
 LEAST = -0.5
 """Points that a winning ticket may be below dense: twice the standard error of the difference between means
-of three trials, whose accuracies vary by 0.3 points. The paper's own differences are of a point or more."""
+of three trials, whose accuracies are taken to vary by 0.3 points. The paper's own differences are of a point
+or more."""
 
 EQUAL = "down to -0.5 points, twice the standard error of such a difference of three trials"
 
