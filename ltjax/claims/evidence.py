@@ -2,10 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from ltjax import catalogue, identity, paths
+from ltjax.catalogue import load_experiment
 from ltjax.config import Experiment
 from ltjax.study import NAMED, Absent, Results, Study
 
@@ -23,10 +23,6 @@ NETWORKS = {
 }  # fmt: skip
 """The paper's networks, by their names as models: what a reader calls each, and an experiment to run."""
 
-known = cache(catalogue.experiments)
-named = cache(catalogue.load_experiment)
-"""The named experiments and one of them, read once: judging asks for the same ones many times."""
-
 
 def setup(experiment: Experiment) -> dict[str, Any]:
     """What has to be the paper's, by dotted name: of warmup whether there is any, of drops how many."""
@@ -41,7 +37,8 @@ def setup(experiment: Experiment) -> dict[str, Any]:
 
 def papers(study: Study, name: str) -> Study:
     """The runs of a named experiment's setup (paper, Figure 2), but for settings that it sweeps."""
-    paper = {key: value for key, value in setup(named(name)).items() if key not in named(name).sweep}
+    named = load_experiment(name)
+    paper = {key: value for key, value in setup(named).items() if key not in named.sweep}
     return Study([run for run in study.runs if paper.items() <= setup(run.experiment).items()])
 
 
@@ -50,9 +47,8 @@ def paper_steps(experiment: Experiment) -> int | None:
     model = experiment.model
     if model.name not in NETWORKS:
         return None
-    dropped = f"{model.name}_dropout"
-    own = model.dropout > 0 and dropped in known()
-    return named(dropped if own else NETWORKS[model.name][1]).train.steps
+    dropped = model.dropout > 0 and model.name.startswith("conv")  # the others have no dropout in the paper
+    return load_experiment(f"{model.name}_dropout" if dropped else NETWORKS[model.name][1]).train.steps
 
 
 def need(
@@ -98,7 +94,7 @@ def _short(run: Results, gone: Mapping[str, list[int]], asked: str) -> Absent:
     if controls and run.experiment.control_rounds is not None:  # asking for none would train them in all
         flags.append(f"--control-rounds {' '.join(map(str, controls))}")
     last = max(round for rounds in gone.values() for round in rounds)
-    own = run.experiment.name in known()
+    own = run.experiment.name in catalogue.experiments()
     name = run.experiment.name if own else asked or NAMED[run.kind]
     if paths.rounds(run.folder).is_dir():  # this very run can be continued, whatever its settings
         here = shlex.quote(str(run.folder))

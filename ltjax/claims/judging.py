@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from ltjax.catalogue import load_experiment
-from ltjax.claims.evidence import NETWORKS, known, named
+from ltjax.claims.evidence import NETWORKS
 from ltjax.claims.kinds import CLAIMS, Claim, Status, Verdict
 from ltjax.config import Experiment
 from ltjax.errors import UserError
@@ -53,8 +53,7 @@ def _asked(command: str) -> Experiment | None:
     """The experiment that a command runs, if it is one of ``ltjax.run`` by name or by folder."""
     words = shlex.split(command)
     try:
-        name = words[words.index("--config") + 1]
-        return named(name) if name in known() else load_experiment(name)
+        return load_experiment(words[words.index("--config") + 1])
     except (ValueError, IndexError, UserError):
         return None
 
