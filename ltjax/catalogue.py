@@ -49,7 +49,7 @@ def load_experiment(name: str | Path) -> Experiment:
 
 @cache
 def _named(path: Path) -> Experiment:
-    """A named experiment: its file is part of ltjax and is run once, as what judges asks for it many times."""
+    """A named experiment: its file is part of ltjax and is run once, as judging asks for it often."""
     return _run(path)
 
 
