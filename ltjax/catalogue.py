@@ -2,6 +2,7 @@
 
 import ast
 import runpy
+from functools import cache
 from pathlib import Path
 
 from ltjax import identity
@@ -18,8 +19,12 @@ def folder() -> Path:
 
 def experiments() -> dict[str, str]:
     """Every named experiment with its one-line purpose, the first line of its file."""
-    return {path.stem: _purpose(path) for path in sorted(folder().glob("*.py"))
-            if not path.stem.startswith("_")}  # fmt: skip
+    return {name: _purpose(path) for name, path in _files().items()}
+
+
+def _files() -> dict[str, Path]:
+    found = sorted(folder().glob("*.py"))
+    return {path.stem: path for path in found if not path.stem.startswith("_")}
 
 
 def load_experiment(name: str | Path) -> Experiment:
@@ -31,14 +36,20 @@ def load_experiment(name: str | Path) -> Experiment:
         UserError: there is none such, or its file defines no experiment.
     """
     path = Path(name)
-    if str(name) in experiments():  # a folder of that name does not hide the experiment
-        return _run(folder() / f"{name}.py")
+    if file := _files().get(str(name)):  # a folder of that name does not hide the experiment
+        return _named(file)
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
         return identity.from_json(_text(path))
     if path.suffix != ".py":
         raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
+    return _run(path)
+
+
+@cache
+def _named(path: Path) -> Experiment:
+    """A named experiment: its file is part of ltjax and is run once, as judging asks for it often."""
     return _run(path)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -82,7 +82,7 @@ def report(runs: Sequence[Path], folder: Path, again: str, console: Console) -> 
     write_whole(paths.claims(folder), lambda file: table.to_csv(file, index=False))
     written = page.render(study, drawn, verdicts, figures=paths.figures(folder), again=again)
     write_text(paths.report(folder), written)
-    _tell(console, folder, drawn, verdicts)
+    _tell(console, folder, study, drawn, verdicts)
 
 
 def _keep_anatomy(study: Study, folder: Path) -> None:
@@ -99,19 +99,33 @@ def _home(run: Results) -> Path:
     return run.folder.parent if run.point else run.folder
 
 
-def _tell(console: Console, folder: Path, drawn: Sequence[Drawn], verdicts: Sequence[Verdict]) -> None:
+def _tell(
+    console: Console, folder: Path, study: Study, drawn: Sequence[Drawn], verdicts: Sequence[Verdict]
+) -> None:
     done = [each.name for each in drawn if each.stem]
     say = f"drawn in {paths.figures(folder)}: {page.listed(done)}" if done else "no figure drawn"
     console.print(escape(say), highlight=False)
     for group in page.grouped((each.name, each.missing, each.command) for each in drawn if not each.stem):
         told = f"not drawn: {page.listed(group.names)} ({group.missing})"
         console.print(escape(told), style="dim", highlight=False)
+    _tell_claims(console, verdicts, claims.elsewhere(verdicts, study))
+    console.print(escape(f"the page: {paths.report(folder)}"), highlight=False, soft_wrap=True)
+
+
+def _tell_claims(
+    console: Console, verdicts: Sequence[Verdict], away: Mapping[str, Sequence[Verdict]]
+) -> None:
     counts = Counter(verdict.status for verdict in verdicts)
     if set(counts) - {"not run"}:
         console.print(_claims_table(verdicts))
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    counts["not run"] -= sum(map(len, away.values()))
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     console.print(f"claims of the paper: {told}", highlight=False)
-    console.print(escape(f"the page: {paths.report(folder)}"), highlight=False, soft_wrap=True)
+    if away:
+        others = ", ".join(
+            f"{page.counted(each)} of {claims.NETWORKS[name][0]}" for name, each in away.items()
+        )
+        console.print(f"on networks that were not run: {others}", style="dim", highlight=False)
 
 
 def _claims_table(verdicts: Sequence[Verdict]) -> Table:

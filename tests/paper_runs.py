@@ -5,9 +5,9 @@ from functools import cache
 
 import numpy as np
 
-from ltjax import catalogue
+from ltjax import catalogue, sweeps
 from ltjax.study import Study
-from tests.made_up import made_up, made_up_sweep, remaining
+from tests.made_up import made_up, remaining
 
 SPEED = [1, .95, .9, .8, .75, .7, .66, .62, .64, .66, .7, .75, .82, .88, .95, 1.02, 1.15, 1.3, 1.5, 1.6,
          1.7, *[1.8] * 30]  # fmt: skip
@@ -94,18 +94,22 @@ ROUNDS = {"adam_rates": 10, "momentum_rates": 10, "init_scales": 10}
 def runs_of(name, change=None):
     """The runs of a named experiment, small: as the paper says, or with ``change`` on top."""
     experiment = catalogue.load_experiment(f"lenet_{name}")
-
-    def course(each):
-        def at(arm, n, trial, repeat):
-            return COURSES[name](each, arm, n) | (change(each, arm, n) or {} if change else {})
-
-        return at
-
     if experiment.sweep:
-        prune = replace(experiment.prune, rounds=ROUNDS.get(name, experiment.prune.rounds))
-        return made_up_sweep(experiment.name, course, trials=1, prune=prune)
-    experiment = replace(experiment, trials=2, arms=dict.fromkeys(experiment.arms, 1))
-    return [made_up(experiment, course(experiment))]
+        rounds = ROUNDS.get(name, experiment.prune.rounds)
+        return made(replace(experiment, trials=1), rounds, COURSES[name], change)
+    return made(replace(experiment, trials=2), experiment.prune.rounds, COURSES[name], change)
+
+
+def made(experiment, rounds, course, change=None):
+    """An experiment's runs with one repeat of every arm: what ``course`` says, with ``change`` on top."""
+
+    def at(each):
+        return lambda arm, n, *_: course(each, arm, n) | (change(each, arm, n) or {} if change else {})
+
+    experiment = replace(experiment, arms=dict.fromkeys(experiment.arms, 1),
+                         prune=replace(experiment.prune, rounds=rounds))  # fmt: skip
+    points = sweeps.points(experiment)
+    return [made_up(each, at(each), point=point) for point, each in points.items()]
 
 
 @cache

@@ -118,6 +118,19 @@ def test_verdicts_have_a_word_and_a_sign_beside_their_colour(full):
     assert "1 of 2 is reproduced" in text
 
 
+def test_claims_on_networks_that_no_run_is_of_are_one_line_each():
+    words = dict.fromkeys(("paper", "measured", "tolerance", "quantity"), "words")
+    given = [
+        Verdict(Claim(id, figure="1", **words, measure=lambda study: None, network=network), "not run",
+                missing="no such run", command="python -m ltjax.run --config x")
+        for id, network in (("A1", "lenet"), ("A2", "vgg19"), ("A3", "vgg19"), ("A4", "conv2"), ("A5", ""))
+    ]  # fmt: skip
+    text = " ".join(Parsed(render([made_up(SHORT, lambda *_: {})], given=given)).text.split())
+    assert "A1, A5 no such run" in text and "A2" not in text
+    assert "Conv-2 1 claim python -m ltjax.run --config conv2_controls" in text
+    assert "VGG-19 2 claims python -m ltjax.run --config vgg19_warmup" in text
+
+
 def test_figures_are_in_the_page_and_those_not_drawn_are_grouped(full):
     text = " ".join(Parsed(full).text.split())
     assert "Figure 3. A title <&" in text and "image/svg+xml" in full and "image/png" in full

@@ -66,6 +66,7 @@ def test_a_report_says_what_came_of_it_without_colour_where_there_is_no_terminal
     folder, done = reported
     said = " ".join(done.stdout.split())
     assert "drawn in" in said and "not drawn: Figure" in said and "claims of the paper:" in said
+    assert "on networks that were not run: " in said and "claims of VGG-19" in said
     assert str(paths.report(folder)) in done.stdout and "\x1b" not in done.stdout and not done.stderr
 
 

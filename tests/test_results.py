@@ -28,7 +28,8 @@ def test_the_report_redraws_every_committed_figure(redrawn):
 
 
 def test_the_committed_verdicts_are_those_of_the_committed_tables(redrawn):
-    committed, again = (pd.read_csv(home / "claims.csv") for home in (LENET, redrawn))
+    committed, again = (pd.read_csv(home / "claims.csv").query("network == 'lenet'").reset_index(drop=True)
+                        for home in (LENET, redrawn))  # fmt: skip
     pd.testing.assert_frame_equal(committed, again)
     judged = again[again["verdict"] != "not run"]
     assert {f"L{number}" for number in range(1, 10)} <= set(judged["id"])

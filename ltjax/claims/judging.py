@@ -1,16 +1,20 @@
 """From a study to verdicts, and from verdicts to the table in claims.csv."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from ltjax.claims.evidence import STEPS, papers
+from ltjax.catalogue import load_experiment
+from ltjax.claims.evidence import NETWORKS
 from ltjax.claims.kinds import CLAIMS, Claim, Status, Verdict
+from ltjax.config import Experiment
+from ltjax.errors import UserError
 from ltjax.study import Absent, Study
 
 TABLE = [
-    "id", "figure", "paper", "ours", "quantity", "minimum", "maximum", "trials", "verdict", "measured",
-    "tolerance", "missing", "command",
+    "id", "network", "figure", "paper", "ours", "quantity", "minimum", "maximum", "trials", "verdict",
+    "measured", "tolerance", "missing", "command",
 ]  # fmt: skip
 
 
@@ -31,10 +35,42 @@ def _verdict(claim: Claim, study: Study) -> Verdict:
 
 def _as_long(command: str, study: Study) -> str:
     """The command, with trainings as long as the runs at hand have, so that it continues or matches them."""
-    steps = {run.experiment.train.steps for run in papers(study).runs}
-    if len(steps) != 1 or STEPS in steps or "--train.steps" in command:
+    asked = _asked(command)
+    if asked is None or "--train.steps" in command:
         return command
-    return f"{command} --train.steps {steps.pop()}"
+    lengths = {
+        (run.experiment.train.steps, run.experiment.train.drops)
+        for run in study.runs if _network(run.experiment) == _network(asked)
+    }  # fmt: skip
+    if len(lengths) != 1 or (asked.train.steps, asked.train.drops) in lengths:
+        return command
+    steps, drops = lengths.pop()
+    told = "" if drops == asked.train.drops else " --train.drops " + " ".join(map(str, drops))
+    return f"{command} --train.steps {steps}{told}"
+
+
+def _asked(command: str) -> Experiment | None:
+    """The experiment that a command runs, if it is one of ``ltjax.run`` by name or by folder."""
+    words = shlex.split(command)
+    try:
+        return load_experiment(words[words.index("--config") + 1])
+    except (ValueError, IndexError, UserError):
+        return None
+
+
+def _network(experiment: Experiment) -> tuple[str, str, bool]:
+    """Of what trainings are compared in length: dropout has lengths of its own (paper, Figure 2)."""
+    return experiment.data.name, experiment.model.name, experiment.model.dropout > 0
+
+
+def elsewhere(verdicts: Sequence[Verdict], study: Study) -> dict[str, list[Verdict]]:
+    """The claims not run on networks that none of the runs is of, by network: too many to be told singly."""
+    here = {run.experiment.model.name for run in study.runs}
+    found: dict[str, list[Verdict]] = {name: [] for name in NETWORKS if name not in here}
+    for verdict in verdicts:
+        if verdict.status == "not run" and verdict.claim.network in found:
+            found[verdict.claim.network].append(verdict)
+    return {name: away for name, away in found.items() if away}
 
 
 def table(verdicts: Sequence[Verdict]) -> pd.DataFrame:

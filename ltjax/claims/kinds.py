@@ -33,7 +33,8 @@ class Claim:
     """One claim of the paper and how it is judged here: the words are data, the judging is ``measure``.
 
     ``paper`` is what the paper says, with its number; ``measured`` how it is measured here; ``tolerance``
-    what still counts as the paper's, and why; ``quantity`` what least and greatest over trials are given of.
+    what still counts as the paper's, and why; ``quantity`` what least and greatest over trials are given of;
+    ``network`` the model it is about, empty for several of them or one's own.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Claim:
     tolerance: str
     quantity: str
     measure: Measure
+    network: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,12 @@ CLAIMS: Registry[Claim] = Registry("claim")
 
 
 def claim(
-    id: str, *, figure: str, paper: str, measured: str, tolerance: str, quantity: str
+    id: str, *, figure: str, paper: str, measured: str, tolerance: str, quantity: str, network: str = ""
 ) -> Callable[[Measure], Measure]:
     """A decorator that enters a function from a study to ``Measured`` as a claim; see ``Claim``."""
 
     def enter(measure: Measure) -> Measure:
-        CLAIMS[id] = Claim(id, figure, paper, measured, tolerance, quantity, measure)
+        CLAIMS[id] = Claim(id, figure, paper, measured, tolerance, quantity, measure, network)
         return measure
 
     return enter

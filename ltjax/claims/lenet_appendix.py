@@ -1,9 +1,21 @@
 """L16, L17 and B1: random sparsity, the order of learning, and continued training (Appendices B, C, E)."""
 
+from collections.abc import Sequence
+
 from ltjax.claims.evidence import need
 from ltjax.claims.kinds import Measured, claim
-from ltjax.claims.numbers import FINAL, STOP, by_trial, mean, measured, over, rank_correlation, reaching
-from ltjax.study import VALIDATION, Study
+from ltjax.claims.numbers import (
+    FINAL,
+    STOP,
+    by_trial,
+    mean,
+    measured,
+    over,
+    rank_correlation,
+    reaching,
+    sizes,
+)
+from ltjax.study import VALIDATION, Results, Study
 
 LEVELS = [0, 3, 7, 12, 15, 18]
 """The rounds of Figures 3 and 11: 100, 51.3, 21.1, 7.0, 3.6 and 1.9% remaining."""
@@ -11,6 +23,7 @@ LEVELS = [0, 3, 7, 12, 15, 18]
 
 @claim(
     "L16",
+    network="lenet",
     figure="14",
     paper="LeNet's reinitialised tickets are more accurate at the end than random sparse networks of as "
     "many weights.",
@@ -34,6 +47,7 @@ def masks_beat_random_sparsity(study: Study) -> Measured:
 
 @claim(
     "L17",
+    network="lenet",
     figure="11",
     paper="Networks that reach their lowest validation loss earlier also reach a given test accuracy "
     "earlier: the early-stop step tells how fast a network learns.",
@@ -55,6 +69,7 @@ def early_stop_orders_learning(study: Study) -> Measured:
 
 @claim(
     "B1",
+    network="lenet",
     figure="9",
     paper="At small sizes, tickets found by rewinding in every round are more accurate and stop earlier "
     "than those found by continued training, rewound only at the end.",
@@ -67,10 +82,16 @@ def early_stop_orders_learning(study: Study) -> Measured:
 )
 def rewinding_beats_continued_training(study: Study) -> Measured:
     """Strategy 1 against Strategy 2."""
-    rounds = range(9, 16)
     one = need(study, {"ticket": range(16)}, curves=True)
     two = need(study, {"ticket": range(16)}, kind="continued", curves=True)
+    return against_continued(one, two, range(9, 16), 0.05)
+
+
+def against_continued(one: Results, two: Results, rounds: Sequence[int], least: float) -> Measured:
+    """Rewinding's tickets against continued training's: better by more than ``least`` points, and earlier."""
     more = 100 * over(by_trial(one, VALIDATION) - by_trial(two, VALIDATION), rounds)
     sooner = 100 * over(1 - by_trial(one, STOP) / by_trial(two, STOP), rounds)
-    ours = f"{more.mean():+.2f} pp and {sooner.mean():.0f}% earlier over 13.5 to 3.6%"
-    return measured(ours, more, more.mean() > 0.05 and sooner.mean() > 0, one, two)
+    size = sizes(one)
+    span = f"{size[rounds[0]]:.1f} to {size[rounds[-1]]:.1f}%"
+    ours = f"{more.mean():+.2f} pp and {sooner.mean():.0f}% earlier over {span}"
+    return measured(ours, more, more.mean() > least and sooner.mean() > 0, one, two)

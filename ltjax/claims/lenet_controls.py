@@ -28,6 +28,7 @@ from ltjax.study import Absent, Results, Study
 
 @claim(
     "L7",
+    network="lenet",
     figure="4a",
     paper="Reinitialised tickets stop ever later as they are pruned, and their test accuracy falls below "
     "dense's already at 21.1% (r7); that of winning tickets only at 2.9% (r16).",
@@ -55,6 +56,7 @@ def reinitialised_are_worse(study: Study) -> Measured:
 
 @claim(
     "L8",
+    network="lenet",
     figure="4a",
     paper="At 21.1% (r7) a ticket reaches its lowest validation loss 2.51 times sooner than its "
     "reinitialisation and is 0.5 points more accurate on test there.",
@@ -80,6 +82,7 @@ ENDS = (95.0, 67.5, 17.6, 5.17)
 
 @claim(
     "L9",
+    network="lenet",
     figure="4c",
     paper="One-shot tickets stop earlier than dense from 67.5 to 17.6% remaining and are more accurate from "
     "95.0 to 5.17%; iterative tickets are better at the smaller sizes.",

@@ -14,6 +14,7 @@ LEAST, MOST = 5_800, 23_400
 
 @claim(
     "L15",
+    network="lenet",
     figure="31",
     paper="At equal numbers of weights, tickets of larger networks are more accurate and stop at nearly the "
     "same step; every size is back at its own dense accuracy at about 9,000 to 15,000 weights.",

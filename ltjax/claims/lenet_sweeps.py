@@ -12,6 +12,7 @@ from ltjax.claims.numbers import (
     STOP,
     at,
     at_sizes,
+    best,
     by_trial,
     earlier,
     gain,
@@ -45,6 +46,7 @@ def _best_gain(run: Results) -> float:
 
 @claim(
     "L10",
+    network="lenet",
     figure="26",
     paper="With Adam, learning rates of 2e-4 to 2e-3 give similar accuracy, 1.2e-3 and 2e-3 learn fastest; "
     "2.5e-5 and 6.4e-3 do not reach their lowest validation loss, yet gain accuracy by pruning.",
@@ -77,6 +79,7 @@ def adam_rates(study: Study) -> Measured:
 
 @claim(
     "L11",
+    network="lenet",
     figure="27",
     paper="SGD at 0.4 and 0.8 stops about as early as Adam at its best, and its tickets hold dense's "
     "accuracy to below 1% of the size; Adam's to about 3.6%.",
@@ -91,7 +94,7 @@ def adam_rates(study: Study) -> Measured:
 def sgd_rates(study: Study) -> Measured:
     """Sparser tickets by plain SGD."""
     adam = need(study, {"ticket": range(18)}, curves=True)
-    runs = points(study, RATE, "lenet_sgd_rates", 19, values=(0.4, 0.8), free=("train.optimizer",))
+    runs = points(study, RATE, "lenet_sgd_rates", 19, values=(0.4, 0.8))
     chosen = {rate: runs[rate] for rate in (0.4, 0.8)}
     ratios = [_stop(run) / _stop(adam) for run in chosen.values()]
     held = pd.DataFrame({rate: at(gain(run, VALIDATION), 19) for rate, run in chosen.items()})
@@ -106,6 +109,7 @@ def sgd_rates(study: Study) -> Measured:
 
 @claim(
     "L12",
+    network="lenet",
     figure="28",
     paper="With momentum 0.9, learning rates of 0.025 to 0.1 are best; 0.025 has the most accurate dense "
     "network, and pruning never improves on it.",
@@ -118,23 +122,24 @@ def sgd_rates(study: Study) -> Measured:
 )
 def momentum_rates(study: Study) -> Measured:
     """Where tickets are not better than a well trained dense network."""
-    best, free = [0.025, 0.05, 0.1], ("train.optimizer",)
-    runs = points(study, RATE, "lenet_momentum_rates", 10, values=MOMENTUM, free=free)
+    good = [0.025, 0.05, 0.1]
+    runs = points(study, RATE, "lenet_momentum_rates", 10, values=MOMENTUM)
     level = pd.Series({rate: _accuracy(run).mean() for rate, run in runs.items()})
     dense = pd.Series({rate: 100 * at(by_trial(run, VALIDATION), 0).mean() for rate, run in runs.items()})
     gains = gain(runs[0.025], VALIDATION).loc[1:10]
-    top, rest = level.loc[best].mean(skipna=False), level.drop(best).max()  # a rate that diverges is no best
+    top, rest = level.loc[good].mean(skipna=False), level.drop(good).max()  # a rate that diverges is no best
     ours = (
         f"0.025 to 0.1 at {top:.2f}%, the best other at {rest:.2f}%; "
         f"dense {dense[0.025]:.2f}% at 0.025, at most {dense.max():.2f}%; "
         f"pruning gains {mean(gains).max():+.2f} pp at 0.025"
     )
     holds = top > rest and dense[0.025] >= dense.max() - 0.1 and mean(gains).max() <= 0.1
-    return measured(ours, at(gains, 1 + int(mean(gains).fillna(-100).argmax())), holds, *runs.values())
+    return measured(ours, at(gains, best(gains)), holds, *runs.values())
 
 
 @claim(
     "L13",
+    network="lenet",
     figure="29",
     paper="Pruning 10 or 20% a round clearly beats pruning 40% a round or more.",
     measured="At every size of 40, 60 and 80% a round between 20 and 2% remaining: validation accuracy at "
@@ -147,14 +152,7 @@ def momentum_rates(study: Study) -> Measured:
 )
 def pruning_rates(study: Study) -> Measured:
     """What a gentle schedule is worth."""
-    runs = points(
-        study,
-        "prune.rates.fc",
-        "lenet_pruning_rates",
-        0,
-        values=(0.1, 0.2, 0.4, 0.6, 0.8),
-        free=("prune.rates.output",),
-    )
+    runs = points(study, "prune.rates.fc", "lenet_pruning_rates", 0, values=(0.1, 0.2, 0.4, 0.6, 0.8))
     pairs = [(runs[fine], runs[coarse]) for fine in (0.1, 0.2) for coarse in (0.4, 0.6, 0.8)]
     more = pd.DataFrame([100 * _against(fine, coarse, VALIDATION) for fine, coarse in pairs])
     later = pd.DataFrame([_against(fine, coarse, STOP) for fine, coarse in pairs])
@@ -177,6 +175,7 @@ def _against(fine: Results, coarse: Results, column: str) -> pd.Series:
 
 @claim(
     "L14",
+    network="lenet",
     figure="30",
     paper="The pattern, earlier and more accurate when pruned, is there at every width of the initial "
     "Gaussian; 0.1 is about as good as Glorot's.",

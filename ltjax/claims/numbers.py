@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ltjax.claims.evidence import STEPS
+from ltjax.claims.evidence import paper_steps
 from ltjax.claims.kinds import Measured
 from ltjax.study import Results
+from ltjax.tables import LANE
 
 STOP = "early_stop_step"
 TEST = "early_stop_test_accuracy"
@@ -41,6 +42,11 @@ def earlier(run: Results, arm: str = "ticket") -> pd.DataFrame:
     return 100 * (1 - by_trial(run, STOP, arm) / at(by_trial(run, STOP), 0))
 
 
+def sooner(run: Results, arm: str = "ticket") -> pd.DataFrame:
+    """How many times sooner than the same trial's dense network an arm stops, rounds × trials."""
+    return by_trial(run, STOP, arm).rdiv(at(by_trial(run, STOP), 0), axis="columns")
+
+
 def mean(table: pd.DataFrame) -> pd.Series:
     """The mean over trials, for every round."""
     return table.mean(axis=1)
@@ -54,6 +60,32 @@ def at(table: pd.DataFrame, round: int) -> pd.Series:
 def over(table: pd.DataFrame, rounds: Iterable[int]) -> pd.Series:
     """The mean over some rounds, for every trial."""
     return table.loc[list(rounds)].mean(axis=0)
+
+
+def best(table: pd.DataFrame) -> int:
+    """The round with the highest mean over trials."""
+    means = mean(table).fillna(-np.inf)
+    return int(means.index.to_numpy()[means.argmax()])
+
+
+def peak(table: pd.DataFrame) -> float:
+    """The highest mean over trials; not-a-number where a round has no value, which might have been higher."""
+    return float(mean(table).max(skipna=False))
+
+
+def lasts(advantage: pd.Series, least: float) -> float:
+    """The last round up to which an advantage, a value per round, is at least ``least`` throughout.
+
+    Not-a-number where a round has no value.
+
+    Example:
+        >>> lasts(pd.Series([0.0, 0.2, -0.1, -0.9, 0.3]), -0.5)
+        2.0
+    """
+    if advantage.isna().any():
+        return float("nan")
+    gone = advantage.index[advantage < least]
+    return float(gone[0] - 1 if len(gone) else advantage.index[-1])
 
 
 def back(advantage: pd.Series) -> float:
@@ -88,6 +120,17 @@ def reaching(run: Results, threshold: float | pd.Series) -> pd.DataFrame:
     return first.where(by_trial(run, STOP).notna())
 
 
+def along(run: Results, share: float, split: str = "test", arm: str = "ticket") -> pd.DataFrame:
+    """An arm's accuracy at its first evaluation after a share of training, rounds × trials, of its curves."""
+    assert run.curves is not None
+    seen = run.curves[(run.curves["split"] == split) & (run.curves["arm"] == arm)]
+    seen = seen[seen["step"] >= round(share * run.experiment.train.steps)]
+    sound = seen.merge(run.summary.loc[~run.summary["diverged"], LANE])
+    first = sound.sort_values("step").groupby(LANE)["accuracy"].first()
+    whole = by_trial(run, STOP, arm)  # has the rounds of which no lane is left, too
+    return first.groupby(["round", "trial"]).mean().unstack("trial").reindex_like(whole)
+
+
 def at_sizes(table: pd.DataFrame, size: pd.Series, wanted: Sequence[float]) -> pd.DataFrame:
     """A table of rounds × trials at other sizes, linear in the logarithm of the size; NaN beyond its own."""
     known = np.log(size.to_numpy(float))[::-1]
@@ -105,7 +148,7 @@ def rank_correlation(one: pd.Series, two: pd.Series) -> float:
 
 
 def measured(ours: str, each: pd.Series, holds: bool | np.bool, *runs: Results) -> Measured:
-    """What was measured, told with what differs from the paper: steps other than 50,000, and diverged lanes.
+    """What was measured, told with what differs from the paper: its number of steps, and diverged lanes.
 
     Args:
         ours: the means in words.
@@ -116,7 +159,8 @@ def measured(ours: str, each: pd.Series, holds: bool | np.bool, *runs: Results) 
     finite = each.replace([np.inf, -np.inf], np.nan).dropna()
     if finite.empty:
         ours, holds = "no lane that it needs has a finite value", False
-    steps = sorted({run.experiment.train.steps for run in runs} - {STEPS})
+    lengths = {(run.experiment.train.steps, paper_steps(run.experiment)) for run in runs}
+    steps = sorted({ours for ours, paper in lengths if paper not in (ours, None)})
     lost = sum(int(run.summary["diverged"].sum()) for run in runs)
     ours += f", at {' and '.join(f'{n:,}' for n in steps)} steps" if steps else ""
     ours += f" ({lost} diverged lane{'s' * (lost > 1)} left out)" if lost else ""

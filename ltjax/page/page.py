@@ -11,7 +11,8 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ltjax.claims import Verdict
+from ltjax.claims import NETWORKS, Verdict, elsewhere
+from ltjax.claims.evidence import PROGRAM
 from ltjax.figures import Drawn
 from ltjax.figures.style import STYLE
 from ltjax.page import facts, lines
@@ -60,7 +61,7 @@ def render(
         sheets=sheets, rounds=facts.rounds, columns=list(facts.COLUMNS), again=again,
         judged=[claim(verdict) for verdict in judged],
         reproduced=sum(verdict.status == "reproduced" for verdict in judged),
-        open=grouped((v.claim.id, v.missing, v.command) for v in verdicts if v.status == "not run"),
+        open=unjudged(study, verdicts),
         figures=[_figure(each, figures) for each in drawn if each.stem],
         skipped=grouped((each.name, each.missing, each.command) for each in drawn if not each.stem),
         listed=listed,
@@ -89,6 +90,22 @@ def grouped(entries: Iterable[tuple[str, str, str]]) -> list[Group]:
     for name, missing, command in entries:
         groups.setdefault((missing, command), []).append(name)
     return [Group(names, *lack) for lack, names in groups.items()]
+
+
+def unjudged(study: Study, verdicts: Sequence[Verdict]) -> list[Group]:
+    """The claims not run: those of the runs' own networks by what they lack, then one line per network."""
+    away = elsewhere(verdicts, study)
+    far = {verdict.claim.id for each in away.values() for verdict in each}
+    near = [v for v in verdicts if v.status == "not run" and v.claim.id not in far]
+    return grouped((v.claim.id, v.missing, v.command) for v in near) + [
+        Group([NETWORKS[name][0]], counted(each), f"{PROGRAM} {NETWORKS[name][1]}")
+        for name, each in away.items()
+    ]
+
+
+def counted(verdicts: Sequence[Verdict]) -> str:
+    """How many claims were not run: ``1 claim``, ``14 claims``."""
+    return f"{len(verdicts)} claim{'s' * (len(verdicts) > 1)}"
 
 
 def label(figure: str) -> str:
