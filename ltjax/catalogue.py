@@ -18,8 +18,11 @@ def folder() -> Path:
 
 def experiments() -> dict[str, str]:
     """Every named experiment with its one-line purpose, the first line of its file."""
-    return {path.stem: _purpose(path) for path in sorted(folder().glob("*.py"))
-            if not path.stem.startswith("_")}  # fmt: skip
+    return {name: _purpose(path) for name, path in _files().items()}
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder().glob("*.py")) if not path.stem.startswith("_")}
 
 
 def load_experiment(name: str | Path) -> Experiment:
@@ -31,8 +34,8 @@ def load_experiment(name: str | Path) -> Experiment:
         UserError: there is none such, or its file defines no experiment.
     """
     path = Path(name)
-    if str(name) in experiments():  # a folder of that name does not hide the experiment
-        return _run(folder() / f"{name}.py")
+    if str(name) in _files():  # a folder of that name does not hide the experiment
+        return _run(_files()[str(name)])
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
