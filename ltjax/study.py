@@ -148,11 +148,12 @@ class Study:
         flags = [f"--arms.{arm} 1" for arm in arms if arm not in own]
         raise Absent(f"no run of {name}{needs}", " ".join([f"python -m ltjax.run --config {name}", *flags]))
 
-    def sweep(self, setting: str, name: str) -> dict[Any, Results]:
+    def sweep(self, setting: str | tuple[str, ...], name: str) -> dict[Any, Results]:
         """The points of the run that swept a setting, by the setting's value, in the sweep's order.
 
         Args:
-            setting: its dotted name, such as ``train.learning_rate``.
+            setting: its dotted name, such as ``train.learning_rate``; where only several together tell the
+                points apart, all their names, and the points are given by tuples of their values.
             name: the named experiment that sweeps it; the points must agree with it in what is ``TELLING``.
 
         Raises:
@@ -160,14 +161,16 @@ class Study:
         """
         named = load_experiment(name)
         telling = _telling(named, named.sweep)
+        settings = (setting,) if isinstance(setting, str) else setting
+        words = [each.rsplit(".", 1)[-1] for each in settings]
         found = {
-            identity.flatten(run.experiment)[setting]: run
+            _values(run.experiment, setting): run
             for run in self.runs
-            if run.point.startswith(f"{setting.rsplit('.', 1)[-1]}=")
+            if [part.split("=")[0] for part in run.point.split(",")] == words
             and _telling(run.experiment, named.sweep) == telling
         }
         if not found:
-            told = f"no sweep of {setting} by {named.train.optimizer}, as {name} has"
+            told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer}, as {name} has"
             raise Absent(told, f"python -m ltjax.run --config {name}")
         return found
 
@@ -177,6 +180,11 @@ def _telling(experiment: Experiment, free: Collection[str]) -> dict[str, Any]:
     settings = identity.flatten(experiment)
     settings["train.warmup"] = settings["train.warmup"] > 0
     return {name: settings[name] for name in TELLING if name not in free}
+
+
+def _values(experiment: Experiment, setting: str | tuple[str, ...]) -> Any:
+    settings = identity.flatten(experiment)
+    return settings[setting] if isinstance(setting, str) else tuple(settings[each] for each in setting)
 
 
 def read_study(folders: Sequence[Path]) -> Study:

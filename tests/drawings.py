@@ -8,6 +8,9 @@ from ltjax.catalogue import load_experiment
 
 from .conftest import with_prune
 
+CIFAR = ["5", "6", "7", "8", "10", "13", *map(str, range(32, 46))]
+"""The figures of CIFAR networks alone, which no run of LeNet suffices for."""
+
 
 def same(arm, round, trial, repeat):
     """Every lane as made_up has it by default."""

@@ -1,37 +1,24 @@
-"""Figures that compare arms or kinds of runs at every size: 1, 4a to 4c, 9, 12, 14, 17, 18, 25, untrained."""
-
-from collections.abc import Sequence
+"""LeNet's figures that compare arms or kinds of runs: 4a to 4c, 9, 12, 17, 18, 25, untrained."""
 
 from matplotlib.figure import Figure
 
 from ltjax.arms import NOISE
 from ltjax.figures.gallery import figure
-from ltjax.figures.layout import TICKS, legend, panels, percent_axis
-from ltjax.figures.metrics import EARLY_STOP, TEST, TRAIN, UNTRAINED, VALID, Line, Metric, at_end, draw_metric
+from ltjax.figures.layout import legend, panels, percent_axis
+from ltjax.figures.metrics import (
+    EARLY_STOP,
+    TEST,
+    TRAIN,
+    UNTRAINED,
+    VALID,
+    Line,
+    at_end,
+    compare,
+    draw_metric,
+)
 from ltjax.figures.sources import beside, fullest, lines
 from ltjax.figures.style import ARMS, DASHDOT, DOTTED, SOLID
 from ltjax.study import Absent, Results, Study
-
-
-def compare(
-    drawn: Sequence[Line], metrics: Sequence[Metric], *, ticks: Sequence[float] = TICKS,
-    window: tuple[float, float] | None = None,
-) -> Figure:  # fmt: skip
-    """A panel for each metric, with all lines in it."""
-    figure, axes = panels(len(metrics))
-    for each, metric in zip(axes, metrics, strict=True):
-        draw_metric(each, drawn, metric, window=window)
-        percent_axis(each, ticks)
-    legend(figure)
-    return figure
-
-
-@figure("1", "Winning tickets and randomly sampled sparse networks: early stopping and test accuracy")
-def figure_1(study: Study) -> Figure:
-    """Early-stop step and test accuracy there: tickets, and random masks on fresh weights."""
-    run = study.find(arms=("ticket", "random"))
-    ticks = (100, 41.1, 16.9, 7.0, 2.9, 1.2, 0.5, 0.2)
-    return compare(lines(run, "ticket", "random"), [EARLY_STOP, TEST], ticks=ticks, window=(0.9, 1.0))
 
 
 def _controlled(study: Study) -> tuple[Results, list[Line]]:
@@ -75,8 +62,8 @@ def figure_4c(study: Study) -> Figure:
     run = study.find("oneshot")
     drawn = lines(run, "ticket", *({"reinit"} & run.arms))
     figure, axes = panels(2)
-    for each, metric in zip(axes, (EARLY_STOP, TEST), strict=True):
-        draw_metric(each, drawn, metric, window=(0.941, 0.99))
+    for each, metric in zip(axes, (EARLY_STOP, TEST.within(0.941, 0.99)), strict=True):
+        draw_metric(each, drawn, metric)
         percent_axis(each, (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7), scale="linear")
     legend(figure)
     return figure
@@ -98,15 +85,6 @@ def figure_12(study: Study) -> Figure:
     run, drawn = _controlled(study)
     ends = [at_end(split, run.experiment.train.steps) for split in ("test", "train")]
     return compare(drawn, [EARLY_STOP, TEST, TRAIN, *ends])
-
-
-@figure(
-    "14", "Original initialisation, random reinitialisation and random sparsity: test accuracy at the end"
-)
-def figure_14(study: Study) -> Figure:
-    """Tickets and both their controls after the last step."""
-    run = study.find(arms=("ticket", "reinit", "random"))
-    return compare(lines(run, "ticket", "reinit", "random"), [at_end("test", run.experiment.train.steps)])
 
 
 @figure("17", "Initial values resampled from the ticket's own, layer by layer")

@@ -83,8 +83,26 @@ def compact(number: float) -> str:
     return "100" if number > 99.95 else f"{number:.1f}"
 
 
-def legend(figure: Figure, *, title: str | None = None, right: bool = False) -> None:
-    """One legend for all panels, each label once: in the cell that is left, to the right, or below."""
+def rate(value: float) -> str:
+    """A learning rate in the fewest characters.
+
+    Example:
+        >>> rate(2.5e-05), rate(0.0012)
+        ('2.5e-5', '0.0012')
+    """
+    return f"{value:g}".replace("e-0", "e-")
+
+
+def legend_beside(axes: Axes, title: str) -> None:
+    """A legend of one panel's lines to the right of it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=title, alignment="left")
+
+
+def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> None:
+    """One legend for all panels, each label once: in the cell that is left, or below.
+
+    ``pairs`` keeps every two entries in one column, a line and what is set beside it.
+    """
     found: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
@@ -93,11 +111,24 @@ def legend(figure: Figure, *, title: str | None = None, right: bool = False) -> 
     spare = [axes for axes in figure.axes if not axes.axison]
     if spare:
         spare[0].legend(handles, labels, loc="center", title=title)
-    elif right:
-        figure.legend(handles, labels, loc="outside right center", title=title)
     else:
         longest = 0.6 + 0.063 * max(map(len, labels), default=1)  # inches, about
-        rows = math.ceil(len(found) / max(int(figure.get_figwidth() / longest), 1))
-        columns = math.ceil(len(found) / max(rows, 1)) or 1
+        rows, columns = _grid(len(found), max(int(figure.get_figwidth() / longest), 1), pairs)
         figure.set_figheight(figure.get_figheight() + 0.18 * (rows - (title is None)))  # a line has its place
         figure.legend(handles, labels, loc="outside lower center", ncols=columns, title=title)
+
+
+def _grid(count: int, most: int, pairs: bool) -> tuple[int, int]:
+    """Rows and columns of a legend of ``count`` entries, ``most`` of which fit side by side.
+
+    Columns are filled one after the other, so pairs stay together where the columns divide their number.
+
+    Example:
+        >>> _grid(10, 4, False), _grid(10, 4, True), _grid(10, 5, True)
+        ((3, 4), (10, 1), (2, 5))
+    """
+    if pairs:
+        columns = max(each for each in range(1, most + 1) if count // 2 % each == 0 and each <= max(count, 1))
+    else:
+        columns = math.ceil(count / max(math.ceil(count / most), 1)) or 1
+    return math.ceil(count / columns), columns
