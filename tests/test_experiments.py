@@ -1,6 +1,5 @@
 """Every named experiment runs end to end, made tiny: digits or noise, few steps, one trial, few rounds."""
 
-import re
 from dataclasses import replace
 
 import jax
@@ -66,13 +65,6 @@ SMALL = {
 }
 """The data that each network is made tiny on, its widths and its channels."""
 
-NUMBERS_APART = r"conv[46]_(?!controls)|(resnet18|vgg19)_lr"
-"""Experiments that differ from others of here in numbers alone (depth, rates): they compile long, and are
-only seen to be valid.
-"""
-
-TRIED = [name for name in sorted(experiments()) if not re.match(NUMBERS_APART, name)]
-
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_compilation():
@@ -120,7 +112,7 @@ def tiny(name):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", sorted(experiments()))
 def test_a_named_experiment_runs_end_to_end(name, tmp_path):
     experiment = tiny(name)
     runs = open_runs(tmp_path, experiment)
