@@ -152,10 +152,11 @@ def _kinds(experiment: Experiment, params: Params) -> None:
     rates = pruning.rates_by_path(params, experiment.prune.rates)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
-    if experiment.prune.scope == "global" and len(set(rates.values())) > 1:
+    firsts = {rate: path for path, rate in reversed(rates.items())}
+    if experiment.prune.scope == "global" and len(firsts) > 1:
         raise UserError(
             "prune.scope global ranks all layers together, so it needs one rate for every pruned layer, "
-            f"not {', '.join(f'{rate} for {path}' for path, rate in rates.items())}."
+            f"not {' and '.join(f'{rate} for {path}' for rate, path in firsts.items())}."
         )
 
 

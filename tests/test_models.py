@@ -161,7 +161,11 @@ def test_pooling_is_xlas_own_and_its_gradient_too():
     ("model", "image", "says"),
     [
         (Model(name="vgg19", widths=()), (8, 8, 3), "images are too small"),
-        (Model(name="conv4", channels=(4,)), (16, 16, 3), "model.channels of conv4 must be 2 numbers"),
+        (
+            Model(name="conv4", channels=(4,)),
+            (16, 16, 3),
+            "model.channels of conv4 needs a number for each stage, 2 in all",
+        ),
         (Model(name="conv2", channels=(0,)), (16, 16, 3), "model.channels must be at least 1"),
         (Model(name="conv2", dropout=1.0), (16, 16, 3), r"model.dropout must lie in \[0, 1\)"),
         (Model(widths=(0,)), (16, 16, 3), "model.widths must be at least 1"),

@@ -97,7 +97,7 @@ def channels_of(model: Model, own: tuple[int, ...]) -> tuple[int, ...]:
     """
     if model.channels is not None and len(model.channels) != len(own):
         raise UserError(
-            f"model.channels of {model.name} must be {len(own)} numbers, one for each stage, "
+            f"model.channels of {model.name} needs a number for each stage, {len(own)} in all, "
             f"not {model.channels}."
         )
     return own if model.channels is None else model.channels
