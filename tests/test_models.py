@@ -2,20 +2,24 @@
 
 from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ltjax import masks, pruning
+from ltjax.augmentations import AUGMENTATIONS
 from ltjax.catalogue import load_experiment
-from ltjax.config import Model
-from ltjax.data import DATASETS
+from ltjax.config import Compute, Model, Train
+from ltjax.data import DATASETS, split
 from ltjax.errors import UserError
 from ltjax.keys import named_key
+from ltjax.lanes import LaneProgram
 from ltjax.models import MODELS, make_network
 from ltjax.models.layers import max_pool
 from ltjax.schedules import surviving
+from ltjax.training import LaneStart, Training
 
 WEIGHTS = {
     "lenet_iterative": 266_200,
@@ -175,3 +179,37 @@ def test_pooling_is_xlas_own_and_its_gradient_too():
 def test_what_cannot_be_is_told(model, image, says):
     with pytest.raises(UserError, match=says):
         make_network(model, image, 10).init(named_key(0))
+
+
+NORMED = Model(name="resnet18", widths=(), channels=(2, 2, 2))
+
+
+@pytest.fixture(scope="module")
+def lanes_of_resnet(digits):
+    """What three lanes of a small Resnet-18, with flips and crops, train to under a layout of the work."""
+    network = make_network(NORMED, (8, 8, 1), 10)
+    train = Train(steps=1, batch=20, optimizer="momentum", learning_rate=0.01, weight_decay=1e-4, warmup=2,
+                  drops=(2,), evaluate_every=1, evaluate_batch=100)  # fmt: skip
+    splits = split(digits, 100, 0)
+    training = Training(network, train, len(splits.train.labels), AUGMENTATIONS["flip_crop"])
+    begun = [network.init(named_key(lane)) for lane in range(3)]
+    starts = [
+        LaneStart(params, collections, masks.dense(params), named_key(1, lane))
+        for lane, (params, collections) in enumerate(begun)
+    ]
+    return lambda compute: LaneProgram(training, splits, train, compute, 3).run(starts)
+
+
+@pytest.fixture(scope="module")
+def mapped(lanes_of_resnet):
+    return lanes_of_resnet(Compute(batching="map"))
+
+
+@pytest.mark.parametrize("how", ["unrolled", "loop", "grouped"])
+def test_vmapped_lanes_with_batch_norm_agree_with_mapped_ones(how, lanes_of_resnet, mapped):
+    """Their statistics are their own, and they see their own flips and crops, however lanes convolve."""
+    vmapped = lanes_of_resnet(Compute(batching="vmap", devices=1, convolution=how))
+    chex.assert_trees_all_close(vmapped.params, mapped.params, atol=1e-4)
+    chex.assert_trees_all_close(vmapped.collections, mapped.collections, atol=1e-4)
+    means = mapped.collections["batch_stats"]["conv1_norm"]["mean"]
+    assert (means[0] != means[1]).all() and (means[1] != means[2]).all()

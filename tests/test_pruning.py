@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from ltjax import masks, pruning, schedules
+from ltjax.catalogue import load_experiment
 from ltjax.config import Model, Prune, Rates
 from ltjax.errors import UserError
 from ltjax.models import make_network
 from ltjax.scores import SCORES
+from ltjax.trees import leaves_by_path
 
 T, F = True, False
 
@@ -189,3 +191,25 @@ def test_magnitude_is_the_absolute_value_and_random_is_not_constant():
     np.testing.assert_array_equal(SCORES["magnitude"](params, params, None)["kernel"], [2.0, 1.0])
     one, two = (SCORES["random"](params, params, jax.random.key(k))["kernel"] for k in (0, 1))
     assert (one != two).all()
+
+
+def test_vgg19_is_pruned_globally_to_the_exact_count():
+    """20 M weights: more than float32 can count. No weight that is kept is smaller than one that is not."""
+    experiment = load_experiment("vgg19_lr001")
+    network = make_network(experiment.model, (32, 32, 3), 10)
+    shapes = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
+    random = np.random.default_rng(0)
+    weights = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32), shapes)
+    rates = pruning.rates_by_path(weights, experiment.prune.rates)
+    mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune)
+    for round in (1, 2):
+        mask = pruning.prune_globally(weights, mask, rates)
+        assert masks.count(mask) == (expected[round], 20_024_000)
+    assert expected[1:3] == [16_020_224, 12_817_203]
+    kept, gone = zip(
+        *((leaf[keep].min(), leaf[~keep].max(initial=0))
+          for leaf, keep in ((leaves_by_path(weights)[path], leaves_by_path(mask)[path]) for path in rates)),
+        strict=True,
+    )  # fmt: skip
+    assert min(kept) >= max(gone) > 0.3
+    assert mask["output"]["kernel"].all()

@@ -1,6 +1,6 @@
 """C11 and C12: dropout, and pruning some layers only, in Conv-2, Conv-4 and Conv-6 (Appendices H.5, H.6)."""
 
-from ltjax.claims.evidence import need, points
+from ltjax.claims.evidence import PROGRAM, need, points
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.nets import NETS, Net, claim_each
 from ltjax.claims.numbers import (
@@ -17,10 +17,13 @@ from ltjax.claims.numbers import (
     place,
     sooner,
 )
-from ltjax.study import VALIDATION, Results, Study
+from ltjax.study import VALIDATION, Absent, Results, Study
 
 SEEN = range(3, 11)
 """The rounds over which layers are compared: past the first, and with most of the effect before them."""
+
+KINDS = ("prune.rates.conv", "prune.rates.fc", "prune.rates.output")
+"""What tells the points of the sweep over layers apart."""
 
 FAILS, TRAINS = 20, 40
 """Percent: twice what guessing gets, and four times that."""
@@ -122,11 +125,8 @@ def convolutions_are_better_pruned(study: Study, net: Net) -> Measured:
 
 def _only(study: Study, net: Net, pruned: str) -> Results:
     """The point of the sweep over layers that prunes convolutions alone, or the other layers alone."""
-    runs = [
-        run
-        for run in study.runs
-        if (run.experiment.prune.rates.conv is None, run.experiment.prune.rates.fc is None)
-        == (pruned == "fc", pruned == "conv")
-    ]
-    found = points(Study(runs), "prune.rates.conv", f"{net.key}_layers", SEEN[-1])
-    return next(iter(found.values()))
+    found = points(study, KINDS, f"{net.key}_layers", SEEN[-1])
+    for (conv, fc, _), run in found.items():
+        if (conv is not None, fc is not None) == (pruned == "conv", pruned == "fc"):
+            return run
+    raise Absent(f"{net.key}_layers lacks the point of {pruned} alone", f"{PROGRAM} {net.key}_layers")

@@ -123,8 +123,8 @@ def spans(rounds: Iterable[int]) -> str:
 
 
 def points(
-    study: Study, setting: str, name: str, rounds: int, *, values: Iterable[Any] | None = None,
-    reinit: Iterable[int] = (),
+    study: Study, setting: str | tuple[str, ...], name: str, rounds: int, *,
+    values: Iterable[Any] | None = None, reinit: Iterable[int] = (),
 ) -> dict[Any, Results]:  # fmt: skip
     """The points of a named sweep that are of its setup, with curves, by the values of a setting.
 
