@@ -84,10 +84,10 @@ P_M = {
 
 @pytest.mark.parametrize(("name", "percents"), P_M.items())
 def test_the_schedule_is_the_papers(name, percents):
-    """To 0.06: two decimals' rounding. Conv-6's own ticks fit no network; these are of the one described."""
+    """To 0.05, as ticks have one decimal. Conv-6's own ticks fit no network: Appendix H's are half a point off."""
     experiment, params = shapes(name)
     found = surviving(params, experiment.prune)
-    slack = 0.5 if name == "conv6_adam_rates" else 0.06
+    slack = 0.5 if name == "conv6_adam_rates" else 0.05
     for round, percent in percents.items():
         assert abs(100 * found[round] / found[0] - percent) < slack, round
 
