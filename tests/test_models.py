@@ -84,7 +84,7 @@ P_M = {
 
 @pytest.mark.parametrize(("name", "percents"), P_M.items())
 def test_the_schedule_is_the_papers(name, percents):
-    """To 0.05, as ticks have one decimal. Conv-6's own ticks fit no network: Appendix H's are half a point off."""
+    """To 0.05, as ticks have one decimal. Conv-6's own fit no network: Appendix H's are half a point off."""
     experiment, params = shapes(name)
     found = surviving(params, experiment.prune)
     slack = 0.5 if name == "conv6_adam_rates" else 0.05
