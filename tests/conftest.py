@@ -46,6 +46,14 @@ def kept_compilations(tmp_path_factory):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """What a tiny network is compiled by takes longer than its few steps: XLA's dear passes are off."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def digits():
     return DATASETS["digits"].load(Data())

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +15,8 @@ from ltjax.opening import open_runs, write_points
 from ltjax.search import lanes_of
 from ltjax.study import read_study
 from ltjax.validation import validate
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 ROUNDS = 2
 DEEP = {"lenet_iterative": 4, "lenet_sgd": 4}  # the first round that Figures 21 to 24 look into
@@ -64,14 +65,6 @@ SMALL = {
     "vgg19": ("noise", (), (4, 4, 4, 4, 4)),
 }
 """The data that each network is made tiny on, its widths and its channels."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Four steps of a tiny network take no time; what they are compiled by does."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,6 +21,8 @@ from ltjax.models import MODELS, layers, make_network
 from ltjax.schedules import surviving
 from ltjax.training import LaneStart, Training
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 WEIGHTS = {
     "lenet_iterative": 266_200,
     "conv2_iterative": 4_300_992,
@@ -97,7 +99,8 @@ def network(request):
     if request.param not in SMALL:
         pytest.skip("another test's own network")
     model = SMALL[request.param]
-    return model, make_network(model, (16, 16, 3), 10)
+    made = make_network(model, (16, 16, 3), 10)
+    return model, made, *made.init(named_key(0))
 
 
 def images(count=4):
@@ -106,8 +109,7 @@ def images(count=4):
 
 def test_every_network_gives_logits_and_learns_in_every_kernel(network):
     """No kernel is out of the graph; the shapes of params do not depend on the images' number."""
-    _, made = network
-    params, collections = made.init(named_key(0))
+    _, made, params, collections = network
 
     def loss(params):
         logits, updated = made.apply(params, collections, images(), True, named_key(1))
@@ -120,9 +122,7 @@ def test_every_network_gives_logits_and_learns_in_every_kernel(network):
 
 
 def test_biases_begin_at_0_and_scales_at_1(network):
-    _, made = network
-    params = made.init(named_key(0))[0]
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+    for path, leaf in jax.tree_util.tree_leaves_with_path(network[2]):
         kind = path[-1].key
         if kind != "kernel":
             assert (np.asarray(leaf) == (kind == "scale")).all(), path
@@ -130,8 +130,7 @@ def test_biases_begin_at_0_and_scales_at_1(network):
 
 def test_kernels_are_glorots(network):
     """N(0, 2 / (fan in + fan out)), truncated: a convolution's fans count its offsets too."""
-    _, made = network
-    for path, leaf in masks.kernels(made.init(named_key(0))[0]).items():
+    for path, leaf in masks.kernels(network[2]).items():
         if leaf.size > 500:
             area = int(np.prod(leaf.shape[:-2]))
             expected = np.sqrt(2 / (area * (leaf.shape[-2] + leaf.shape[-1])))
@@ -139,12 +138,14 @@ def test_kernels_are_glorots(network):
 
 
 def test_half_precision_leaves_params_and_logits_whole(network):
-    model, _ = network
-    made = make_network(replace(model, precision="bfloat16"), (16, 16, 3), 10)
-    params, collections = made.init(named_key(0))
-    assert {leaf.dtype for leaf in jax.tree.leaves((params, collections))} == {jnp.dtype("float32")}
-    half, updated = made.apply(params, collections, images(), True, named_key(1))
-    whole, _ = make_network(model, (16, 16, 3), 10).apply(params, collections, images(), True, named_key(1))
+    model, made, params, collections = network
+    coarse = make_network(replace(model, precision="bfloat16"), (16, 16, 3), 10)
+    shapes = jax.eval_shape(coarse.init, named_key(0))
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {jnp.dtype("float32")}
+    (half, updated), (whole, _) = (
+        jax.jit(lambda p, c, each=each: each.apply(p, c, images(), True, named_key(1)))(params, collections)
+        for each in (coarse, made)
+    )
     assert {leaf.dtype for leaf in jax.tree.leaves((half, updated))} == {jnp.dtype("float32")}
     assert (half != whole).any()
     np.testing.assert_allclose(half, whole, atol=0.15 * float(jnp.abs(whole).max()))
