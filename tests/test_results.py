@@ -38,9 +38,9 @@ def test_the_report_redraws_every_committed_figure(redrawn):
 
 def test_the_committed_verdicts_are_those_of_the_committed_tables(redrawn):
     network = redrawn[0].name
+    committed, again = (pd.read_csv(home / "claims.csv") for home in redrawn)
     committed, again = (
-        pd.read_csv(home / "claims.csv").query("network == @network").reset_index(drop=True)
-        for home in redrawn
+        rows[rows["network"] == network].reset_index(drop=True) for rows in (committed, again)
     )
     pd.testing.assert_frame_equal(committed, again)
     if network == "lenet":
