@@ -91,9 +91,11 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> list[str]:
     search = Search(run.experiment, run, network_of(run.experiment))
     trees = {"theta0": search.theta0(lane.trial), "initial": _initial(search, round, lane, found.mask),
              "mask": found.mask, "final": found.trained}  # fmt: skip
+    _check_folder(folder)
     if found.collections:
         trees["collections"] = found.collections
-    _check_folder(folder)
+    else:  # an earlier export's would be taken for this lane's
+        (folder / "collections.safetensors").unlink(missing_ok=True)
     facts = {"ltjax": __version__, "experiment": run.experiment.name, "round": round, **lane._asdict()}
     lines = [_write(folder / f"{name}.safetensors", tree, {**facts, "content": CONTENTS[name]})
              for name, tree in trees.items()]  # fmt: skip

@@ -171,7 +171,7 @@ def command(line: str, expect: int = 0) -> None:
 def test_an_export_is_the_lane(arm, finished, tmp_path, capsys):
     command(f"{finished.folder} --round 2 --trial 1 --arm {arm} --to {tmp_path}")
     found = {path.stem: load_tensors(path) for path in tmp_path.glob("*.safetensors")}
-    assert set(found) == set(export.CONTENTS)
+    assert set(found) == set(export.CONTENTS) - {"collections"}, "LeNet carries nothing beside its params"
     assert "not written" not in capsys.readouterr().out
     outcome = finished.outcome(2, Lane(arm, 1))
     chex.assert_trees_all_equal(found["mask"], outcome.mask)
