@@ -38,7 +38,9 @@ def tiny() -> Experiment:
 @pytest.fixture(scope="session", autouse=True)
 def kept_compilations(tmp_path_factory):
     """Each program is compiled once between all tests, those that start ltjax as a process included."""
-    folder = tmp_path_factory.mktemp("cache")
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own  # by the workers of one pytest
+    folder = shared / "cache"
     os.environ["XDG_CACHE_HOME"] = str(folder)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "xla")
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
