@@ -48,6 +48,7 @@ def environment() -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in PACKAGES if _installed(name)},
         "python": platform.python_version(),
         "platform": platform.platform(),
+        "processes": jax.process_count(),
         "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
         "precision": {
             "params": "float32",

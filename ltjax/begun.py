@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ltjax import checkpoints, paths
+from ltjax import checkpoints, paths, processes
 from ltjax.lottery import Part
 from ltjax.snapshots import Snapshot, Snapshots
 
@@ -21,7 +21,8 @@ class Begun:
 
     def __init__(self, folder: Path, minutes: float) -> None:
         self._folder, self._minutes = paths.begun(folder), minutes
-        checkpoints.sweep(self._folder)
+        if processes.first():
+            checkpoints.sweep(self._folder)
 
     def of(self, round: int, part: Part) -> Snapshots:
         """The snapshots of a part; it continues from one of the very same lanes.
@@ -34,7 +35,7 @@ class Begun:
 
     def clear(self) -> None:
         """Remove all snapshots: everything is trained, and kept as parts."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        _remove(self._folder)
 
     def _find(self, told: dict[str, Any]) -> Snapshot | None:
         for path in reversed(checkpoints.finished(self._folder)):
@@ -50,8 +51,17 @@ class Begun:
         state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
         path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
         older = [each for each in checkpoints.finished(self._folder) if each != path]
-        if path.exists():  # of other lanes, from before they changed
-            shutil.rmtree(path)
-        checkpoints.save(path, {"state": state, "seen": snapshot.seen}, {**told, "step": snapshot.step})
-        for each in older:
+        _remove(path)  # of other lanes, from before they changed
+        note = {**told, "step": snapshot.step}
+        checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
+        _remove(*older)
+
+
+def _remove(*folders: Path) -> None:
+    """Remove what there is of these folders; all processes wait for it."""
+
+    def remove() -> None:
+        for each in folders:
             shutil.rmtree(each, ignore_errors=True)
+
+    processes.first_alone(remove)

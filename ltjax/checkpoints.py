@@ -1,7 +1,8 @@
 """Checkpoints: pytrees of NumPy arrays with a note, by Orbax. The only user of Orbax.
 
-Arrays are kept as NumPy's: a checkpoint written on eight devices is read on one. Each holds the CRC-32
-of every leaf, so a damaged file is told and never trained on.
+What processes hold together (``by_lane``) each writes its own lanes of; what is read is NumPy's, by any
+process alone, however many wrote it. Each checkpoint holds the CRC-32 of every leaf, or of every lane where
+lanes are stacked, so a damaged file is told and never trained on.
 """
 
 import contextlib
@@ -10,31 +11,52 @@ import logging
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
+from ltjax import processes
 from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+STACKED = "stacked"
+"""Where a note tells of what lies lane by lane."""
+
 UNFINISHED = ".orbax-checkpoint-tmp"
 
 
-def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
-    """Write a pytree of nested dictionaries of arrays, and a JSON-like note, whole or not at all.
+def save(
+    path: Path, tree: dict[str, Any], note: dict[str, Any], by_lane: Mapping[str, Any] = MappingProxyType({}),
+    holders: Sequence[int] | None = None,
+) -> None:  # fmt: skip
+    """Write nested dictionaries of arrays, and a JSON-like note, whole or not at all; all processes together.
+
+    Args:
+        path: where.
+        tree: arrays that every process has; the first one writes them.
+        note: what is kept beside them.
+        by_lane: more of the tree by name, with a leading lane axis: each process gives the lanes it holds.
+        holders: the process that holds each lane, in the order of the lanes; by default the first all.
 
     Raises:
         OSError: it could not be written; nothing is left under that name.
     """
-    arrays = jax.tree.map(np.asarray, tree)
+    tree, own = jax.tree.map(np.asarray, (tree, dict(by_lane)))
     path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {**note, CHECKSUMS: _checksums(tree)}
+    if by_lane:
+        places, share = processes.places(holders or [0] * len(jax.tree.leaves(own)[0]))
+        sums = processes.gathered_rows(_lane_checksums(own), share)[places].tolist()
+        kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
+        tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
     with _debris_swept():
-        failure = _save(path, arrays, {**note, CHECKSUMS: _checksums(arrays)})
+        failure = _save(path, tree, kept)
     if failure:
         _quieten_late_callbacks()
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
@@ -65,10 +87,21 @@ def load(path: Path) -> Any:
 def _load(path: Path) -> Any:
     """The pytree, or None where something is missing, unreadable or has another checksum."""
     try:
-        described = ocp.metadata(path.absolute())
-        shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
-        tree = ocp.load(path.absolute(), shapes)
-        return tree if _checksums(tree) == described.custom_metadata[CHECKSUMS] else None
+        with _by_oneself():
+            described = ocp.metadata(path.absolute())
+            shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
+            tree = ocp.load(path.absolute(), shapes)
+        note = described.custom_metadata
+        stacked = note.get(STACKED, {"names": [], CHECKSUMS: []})
+        whole = {name: tree[name] for name in tree if name not in stacked["names"]}
+        # where processes wrote it together there is padding between their lanes
+        lanes = {name: jax.tree.map(lambda leaf: leaf[stacked["places"]], tree[name])
+                 for name in stacked["names"]}  # fmt: skip
+        sound = _checksums(whole) == note[CHECKSUMS] and (
+            _lane_checksums(lanes).tolist() == stacked[CHECKSUMS]
+        )
+        tree = {**whole, **lanes}
+        return tree if sound else None
     except Exception:  # missing and damaged files surface as errors of many types
         return None
 
@@ -82,6 +115,7 @@ def note(path: Path) -> dict[str, Any]:
     try:
         found = dict(ocp.metadata(path.absolute()).custom_metadata)
         found.pop(CHECKSUMS)
+        found.pop(STACKED, None)
     except Exception as error:  # as in load
         raise _damaged(path) from error
     return found
@@ -139,3 +173,23 @@ def _checksums(tree: Any) -> dict[str, int]:
     return {
         path: zlib.crc32(np.ascontiguousarray(leaf).tobytes()) for path, leaf in leaves_by_path(tree).items()
     }
+
+
+def _lane_checksums(trees: dict[str, Any]) -> np.ndarray:
+    """The CRC-32 of each lane: of all its leaves together, in the order of their paths."""
+    leaves = leaves_by_path(trees)
+    lanes = len(next(iter(leaves.values()))) if leaves else 0
+    sums = np.zeros(lanes, np.uint32)
+    for path in sorted(leaves):
+        for lane in range(lanes):
+            sums[lane] = zlib.crc32(np.ascontiguousarray(leaves[path][lane]).tobytes(), int(sums[lane]))
+    return sums
+
+
+def _by_oneself() -> ocp.Context:
+    """Orbax's settings for reading by one process, whatever the others do meanwhile."""
+    context, own = ocp.Context(), processes.index()
+    context.multiprocessing.primary_host = own
+    context.multiprocessing.active_processes = {own}
+    context.multiprocessing.barrier_sync_key_prefix = f"process_{own}"
+    return context

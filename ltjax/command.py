@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
+from ltjax import processes
 from ltjax.errors import UserError
 
 
@@ -32,4 +33,4 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[None]:
 
 def _leave(message: str, status: int) -> NoReturn:
     print(f"ltjax: {message}", file=sys.stderr)
-    raise SystemExit(status)
+    processes.leave(status)

@@ -108,7 +108,9 @@ class Compute:
     """How the work is laid out on the devices; the same experiment whatever is chosen here."""
 
     devices: int | None = None
-    """Devices to use; by default all of them, and on CPU one per core."""
+    """Devices of each process to use; by default all of them, and on CPU one per core."""
+    data: int = 1
+    """Devices among which each lane's batches are split, where a network or batch is too large for one."""
     batching: Literal["auto", "map", "vmap"] = "auto"
     """Lanes of one device: one after the other (map) or together (vmap); auto: map on CPU."""
     convolution: Literal["auto", "grouped", "unrolled", "loop"] = "auto"

@@ -1,25 +1,28 @@
 """Lanes: the training of one lane, carried over all lanes of a round and all devices.
 
-The only module that knows a lane axis exists. Lanes are padded to a multiple of the devices and sharded
-over them; each device takes its lanes one after the other (``map``) or together (``vmap``). On CPU ``map`` is
+The only module that knows a lane axis exists. Lanes are padded to a multiple of the mesh's rows and sharded
+over them; each row takes its lanes one after the other (``map``) or together (``vmap``). On CPU ``map`` is
 as fast (docs/performance.md), skips padding, and gives a lane the same bits whatever its neighbours and
 however many devices there are: a vmapped matrix product's bits depend on the number of lanes.
+
+A row is one device, of any process, or ``compute.data`` of them: then XLA lays each lane's batches over
+the row's devices, and the program says nothing of it but where they are split.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ltjax import convolution
+from ltjax import convolution, processes
 from ltjax.config import Compute, Train
-from ltjax.data import Splits
-from ltjax.devices import choose_devices, over_lanes, spread
+from ltjax.data import Examples, Splits
+from ltjax.devices import held, holders, lane_mesh, over_lanes, placed
 from ltjax.history import Observer, Recorder
 from ltjax.models import Collections
 from ltjax.snapshots import Snapshot, Snapshots, restored
@@ -29,16 +32,24 @@ from ltjax.types import Params
 
 
 class Trained(NamedTuple):
-    """Params and collections after training, NumPy with a leading lane axis, and what was measured."""
+    """Params and collections after training, NumPy with a leading lane axis, and what was measured.
+
+    ``holders`` says for each lane which process holds its params and collections: here are only this
+    process's own. What was measured is known of all lanes everywhere.
+    """
 
     params: Params
     collections: Collections
     history: History
+    holders: Sequence[int]
 
     def lanes(self, chosen: slice) -> "Trained":
         """Some of the lanes."""
-        params, collections = jax.tree.map(lambda leaf: leaf[chosen], (self.params, self.collections))
-        return Trained(params, collections, self.history.lanes(chosen))
+        own = processes.index()
+        begin = list(self.holders[: chosen.start]).count(own)
+        here = slice(begin, begin + list(self.holders[chosen]).count(own))
+        params, collections = jax.tree.map(lambda leaf: leaf[here], (self.params, self.collections))
+        return Trained(params, collections, self.history.lanes(chosen), self.holders[chosen])
 
 
 class LaneProgram:
@@ -58,17 +69,18 @@ class LaneProgram:
     def __init__(
         self, training: Training, splits: Splits, train: Train, compute: Compute, lanes: int
     ) -> None:
-        devices = spread(lanes, choose_devices(compute))
-        self.mesh = Mesh(np.asarray(devices), ("lanes",))
-        self.slots = math.ceil(lanes / len(devices)) * len(devices)
-        self.train, self.training, self.compute = train, training, compute
+        self.mesh = lane_mesh(lanes, compute)
+        rows = len(self.mesh.devices)
+        self.slots = math.ceil(lanes / rows) * rows
+        self.training = replace(training, spread=self._spread, spread_over=compute.data)
+        self.train, self.compute = train, compute
         self.vmapped = compute.batching == "vmap" or (
-            compute.batching == "auto" and devices[0].platform != "cpu"
+            compute.batching == "auto" and self.mesh.devices.flat[0].platform != "cpu"
         )
-        self.splits = jax.device_put(splits, NamedSharding(self.mesh, P()))
+        self.splits = placed(splits, NamedSharding(self.mesh, P()))
         self.compiled: dict[tuple[str, int], Any] = {}
         self.functions = {
-            "begin": self._over_lanes(lambda start: training.begin(start)),
+            "begin": self._over_lanes(self._begin, told=False),
             "inspect": self._over_lanes(self._inspect, shared=1),
             "interval": self._over_lanes(self._interval, shared=2, static="length", donate=1),
         }
@@ -86,18 +98,20 @@ class LaneProgram:
         """
         real, start = self._place(starts)
         recorder = Recorder(len(starts), self.splits, self.train, observe)
-        state, step, tallies = self._call("begin", real, start), 0, None
+        step, tallies = 0, None
         if snapshots and snapshots.begun:
-            state, step = self._restore(state, snapshots.begun), snapshots.begun.step
+            state, step = self._restore(real, start, snapshots.begun), snapshots.begun.step
             recorder.restore(snapshots.begun.seen)
         else:
-            tallies = self._call("inspect", real, state, self.splits)
+            state, _ = self._call("begin", real, start)
+            _, tallies = self._call("inspect", real, state, self.splits)
         every, last = self.train.evaluate_every, self.train.steps
         while step < last:
             if snapshots and tallies and snapshots.due():
                 recorder.add(step, tallies)
                 tallies = None
-                snapshots.keep(Snapshot(step, self._leaves(state, len(starts)), recorder.seen()))
+                leaves = held(jax.tree.leaves(state), len(starts))
+                snapshots.keep(Snapshot(step, leaves, recorder.seen(), holders(len(starts), self.mesh)))
             length = min(every, last - step)
             state, upcoming = self._call(
                 "interval", real, state, start, self.splits, np.int32(step), length=length
@@ -108,11 +122,9 @@ class LaneProgram:
             step, tallies = step + length, upcoming
         if tallies:
             recorder.add(step, tallies)
-        exact = self._call("inspect", real, state, self.splits)["train"]
-        params, collections = jax.tree.map(
-            lambda leaf: np.asarray(leaf)[: len(starts)], (state.params, state.collections)
-        )
-        return Trained(params, collections, recorder.history(exact))
+        exact = self._call("inspect", real, state, self.splits)[1]["train"]
+        params, collections = held((state.params, state.collections), len(starts))
+        return Trained(params, collections, recorder.history(exact), holders(len(starts), self.mesh))
 
     def bytes_needed(self, start: LaneStart) -> int:
         """What training holds on each device at its height, as the compiled programs say.
@@ -120,11 +132,11 @@ class LaneProgram:
         Args:
             start: of any lane; only its shapes count.
         """
-        real, placed = self._place([start])
-        state = jax.eval_shape(self.functions["begin"], real, placed)
+        real, start = self._place([start])
+        state, _ = jax.eval_shape(self.functions["begin"], real, start)
         length = min(self.train.evaluate_every, self.train.steps)
         programs = [
-            self._program("interval", real, state, placed, self.splits, np.int32(0), length=length),
+            self._program("interval", real, state, start, self.splits, np.int32(0), length=length),
             self._program("inspect", real, state, self.splits),
         ]
         return max(_bytes(program.memory_analysis()) for program in programs)
@@ -139,26 +151,33 @@ class LaneProgram:
             self.compiled[key] = self.functions[name].lower(*arguments, **static).compile()
         return self.compiled[key]
 
+    def _begin(self, start: LaneStart) -> tuple[LaneState, None]:
+        return self.training.begin(_with_key(start)), None
+
     def _interval(
         self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
     ) -> tuple[LaneState, dict[str, Tally]]:
-        state, running = self.training.advance(state, start, splits, step, length)
+        state, running = self.training.advance(state, _with_key(start), splits, step, length)
         if self.train.train_curve == "exact":
             running = self.training.measure(state, splits.train)
         return state, {"train": running, **self._held_out(state, splits)}
 
-    def _inspect(self, state: LaneState, splits: Splits) -> dict[str, Tally]:
+    def _inspect(self, state: LaneState, splits: Splits) -> tuple[None, dict[str, Tally]]:
         train = self.training.measure(state, splits.train)
-        return {"train": train, **self._held_out(state, splits)}
+        return None, {"train": train, **self._held_out(state, splits)}
 
     def _held_out(self, state: LaneState, splits: Splits) -> dict[str, Tally]:
         return {name: self.training.measure(state, getattr(splits, name))
                 for name in ("validation", "test")}  # fmt: skip
 
     def _over_lanes(
-        self, function: Callable[..., Any], shared: int = 0, static: str = "", donate: int = 0
-    ) -> Any:
-        """``function`` over the lane axis of all but its last ``shared`` arguments, to be compiled."""
+        self, function: Callable[..., Any], shared: int = 0, static: str = "", donate: int = 0,
+        told: bool = True,
+    ) -> Any:  # fmt: skip
+        """``function`` over the lane axis of all but its last ``shared`` arguments, to be compiled.
+
+        It gives a state, which stays where its lane is, and tallies, which every device is told.
+        """
 
         def over_devices(real: jax.Array, *arguments: Any, **fixed: int) -> Any:
             split = len(arguments) - shared
@@ -169,37 +188,52 @@ class LaneProgram:
                     return function(*lane, *local[split:], **fixed)
 
                 with convolution.executed(self.compute.convolution):
-                    return over_lanes(of_lane, real, local[:split], vmapped=self.vmapped)
+                    state, tallies = over_lanes(of_lane, real, local[:split], vmapped=self.vmapped)
+                return state, jax.tree.map(
+                    lambda leaf: jax.lax.all_gather(leaf, "lanes", tiled=True), tallies
+                )
 
             return jax.shard_map(
-                of_device, mesh=self.mesh, in_specs=specs, out_specs=P("lanes"), check_vma=False
-            )(real, *arguments)
+                of_device, mesh=self.mesh, in_specs=specs, out_specs=(P("lanes"), P()),
+                axis_names={"lanes"} if self.compute.data > 1 else set(self.mesh.axis_names),
+                check_vma=False,
+            )(real, *arguments)  # fmt: skip
 
         return jax.jit(
             over_devices,
             static_argnames=(static,) if static else (),
             donate_argnums=(donate,) if donate else (),
+            # a lane's state is whole on each of its devices, and so is what all are told
+            out_shardings=(NamedSharding(self.mesh, P("lanes")), NamedSharding(self.mesh, P())),
         )
+
+    def _spread(self, batch: Examples) -> Examples:
+        """A batch, split over the devices of its lane."""
+        if self.compute.data == 1:
+            return batch
+        images = jax.lax.with_sharding_constraint(batch.images, P("data"))
+        labels = jax.lax.with_sharding_constraint(batch.labels, P("data"))
+        return batch._replace(images=images, labels=labels)
 
     def _place(self, starts: Sequence[LaneStart]) -> tuple[jax.Array, LaneStart]:
         """Which slots hold real lanes [slots], and all starts stacked; padding repeats the first lane."""
-        padded = [*starts, *[starts[0]] * (self.slots - len(starts))]
-        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+        plain = [start._replace(key=jax.random.key_data(start.key)) for start in starts]
+        padded = [*plain, *plain[:1] * (self.slots - len(plain))]
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         real = np.arange(self.slots) < len(starts)
-        placed: tuple[jax.Array, LaneStart] = jax.device_put(
-            (real, stacked), NamedSharding(self.mesh, P("lanes"))
-        )
-        return placed
+        found: tuple[jax.Array, LaneStart] = placed((real, stacked), NamedSharding(self.mesh, P("lanes")))
+        return found
 
-    def _leaves(self, state: LaneState, lanes: int) -> list[np.ndarray]:
-        return [np.asarray(leaf)[:lanes] for leaf in jax.tree.leaves(state)]
+    def _restore(self, real: jax.Array, start: LaneStart, begun: Snapshot) -> LaneState:
+        """The state of a snapshot."""
+        shapes, _ = jax.eval_shape(self.functions["begin"], real, start)
+        state: LaneState = placed(restored(shapes, begun), NamedSharding(self.mesh, P("lanes")))
+        return state
 
-    def _restore(self, state: LaneState, begun: Snapshot) -> LaneState:
-        """The state of a snapshot, in place of a fresh one; its padding stays that of the fresh one."""
-        placed: LaneState = jax.device_put(
-            restored(jax.device_get(state), begun), NamedSharding(self.mesh, P("lanes"))
-        )
-        return placed
+
+def _with_key(start: LaneStart) -> LaneStart:
+    """A lane's start with a typed key: it is laid out on the devices as plain numbers."""
+    return start._replace(key=jax.random.wrap_key_data(start.key))
 
 
 def _bytes(stats: Any) -> int:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import masks, sweeps
+from ltjax import masks, processes, sweeps
 from ltjax.augmentations import AUGMENTATIONS
 from ltjax.config import Experiment
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
@@ -35,7 +35,8 @@ class Round:
 
     ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy pytrees
     with a leading lane axis; ``theta0`` holds the initial params of each trial; the tables have the columns
-    of ``ltjax.tables``; ``point`` is the sweep's point.
+    of ``ltjax.tables``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
+    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes.
     """
 
     index: int
@@ -47,15 +48,28 @@ class Round:
     summary: pd.DataFrame
     curves: pd.DataFrame
     point: str = ""
+    holders: Sequence[int] | None = None
+
+    @property
+    def held(self) -> list[Lane]:
+        """The lanes whose trained params are here: all, in a job of one process."""
+        own = processes.index()
+        holders = self.holders or [own] * len(self.lanes)
+        return [lane for lane, holder in zip(self.lanes, holders, strict=True) if holder == own]
 
     def lane(self, lane: Lane) -> Outcome:
-        """The mask of one lane and its params after training."""
-        at = self.lanes.index(lane)
-        return Outcome(*(take(tree, at) for tree in (self.masks, self.trained, self.collections)))
+        """The mask of one lane that is held here, and its params after training."""
+        at = self.held.index(lane)
+        return Outcome(self.mask(lane), *(take(tree, at) for tree in (self.trained, self.collections)))
+
+    def mask(self, lane: Lane) -> Mask:
+        """The mask of one lane."""
+        mask: Mask = take(self.masks, self.lanes.index(lane))
+        return mask
 
     def ticket(self, trial: int) -> Ticket:
         """The ticket of a trial: θ₀ under this round's mask."""
-        mask = self.lane(Lane("ticket", trial)).mask
+        mask = self.mask(Lane("ticket", trial))
         return Ticket(masks.apply(mask, self.theta0[trial]), mask)
 
 
@@ -167,7 +181,20 @@ class _Walk:
         result = Round(
             index, tuple(lanes), theta0, stack(lane_masks), trained.params, trained.collections,
             summarise(lanes, index, history, lane_masks), curves(lanes, index, history), point,
+            trained.holders,
         )  # fmt: skip
-        for lane in lanes:
-            search.keep(index, lane, result.lane(lane))
+        for lane, holder in zip(lanes, trained.holders, strict=True):
+            if search.needs(index, lane):
+                search.keep(index, lane, everywhere(result, lane, holder))
         return result
+
+
+def everywhere(found: Round, lane: Lane, holder: int) -> Outcome:
+    """What training left of a lane, in every process, since each prunes all tickets for itself."""
+    if lane in found.held:
+        _, trained, collections = found.lane(lane)
+    else:  # only the shapes count
+        trained, collections = jax.tree.map(
+            lambda leaf: np.zeros(leaf.shape[1:], leaf.dtype), (found.trained, found.collections)
+        )
+    return Outcome(found.mask(lane), *processes.broadcast((trained, collections), holder))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from ltjax import checkpoints, identity, paths, sweeps, tables
+from ltjax import checkpoints, identity, paths, processes, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.files import write_text, write_whole
@@ -28,6 +28,21 @@ def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
         _grown(home, each)
     write_text(paths.config(folder), identity.to_json(grown))
     return {point: open_run(home, each) for point, (home, each) in points.items()}
+
+
+def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
+    """As ``open_runs``, by all processes of a job: the first one opens, and the others read what it made.
+
+    Raises:
+        UserError: as ``open_runs``'s; or a process does not see the folder.
+        OSError: as ``open_runs``'s, in the first process.
+    """
+    if runs := processes.first_alone(lambda: open_runs(folder, asked)):
+        return runs
+    try:
+        return {point: Run(paths.point(folder, point)) for point in sweeps.points(read_config(folder))}
+    except UserError as error:
+        raise UserError(f"{error} Every process of a job needs to see the same folder.") from error
 
 
 def write_points(folder: Path, runs: Mapping[str, Run]) -> None:

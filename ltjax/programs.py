@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import jax
 
+from ltjax import processes
 from ltjax.config import Compute
 from ltjax.errors import UserError
 from ltjax.lanes import LaneProgram
@@ -48,7 +49,7 @@ class Programs:
         size = turn(lanes, self._most)
         if size not in self._made:
             self._made[size] = self._make(size)
-            limit = memory(self._compute, self._made[size].mesh.devices.flat[0])
+            limit = processes.least(memory(self._compute, jax.local_devices()[0]))
             if self._made[size].bytes_needed(start) > limit:
                 self._most = self._fitting(size, start, limit)
                 return self.of(lanes, start)

@@ -16,7 +16,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from ltjax import backend, catalogue, paths, sweeps
+from ltjax import backend, catalogue, distributed, identity, paths, processes, sweeps
 from ltjax.arms import ARMS
 from ltjax.begun import Begun
 from ltjax.command import exit_codes
@@ -24,15 +24,17 @@ from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.devices import choose_devices
 from ltjax.display import Display, duration, summary_table
+from ltjax.distributed import Distributed
 from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
-from ltjax.opening import open_runs, write_environment, write_points
+from ltjax.opening import open_together, write_environment, write_points
 from ltjax.options import registry
 from ltjax.plan import describe, plan
 from ltjax.runs import Run
 from ltjax.search import lanes_of
 from ltjax.types import Lane
 from ltjax.validation import check_start, validate
+from ltjax.version import __version__
 
 PROGRAM = "python -m ltjax.run"
 
@@ -53,6 +55,7 @@ class Options:
     """Show the named experiments and stop."""
     dry_run: bool = False
     """Show rounds, lanes, P_m schedule, weights, FLOPs and memory; train nothing."""
+    distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; python -m ltjax.merge joins runs of different trials."""
 
@@ -69,7 +72,9 @@ def main(arguments: list[str] | None = None) -> None:
         elif options.dry_run:
             _dry_run(options, console)
         else:
-            _run(options, console)
+            distributed.check(options.distributed)
+            with distributed.job(options.distributed, f"{PROGRAM} {shlex.join(given)}"):
+                _run(options, console if processes.first() else Console(quiet=True, force_terminal=False))
 
 
 def parse(arguments: list[str]) -> Options:
@@ -113,14 +118,16 @@ def _run(options: Options, console: Console) -> None:
     experiment, only = options.experiment, options.only or None
     validate(experiment)
     _check_only(options)
+    distributed.agree(_told(options))
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     folder = options.workdir or Path("runs") / experiment.name
     if not paths.config(folder).exists():
         check_start(experiment)
-    runs = open_runs(folder, experiment)
+    runs = open_together(folder, experiment)
     begun = Begun(folder, experiment.compute.snapshot_minutes)
-    write_environment(folder, backend.environment())
+    if processes.first():
+        write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
     console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
@@ -136,7 +143,7 @@ def _run(options: Options, console: Console) -> None:
             now = time.monotonic()
             with interrupts.held():
                 runs[found.point].save(found, now - last)
-                if found.point:
+                if found.point and processes.first():
                     write_points(folder, runs)
             last = now
     begun.clear()
@@ -148,6 +155,13 @@ def _run(options: Options, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _told(options: Options) -> str:
+    """What all processes of a job must have been told alike; where data lie may differ."""
+    data = dataclasses.replace(options.experiment.data, dir=None, raw=None)
+    alike = dataclasses.replace(options.experiment, data=data)
+    return f"{identity.to_json(alike)} {options.only} {__version__} {jax.__version__}"
 
 
 def _own(options: Options) -> str:
@@ -175,7 +189,8 @@ def _heading(options: Options, folder: Path, runs: Mapping[str, Run], todo: int)
     experiment, only = options.experiment, options.only or None
     begun = any(run.parts for run in runs.values())
     doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
-    devices = f"{jax.local_device_count()} {jax.default_backend()} devices"
+    devices = f"{jax.device_count()} {jax.default_backend()} devices"
+    devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
     points = list(sweeps.points(experiment).values())
     rounds = max(each.prune.rounds for each in points)
     lanes = max(sum(len(lanes_of(each, round, only)) for each in points) for round in range(rounds + 1))

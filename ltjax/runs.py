@@ -8,10 +8,11 @@ always what the notes say. So a kill at any moment loses at most the part being 
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, masks, paths, tables
+from ltjax import checkpoints, identity, masks, paths, processes, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
@@ -72,24 +73,29 @@ class Run:
     def save(self, found: Round, seconds: float) -> None:
         """Add what a round found to the folder: θ₀, curves, checkpoint, summary, in this order.
 
+        All processes call it together: the first writes the tables, each its own lanes of the checkpoints.
+
         Raises:
             OSError: something could not be written; what was there before stands.
         """
         for trial, params in found.theta0.items():
-            if not paths.theta0(self.folder, trial).exists():
+            if processes.agreed(not paths.theta0(self.folder, trial).exists()):
                 checkpoints.save(paths.theta0(self.folder, trial), params, {"trial": trial})
         taken = {paths.round_and_part(path)[1] for path, _ in self.parts.get(found.index, [])}
         # the lowest free number, so that a removed part's curves are replaced and no other's
         part = min(set(range(len(taken) + 1)) - taken)
-        tables.write_curves(paths.curves(self.folder, found.index, part), found.curves)
+        if processes.first():
+            tables.write_curves(paths.curves(self.folder, found.index, part), found.curves)
         path = paths.part(self.folder, found.index, part)
         note = {"rows": found.summary.to_dict("records"), "seconds": seconds}
-        tree = {"mask": found.masks, "trained": found.trained}
+        held = [found.lanes.index(lane) for lane in found.held]
+        own = {"mask": jax.tree.map(lambda leaf: leaf[held], found.masks), "trained": found.trained}
         if found.collections:
-            tree["collections"] = found.collections
-        checkpoints.save(path, tree, note)
-        self.parts.setdefault(found.index, []).append((path, checkpoints.note(path)))
-        self.write_summary()
+            own["collections"] = found.collections
+        checkpoints.save(path, {}, note, own, found.holders)
+        self.parts.setdefault(found.index, []).append((path, note))
+        if processes.first():
+            self.write_summary()
 
     def summary(self) -> pd.DataFrame:
         """The table of every lane trained so far."""
@@ -169,8 +175,6 @@ def load_collections(
 
 
 def _to_numpy(tree: Params) -> Params:
-    import jax
-
     return jax.tree.map(np.asarray, tree)
 
 

@@ -111,14 +111,22 @@ class Search:
                 self._found[trial, round] = self._find(trial, round)
         return [self._start(lane, round, self._found[lane.trial, round]) for lane in lanes]
 
+    def needs(self, round: int, lane: Lane) -> bool:
+        """Whether a later round is pruned from what training leaves of a lane."""
+        return lane == Lane(schedules.source(self.experiment.prune), lane.trial) and round in self._before(
+            round
+        )
+
     def keep(self, round: int, lane: Lane, outcome: Outcome) -> None:
-        """Remember what training left of a lane, if a later round is pruned from it."""
+        """Remember what training left of a lane that is needed."""
+        self._kept[round, lane] = outcome
+        self._kept = {at: kept for at, kept in self._kept.items() if at[0] in self._before(round)}
+
+    def _before(self, round: int) -> set[int]:
+        """The rounds that those after ``round`` are pruned from."""
         prune = self.experiment.prune
-        if lane == Lane(schedules.source(prune), lane.trial):
-            schedule, later = SCHEDULES.find(prune.schedule), range(round + 1, prune.rounds + 1)
-            needed = {schedule(prune, each).before for each in later}
-            self._kept[round, lane] = outcome
-            self._kept = {at: kept for at, kept in self._kept.items() if at[0] in needed}
+        schedule = SCHEDULES.find(prune.schedule)
+        return {schedule(prune, each).before for each in range(round + 1, prune.rounds + 1)}
 
     def theta0(self, trial: int) -> Params:
         """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""

@@ -4,6 +4,7 @@ A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever 
 round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -60,6 +61,9 @@ class Training:
     train: Train
     examples: int
     augment: Augmentation = AUGMENTATIONS["none"]
+    spread: Callable[[Examples], Examples] = lambda batch: batch
+    """How a batch is laid out, where ``spread_over`` devices share a lane."""
+    spread_over: int = 1
 
     @cached_property
     def epoch_steps(self) -> int:
@@ -87,12 +91,13 @@ class Training:
 
         def of_batch(batch: Examples) -> Tally:
             # evaluation draws nothing: dropout is off, so any key will do
+            batch = self.spread(batch)
             logits, _ = self.network.apply(
                 state.params, state.collections, batch.floats(), False, jax.random.key(0)
             )
             return tally_of(logits, batch.labels)
 
-        tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch))
+        tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch, self.spread_over))
         return jax.tree.map(lambda each: each.sum(axis=0), tallies)
 
     def _update(
@@ -101,7 +106,7 @@ class Training:
         order = self._shuffled(state.order, start.key, step)
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
-        batch, key = data.take(picked), jax.random.fold_in(start.key, step)
+        batch, key = self.spread(data.take(picked)), jax.random.fold_in(start.key, step)
         batch = batch._replace(images=self.augment(jax.random.fold_in(key, AUGMENT), batch.images))
         gradients, (tally, collections) = jax.grad(self._loss, has_aux=True)(
             state.params, state.collections, batch, key

@@ -82,12 +82,17 @@ def _sizes(experiment: Experiment) -> None:
         "train.drops": (min(train.drops, default=1), 1),
         "data.validation": (experiment.data.validation, 1),
         "prune.rounds": (experiment.prune.rounds, 0),
+        "compute.data": (experiment.compute.data, 1),
         "compute.lanes": (1 if experiment.compute.lanes is None else experiment.compute.lanes, 1),
         **{f"arms.{arm}": (repeats, 0) for arm, repeats in experiment.arms.items()},
     }
     for name, (value, minimum) in least.items():
         if value < minimum:
             raise UserError(f"{name} must be at least {minimum}, not {value}.")
+    if train.batch % experiment.compute.data:
+        raise UserError(
+            f"train.batch must be a multiple of compute.data, {experiment.compute.data}, not {train.batch}."
+        )
     if not experiment.arms.get("ticket"):
         raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
     if not 0 <= experiment.seed < 2**32:

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 FLOORS = [
     {
         "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
-        "version",
+        "version", "processes", "last_words",
     },
     {
         "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
@@ -21,6 +21,7 @@ FLOORS = [
     {"search", "lottery"},
     {
         "runs", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
+        "distributed",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"run", "report", "evaluate", "export", "merge"},

@@ -73,10 +73,13 @@ class Examples(NamedTuple):
         """The examples at these positions."""
         return self._replace(images=self.images[positions], labels=self.labels[positions])
 
-    def batches(self, size: int) -> "Examples":
-        """All examples in equal batches of at most ``size``, on a new leading axis of every leaf."""
+    def batches(self, size: int, multiple: int = 1) -> "Examples":
+        """All examples in equal batches of about ``size``, on a new leading axis of every leaf.
+
+        They are of at most ``size`` examples, or the next multiple of ``multiple``.
+        """
         count = math.ceil(len(self.labels) / size)
-        padding = -len(self.labels) % count
+        padding = -len(self.labels) % (count * multiple)
 
         def split(leaf: jax.Array, fill: int) -> jax.Array:
             padded = jnp.pad(leaf, [(0, padding)] + [(0, 0)] * (leaf.ndim - 1), constant_values=fill)

@@ -1,0 +1,154 @@
+"""Several processes: the same numbers as one, by whatever they were started, and continued by any number."""
+
+import signal
+from pathlib import Path
+
+import chex
+import numpy as np
+import pandas as pd
+import pytest
+
+from ltjax import paths
+from ltjax.distributed import Distributed, check, detected
+from ltjax.errors import UserError
+from ltjax.runs import Run
+from ltjax.tables import SUMMARY
+
+from .jobs import TINY, Job, open_mpi, run, slurm
+
+SNAPSHOTS = ["--compute.snapshot-minutes", "1e-9"]
+"""At every evaluation."""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """The folder of the run that one process made, undisturbed."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    ended = run([*TINY, "--workdir", str(folder)])
+    assert ended.status == 0, ended.errors
+    return folder
+
+
+def same(folder: Path, other: Path) -> None:
+    """Two runs' folders hold the same tables, byte for byte, and the same bits of θ₀, masks and params."""
+    assert paths.summary(folder).read_bytes() == paths.summary(other).read_bytes()
+    one, two = Run(folder), Run(other)
+    order = ["round", "arm", "trial", "repeat", "split", "step"]
+    curves = [
+        pd.read_parquet(each / "curves").sort_values(order, ignore_index=True) for each in (folder, other)
+    ]
+    pd.testing.assert_frame_equal(*curves)
+    for trial in range(one.experiment.trials):
+        chex.assert_trees_all_equal(one.theta0(trial), two.theta0(trial))
+    for round in one.parts:
+        assert one.lanes(round) == two.lanes(round)
+        for lane in one.lanes(round):
+            chex.assert_trees_all_equal(one.outcome(round, lane), two.outcome(round, lane))
+
+
+def close(folder: Path, other: Path) -> None:
+    """Two runs' tables agree to float tolerance."""
+    one, two = (pd.read_csv(paths.summary(each)) for each in (folder, other))
+    numbers = [name for name in SUMMARY if one[name].dtype.kind == "f"]
+    pd.testing.assert_frame_equal(one.drop(columns=numbers), two.drop(columns=numbers))
+    np.testing.assert_allclose(one[numbers], two[numbers], atol=0.01)
+
+
+def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(alone, tmp_path):
+    """Six lanes on four devices: two have one lane each and padding, which no table shows."""
+    folder = tmp_path / "run"
+    first, second = Job(2, [*TINY, "--workdir", str(folder)], devices=2).ended()
+    assert (first.status, second.status) == (0, 0), first.errors + second.errors
+    same(folder, alone)
+    assert "4 cpu devices of 2 processes" in first.output and "holds the tables" in first.output
+    assert "round" not in second.output, "only the first process speaks"
+    written = list(paths.part(folder, 0, 0).glob("state/ocdbt.process_*"))
+    assert len(written) == 2, "each process writes its own lanes"
+
+
+def test_four_processes_one_killed_go_on_as_two_by_slurm_and_then_as_one(alone, tmp_path):
+    folder = tmp_path / "run"
+    command = [*TINY, *SNAPSHOTS, "--workdir", str(folder)]
+    job = Job(4, command)
+    job.wait_for(paths.begun(folder), "round_001_step_000000020")
+    job.processes[2].send_signal(signal.SIGKILL)
+    ended = job.ended()
+    for number, each in enumerate(ended):
+        assert each.status != 0 and f"process {number} of 4" in each.errors, each.errors
+        assert "repeat in each: python -m ltjax.run" in each.errors
+        assert "Traceback" not in each.errors, each.errors
+    assert Run(folder).lanes(0) == Run(alone).lanes(0), "the round before is kept"
+    job = Job(2, command, cluster=slurm)
+    job.wait_for(paths.begun(folder), "round_002_step_*")
+    job.processes[0].send_signal(signal.SIGKILL)
+    for number, each in enumerate(job.ended()):
+        assert each.status != 0 and f"process {number} of 2" in each.errors, each.errors
+    ended = run(command)
+    assert ended.status == 0 and "continuing" in ended.output, ended.errors
+    same(folder, alone)
+
+
+def test_one_lane_on_the_devices_of_two_processes_by_open_mpi(alone, tmp_path):
+    folder = tmp_path / "run"
+    command = [*TINY, *SNAPSHOTS, "--compute.data", "2", "--workdir", str(folder)]
+    for each in Job(2, command, cluster=open_mpi).ended():
+        assert each.status == 0, each.errors
+    close(folder, alone)
+
+
+def test_an_interruption_of_all_ends_all_and_says_how_to_continue(tmp_path):
+    folder = tmp_path / "run"
+    job = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])
+    job.wait_for(paths.begun(folder), "round_000_step_*")
+    for process in job.processes:
+        process.send_signal(signal.SIGINT)
+    for each in job.ended():
+        assert each.status == 130 and "to continue, repeat" in each.errors, each.errors
+        assert "Traceback" not in each.errors, each.errors
+
+
+def test_processes_that_were_given_different_commands_are_told(tmp_path):
+    ended = Job(2, [*TINY, "--workdir", str(tmp_path / "run"), "--seed", "{process}"]).ended()
+    for each in ended:
+        assert each.status == 2 and "given different commands" in each.errors, each.errors
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"coordinator": "localhost:1"}, "also needs --distributed.processes and --distributed.process"),
+        ({"processes": 2, "process": 1}, "also needs --distributed.coordinator"),
+        ({"coordinator": "localhost", "processes": 2, "process": 0}, "must be HOST:PORT, not 'localhost'"),
+        ({"coordinator": "host:99999", "processes": 2, "process": 0}, "must be HOST:PORT"),
+        ({"coordinator": "host:1", "processes": 0, "process": 0}, "processes must be at least 1, not 0"),
+        ({"coordinator": "host:1", "processes": 2, "process": 2}, "process must lie between 0 and 1, not 2"),
+        ({"patience": 0}, "patience must lie between 1 and 1000000 seconds"),
+    ],
+)
+def test_what_cannot_be_a_job_is_told_before_anything_starts(options, told):
+    with pytest.raises(UserError, match=told):
+        check(Distributed(**options))
+
+
+@pytest.mark.parametrize(
+    ("variables", "cluster"),
+    [
+        ({}, None),
+        (slurm(0, 2, 1234), "slurm"),
+        (slurm(0, 1, 1234), None),
+        # one interactive task within a larger allocation
+        ({**slurm(0, 4, 1234), "SLURM_STEP_NUM_TASKS": "1"}, None),
+        (open_mpi(0, 2, 1234), "ompi"),
+        (open_mpi(0, 1, 1234), None),
+        ({"JOB_COMPLETION_INDEX": "0", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "k8s"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, None),
+        ({"TPU_WORKER_HOSTNAMES": "host-0,host-1"}, "gketpu"),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, None),
+    ],
+)
+def test_who_started_the_processes_is_found_out(variables, cluster, monkeypatch):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert detected(Distributed()) == cluster
+    assert detected(Distributed(cluster="none")) is None
