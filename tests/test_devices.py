@@ -1,0 +1,85 @@
+"""Eight devices, and lanes that share several: what a program of eight says of itself.
+
+The devices of this process are two, so another process with eight of them does the work, once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+PROGRAM = """
+import json, sys
+import jax, numpy as np
+from ltjax import Compute, Model, Train, masks
+from ltjax.data import Dataset, split
+from ltjax.keys import named_key
+from ltjax.lanes import LaneProgram
+from ltjax.models import make_network
+from ltjax.training import LaneStart, Training
+
+jax.config.update("jax_disable_most_optimizations", True)
+
+def trained(model, size, batch, lanes, **compute):
+    noise = np.random.default_rng(0)
+    images = noise.integers(0, 256, (batch + 200, *size), np.uint8)
+    labels = noise.integers(0, 10, batch + 200)
+    network = make_network(model, size, 10)
+    splits = split(Dataset(images, labels, images[:100], labels[:100], 10), 100, 0)
+    train = Train(steps=2, batch=batch, evaluate_every=2, evaluate_batch=60, learning_rate=1e-3)
+    def start(lane):
+        params, collections = network.init(named_key(0, lane))
+        return LaneStart(params, collections, masks.dense(params), named_key(1, lane))
+    starts = [start(lane) for lane in range(lanes)]
+    training = Training(network, train, len(splits.train.labels))
+    program = LaneProgram(training, splits, train, Compute(**compute), lanes)
+    found = program.run(starts)
+    return {
+        "loss": found.history.loss["test"].tolist(),
+        "sum": [float(np.abs(leaf).astype(float).sum()) for leaf in jax.tree.leaves(found.params)],
+        "bytes": program.bytes_needed(starts[0]), "mesh": list(program.mesh.devices.shape),
+    }
+
+lenet = Model(widths=(16, 12))
+vgg = Model(name="vgg19", channels=(4, 4, 4, 4, 4))
+json.dump({
+    "one": trained(lenet, (8, 8, 1), 32, 5, devices=1),
+    "eight": trained(lenet, (8, 8, 1), 32, 5, devices=8),
+    "two by four": trained(lenet, (8, 8, 1), 32, 5, devices=8, data=4),
+    "vgg alone": trained(vgg, (32, 32, 3), 512, 1, devices=1),
+    "vgg shared": trained(vgg, (32, 32, 3), 512, 1, devices=8, data=8),
+}, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def told():
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=900,
+        env={**os.environ, "JAX_NUM_CPU_DEVICES": "8"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_five_lanes_have_the_same_bits_on_eight_devices(told):
+    assert told["eight"]["mesh"] == [5, 1], "three devices would only wait"
+    for name in ("loss", "sum"):
+        np.testing.assert_array_equal(told["eight"][name], told["one"][name])
+
+
+def test_lanes_of_four_devices_each_agree_to_float_tolerance(told):
+    assert told["two by four"]["mesh"] == [2, 4]
+    for name in ("loss", "sum"):
+        np.testing.assert_allclose(told["two by four"][name], told["one"][name], rtol=1e-5)
+
+
+def test_a_large_batch_of_vgg_19_is_split_over_the_devices_of_its_lane(told):
+    """BatchNorm's statistics are of the whole batch; what each device holds is a part of it."""
+    assert told["vgg shared"]["mesh"] == [1, 8]
+    for name in ("loss", "sum"):
+        np.testing.assert_allclose(told["vgg shared"][name], told["vgg alone"][name], rtol=1e-3)
+    assert told["vgg shared"]["bytes"] < told["vgg alone"]["bytes"] / 4
