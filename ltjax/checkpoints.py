@@ -6,6 +6,7 @@ of every leaf, so a damaged file is told and never trained on.
 
 import contextlib
 import gc
+import json
 import logging
 import shutil
 import sys
@@ -22,6 +23,9 @@ from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+NOTE = "note_crc32"
+"""Where a note keeps the checksum of all else in it."""
+
 UNFINISHED = ".orbax-checkpoint-tmp"
 
 
@@ -34,7 +38,7 @@ def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
     arrays = jax.tree.map(np.asarray, tree)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _debris_swept():
-        failure = _save(path, arrays, {**note, CHECKSUMS: _checksums(arrays)})
+        failure = _save(path, arrays, _signed({**note, CHECKSUMS: checksums(arrays)}))
     if failure:
         _quieten_late_callbacks()
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
@@ -68,7 +72,7 @@ def _load(path: Path) -> Any:
         described = ocp.metadata(path.absolute())
         shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
         tree = ocp.load(path.absolute(), shapes)
-        return tree if _checksums(tree) == described.custom_metadata[CHECKSUMS] else None
+        return tree if checksums(tree) == _checked(described.custom_metadata)[CHECKSUMS] else None
     except Exception:  # missing and damaged files surface as errors of many types
         return None
 
@@ -80,7 +84,7 @@ def note(path: Path) -> dict[str, Any]:
         UserError: there is none, or it is damaged.
     """
     try:
-        found = dict(ocp.metadata(path.absolute()).custom_metadata)
+        found = _checked(ocp.metadata(path.absolute()).custom_metadata)
         found.pop(CHECKSUMS)
     except Exception as error:  # as in load
         raise _damaged(path) from error
@@ -92,8 +96,15 @@ def finished(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_dir() and UNFINISHED not in path.name)
 
 
+def remove(path: Path) -> None:
+    """Remove a checkpoint, whole or not at all: what a kill leaves of it is no checkpoint."""
+    doomed = path.with_name(f"{path.name}{UNFINISHED}-removed")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed saves left in a folder; only for the process that writes there."""
+    """Remove what killed saves and removals left in a folder; only for the process that writes there."""
     for leftover in folder.glob(f"*{UNFINISHED}*"):
         shutil.rmtree(leftover)
 
@@ -130,12 +141,30 @@ def _quieten_late_callbacks() -> None:
 
 def _damaged(path: Path) -> UserError:
     return UserError(
-        f"the checkpoint '{path}' is damaged or incomplete; remove it and repeat the command to train "
-        "that part again."
+        f"the checkpoint '{path}' is damaged or incomplete; remove it and repeat the command that made "
+        "it, to make it again."
     )
 
 
-def _checksums(tree: Any) -> dict[str, int]:
+def checksums(tree: Any) -> dict[str, int]:
+    """The CRC-32 of every leaf of a pytree of arrays, by path."""
     return {
         path: zlib.crc32(np.ascontiguousarray(leaf).tobytes()) for path, leaf in leaves_by_path(tree).items()
     }
+
+
+def _signed(note: dict[str, Any]) -> dict[str, Any]:
+    return {**note, NOTE: zlib.crc32(json.dumps(note, sort_keys=True).encode())}
+
+
+def _checked(note: Any) -> dict[str, Any]:
+    """A note as it was given to ``_signed``; those of older versions have no checksum.
+
+    Raises:
+        ValueError: it was altered.
+    """
+    found = dict(note)
+    if NOTE in found and _signed({key: found[key] for key in found if key != NOTE}) != found:
+        raise ValueError("the note was altered")
+    found.pop(NOTE, None)
+    return found
