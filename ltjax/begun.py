@@ -1,6 +1,8 @@
 """The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ class Begun:
     Args:
         folder: the run's folder; of a sweep the whole run's, since its points train together.
         minutes: between two snapshots, at least.
+        writing: what to be in while one is written.
     """
 
-    def __init__(self, folder: Path, minutes: float) -> None:
-        self._folder, self._minutes = paths.begun(folder), minutes
+    def __init__(
+        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._folder, self._minutes, self._writing = paths.begun(folder), minutes, writing
         checkpoints.sweep(self._folder)
 
     def of(self, round: int, part: Part) -> Snapshots:
@@ -34,6 +39,8 @@ class Begun:
 
     def clear(self) -> None:
         """Remove all snapshots: everything is trained, and kept as parts."""
+        for path in checkpoints.finished(self._folder):
+            checkpoints.remove(path)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _find(self, told: dict[str, Any]) -> Snapshot | None:
@@ -50,8 +57,9 @@ class Begun:
         state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
         path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
         older = [each for each in checkpoints.finished(self._folder) if each != path]
-        if path.exists():  # of other lanes, from before they changed
-            shutil.rmtree(path)
-        checkpoints.save(path, {"state": state, "seen": snapshot.seen}, {**told, "step": snapshot.step})
-        for each in older:
-            shutil.rmtree(each, ignore_errors=True)
+        with self._writing():
+            if path.exists():  # of other lanes, from before they changed
+                checkpoints.remove(path)
+            checkpoints.save(path, {"state": state, "seen": snapshot.seen}, {**told, "step": snapshot.step})
+            for each in older:
+                checkpoints.remove(each)

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 FLOORS = [
     {
         "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
-        "version",
+        "locks", "interrupts", "version",
     },
     {
         "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
@@ -20,7 +20,7 @@ FLOORS = [
     {"history", "snapshots", "devices", "lanes", "programs"},
     {"search", "lottery"},
     {
-        "runs", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
+        "runs", "recovery", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"run", "report", "evaluate", "export", "merge"},
@@ -36,6 +36,7 @@ CONTAINED = {
     "jinja2": {"page"},
     "plotly": {"page"},
     "safetensors": {"tensors"},
+    "filelock": {"locks"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": COMMANDS | {"options"},
