@@ -1,5 +1,9 @@
 """ltjax: the lottery-ticket laboratory."""
 
+# first: importing the others takes seconds, in which Ctrl-C should be one sentence too
+from ltjax import interrupts as interrupts
+
+# isort: split
 from ltjax.arms import ARMS, rewind
 from ltjax.catalogue import load_experiment
 from ltjax.config import Compute, Data, Experiment, Model, Prune, Rates, Train

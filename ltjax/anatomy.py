@@ -21,6 +21,8 @@ of the first trial's values before pruning, shares up to ``histograms.SHARES``; 
 """
 
 import functools
+import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -36,6 +38,9 @@ from ltjax.runs import Run
 from ltjax.trees import take
 
 COLUMNS = ["what", "round", "percent_remaining", "layer", "group", "x", "y"]
+
+DISTILLED = "distilled from"
+"""Where a table (in its ``attrs``, which Parquet keeps) tells from which checkpoints it is."""
 
 SHOWN = (0, 4, 8, 12)
 """The rounds that the paper looks into: 100, 41.05, 16.88 and 6.95% remaining."""
@@ -69,7 +74,9 @@ def distil(run: Run) -> pd.DataFrame:
     found = [rows for round in rounds for rows in _of_round(run, round, theta0)]
     if 0 in rounds and len(rounds) > 1:
         found += _of_training(run, SPLIT if SPLIT in rounds else rounds[-1], theta0)
-    return pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
+    table.attrs[DISTILLED] = _parts(run)
+    return table
 
 
 def layers(tree: Any) -> Layers:
@@ -179,7 +186,10 @@ def write(folder: Path, table: pd.DataFrame) -> None:
     Raises:
         OSError: it could not be written; an older one stands.
     """
-    write_whole(paths.anatomy(folder), lambda file: table.to_parquet(file, index=False))
+    write_whole(
+        paths.anatomy(folder),
+        lambda file: table.to_parquet(file, index=False, write_page_checksum=True),
+    )
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -190,20 +200,32 @@ def read(folder: Path) -> pd.DataFrame:
     """
     path = paths.anatomy(folder)
     try:
-        return pd.read_parquet(path)[COLUMNS]
+        return pd.read_parquet(path, page_checksum_verification=True)[COLUMNS]
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors or OSErrors
         raise UserError(f"'{path}' cannot be read ({error}); remove it to distil it again.") from error
 
 
 def find(folder: Path) -> pd.DataFrame | None:
-    """The table of a run's folder: the kept one, or distilled where checkpoints are newer; None without both.
+    """The table of a run's folder: the kept one, or distilled from other checkpoints; None without both.
 
     Nothing is written.
 
     Raises:
         UserError: the kept table or a checkpoint is damaged.
     """
-    table, parts = paths.anatomy(folder), checkpoints.finished(paths.rounds(folder))
-    if table.exists() and all(path.stat().st_mtime <= table.stat().st_mtime for path in parts):
-        return read(folder)
-    return distil(Run(folder)) if parts else None
+    kept = read(folder) if paths.anatomy(folder).exists() else None
+    if not checkpoints.finished(paths.rounds(folder)):
+        return kept
+    run = Run(folder)
+    if kept is not None and kept.attrs.get(DISTILLED) == _parts(run):
+        return kept
+    return distil(run)
+
+
+def _parts(run: Run) -> dict[str, int]:
+    """What a table is distilled from, by name and checksum: clocks jump, so times of files tell nothing."""
+    return {
+        path.name: zlib.crc32(json.dumps(note["rows"], sort_keys=True).encode())
+        for parts in run.parts.values()
+        for path, note in parts
+    }

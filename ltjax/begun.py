@@ -1,6 +1,8 @@
 """The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
 
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,13 @@ class Begun:
     Args:
         folder: the run's folder; of a sweep the whole run's, since its points train together.
         minutes: between two snapshots, at least.
+        writing: what to be in while one is written.
     """
 
-    def __init__(self, folder: Path, minutes: float) -> None:
-        self._folder, self._minutes = paths.begun(folder), minutes
+    def __init__(
+        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._folder, self._minutes, self._writing = paths.begun(folder), minutes, writing
         if processes.first():
             checkpoints.sweep(self._folder)
 
@@ -35,7 +40,9 @@ class Begun:
 
     def clear(self) -> None:
         """Remove all snapshots: everything is trained, and kept as parts."""
-        _remove(self._folder)
+        _remove(*checkpoints.finished(self._folder))
+        if processes.first():
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _find(self, told: dict[str, Any]) -> Snapshot | None:
         for path in reversed(checkpoints.finished(self._folder)):
@@ -51,17 +58,19 @@ class Begun:
         state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
         path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
         older = [each for each in checkpoints.finished(self._folder) if each != path]
-        _remove(path)  # of other lanes, from before they changed
-        note = {**told, "step": snapshot.step}
-        checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
-        _remove(*older)
+        with self._writing():
+            _remove(path)  # of other lanes, from before they changed
+            note = {**told, "step": snapshot.step}
+            checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
+            _remove(*older)
 
 
-def _remove(*folders: Path) -> None:
-    """Remove what there is of these folders; all processes wait for it."""
+def _remove(*snapshots: Path) -> None:
+    """Remove what there is of these; all processes wait for it."""
 
     def remove() -> None:
-        for each in folders:
-            shutil.rmtree(each, ignore_errors=True)
+        for each in snapshots:
+            if each.exists():
+                checkpoints.remove(each)
 
     processes.first_alone(remove)

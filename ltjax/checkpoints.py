@@ -7,6 +7,7 @@ lanes are stacked, so a damaged file is told and never trained on.
 
 import contextlib
 import gc
+import json
 import logging
 import shutil
 import sys
@@ -25,6 +26,9 @@ from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+NOTE = "note_crc32"
+"""Where a note keeps the checksum of all else in it."""
+
 STACKED = "stacked"
 """Where a note tells of what lies lane by lane."""
 
@@ -49,14 +53,14 @@ def save(
     """
     tree, own = jax.tree.map(np.asarray, (tree, dict(by_lane)))
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {**note, CHECKSUMS: _checksums(tree)}
+    kept = {**note, CHECKSUMS: checksums(tree)}
     if by_lane:
         places, share = processes.places(holders or [0] * len(jax.tree.leaves(own)[0]))
         sums = processes.gathered_rows(_lane_checksums(own), share)[places].tolist()
         kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
         tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
     with _debris_swept():
-        failure = _save(path, tree, kept)
+        failure = _save(path, tree, _signed(kept))
     if failure:
         _quieten_late_callbacks()
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
@@ -91,13 +95,13 @@ def _load(path: Path) -> Any:
             described = ocp.metadata(path.absolute())
             shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
             tree = ocp.load(path.absolute(), shapes)
-        note = described.custom_metadata
+        note = _checked(described.custom_metadata)
         stacked = note.get(STACKED, {"names": [], CHECKSUMS: []})
         whole = {name: tree[name] for name in tree if name not in stacked["names"]}
         # where processes wrote it together there is padding between their lanes
         lanes = {name: jax.tree.map(lambda leaf: leaf[stacked["places"]], tree[name])
                  for name in stacked["names"]}  # fmt: skip
-        sound = _checksums(whole) == note[CHECKSUMS] and (
+        sound = checksums(whole) == note[CHECKSUMS] and (
             _lane_checksums(lanes).tolist() == stacked[CHECKSUMS]
         )
         tree = {**whole, **lanes}
@@ -113,7 +117,7 @@ def note(path: Path) -> dict[str, Any]:
         UserError: there is none, or it is damaged.
     """
     try:
-        found = dict(ocp.metadata(path.absolute()).custom_metadata)
+        found = _checked(ocp.metadata(path.absolute()).custom_metadata)
         found.pop(CHECKSUMS)
         found.pop(STACKED, None)
     except Exception as error:  # as in load
@@ -126,8 +130,15 @@ def finished(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("*") if path.is_dir() and UNFINISHED not in path.name)
 
 
+def remove(path: Path) -> None:
+    """Remove a checkpoint, whole or not at all: what a kill leaves of it is no checkpoint."""
+    doomed = path.with_name(f"{path.name}{UNFINISHED}-removed")
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed saves left in a folder; only for the process that writes there."""
+    """Remove what killed saves and removals left in a folder; only for the process that writes there."""
     for leftover in folder.glob(f"*{UNFINISHED}*"):
         shutil.rmtree(leftover)
 
@@ -164,12 +175,13 @@ def _quieten_late_callbacks() -> None:
 
 def _damaged(path: Path) -> UserError:
     return UserError(
-        f"the checkpoint '{path}' is damaged or incomplete; remove it and repeat the command to train "
-        "that part again."
+        f"the checkpoint '{path}' is damaged or incomplete; remove it and repeat the command that made "
+        "it, to make it again."
     )
 
 
-def _checksums(tree: Any) -> dict[str, int]:
+def checksums(tree: Any) -> dict[str, int]:
+    """The CRC-32 of every leaf of a pytree of arrays, by path."""
     return {
         path: zlib.crc32(np.ascontiguousarray(leaf).tobytes()) for path, leaf in leaves_by_path(tree).items()
     }
@@ -193,3 +205,20 @@ def _by_oneself() -> ocp.Context:
     context.multiprocessing.active_processes = {own}
     context.multiprocessing.barrier_sync_key_prefix = f"process_{own}"
     return context
+
+
+def _signed(note: dict[str, Any]) -> dict[str, Any]:
+    return {**note, NOTE: zlib.crc32(json.dumps(note, sort_keys=True).encode())}
+
+
+def _checked(note: Any) -> dict[str, Any]:
+    """A note as it was given to ``_signed``; those of older versions have no checksum.
+
+    Raises:
+        ValueError: it was altered.
+    """
+    found = dict(note)
+    if NOTE in found and _signed({key: found[key] for key in found if key != NOTE}) != found:
+        raise ValueError("the note was altered")
+    found.pop(NOTE, None)
+    return found

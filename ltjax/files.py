@@ -2,9 +2,13 @@
 
 import os
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+UNFINISHED = ".ltjax-unfinished"
+"""How the names of files end that are being written, or were when their process was killed."""
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -17,7 +21,7 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # the leading dot hides the unfinished file from pandas.read_parquet("curves")
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    descriptor, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), 0o666 & ~_UMASK)
@@ -32,6 +36,24 @@ def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Create or replace a UTF-8 text file, atomically; errors are ``write_whole``'s."""
     write_whole(path, lambda file: file.write(text.encode()))
+
+
+def sweep(folder: Path, ours: Callable[[Path], bool]) -> None:
+    """Remove what killed writes left in a folder; only for the process that writes there.
+
+    Args:
+        folder: the folder; it need not exist.
+        ours: whether a path is that of a file which only this process writes.
+    """
+    for leftover in folder.glob(f".*{UNFINISHED}"):
+        name = leftover.name.removeprefix(".").removesuffix(UNFINISHED).rpartition(".")[0]
+        if ours(folder / name):
+            leftover.unlink(missing_ok=True)
+
+
+def checksum(path: Path) -> int:
+    """The CRC-32 of a file's bytes."""
+    return zlib.crc32(path.read_bytes())
 
 
 def _umask() -> int:

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import types
 import typing
+import zlib
 from typing import Any
 
 from ltjax.config import Experiment
@@ -16,21 +17,49 @@ INCIDENTAL = ("name", "data.dir", "data.raw")
 """Where things lie: no part of what the experiment is, nor is how the work is laid out (``compute``)."""
 
 
+CHECKSUM = "crc32"
+"""The name under which a configuration's JSON keeps the checksum of its settings."""
+
+
 def to_json(experiment: Experiment) -> str:
-    """The whole experiment as JSON text; ``from_json`` is the inverse."""
-    return json.dumps(dataclasses.asdict(experiment), indent=2) + "\n"
+    """The whole experiment as JSON text, and a checksum of it; ``from_json`` is the inverse."""
+    settings = dataclasses.asdict(experiment)
+    return json.dumps({**settings, CHECKSUM: _checksum(settings)}, indent=2) + "\n"
 
 
 def from_json(text: str) -> Experiment:
-    """The experiment of a ``config.json``.
+    """The experiment of a ``config.json``; one without a checksum, as written by hand, will do.
 
     Raises:
-        UserError: the text is not one.
+        UserError: the text is not one, or its settings are not those that its checksum is of.
     """
     try:
-        return typing.cast(Experiment, _build(Experiment, json.loads(text), ""))
+        settings = json.loads(text)
+        if isinstance(settings, dict) and (kept := settings.pop(CHECKSUM, None)) is not None:
+            _check(settings, kept)
+        return from_settings(settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"this is no configuration of ltjax ({error})") from error
+
+
+def from_settings(settings: Any) -> Experiment:
+    """The experiment of a configuration's settings, as ``dataclasses.asdict`` or JSON has them.
+
+    Raises:
+        ValueError, TypeError: they are none.
+    """
+    return typing.cast(Experiment, _build(Experiment, settings, ""))
+
+
+def _check(settings: dict[str, Any], kept: object) -> None:
+    if kept != _checksum(settings):
+        raise ValueError(
+            f"its settings are not those that were written; where you changed them, remove its '{CHECKSUM}'"
+        )
+
+
+def _checksum(settings: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(settings, sort_keys=True).encode())
 
 
 def checked(experiment: Experiment) -> Experiment:
@@ -40,7 +69,7 @@ def checked(experiment: Experiment) -> Experiment:
         UserError: one has not; the message names it.
     """
     try:
-        return typing.cast(Experiment, _build(Experiment, dataclasses.asdict(experiment), ""))
+        return from_settings(dataclasses.asdict(experiment))
     except (ValueError, TypeError) as error:
         raise UserError(f"{error}.") from error
 

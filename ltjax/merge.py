@@ -37,11 +37,11 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
-    with exit_codes(PROGRAM, arguments):
+    with exit_codes(PROGRAM, arguments) as interrupts:
         options = tyro.cli(Options, args=arguments, prog=PROGRAM)
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {PROGRAM} RUN [RUN …] --to DIR")
-        for folder, new, known in merge(options.runs, options.to):
+        for folder, new, known in merge(options.runs, options.to, lambda: interrupts.held("the checkpoint")):
             print(f"{folder}: {new:,} lanes taken" + (f", {known:,} were there already" if known else ""))
         merged = [{"folder": str(folder), **_environment(folder)} for folder in options.runs]
         write_environment(options.to, {**backend.environment(), "merged": merged})

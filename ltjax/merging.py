@@ -5,7 +5,8 @@ run adds what it trains: a kill leaves a run that can be used, and merging again
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +16,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, paths, sweeps, tables
+from ltjax import checkpoints, identity, locks, paths, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
@@ -68,31 +69,44 @@ class Piece:
         return float(self.note["seconds"]) * len(self.places) / len(self.note["rows"])
 
 
-def merge(sources: Sequence[Path], to: Path) -> list[Taken]:
+def merge(
+    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> list[Taken]:
     """Merge the folders of runs of one experiment, which stay as they are, into the folder ``to``.
 
     Args:
         sources: runs that differ in trials, rounds, arms, repeats or points of a sweep.
         to: a folder that is new, empty, or of a run of the same experiment, which is added to.
+        writing: what to be in while a part is written.
 
     Returns:
         What was taken from each source.
 
     Raises:
         UserError: the runs are of different experiments or hold different results of one lane, and nothing
-            was written; or a checkpoint is damaged, and what was added before it stands.
+            was written; or another process writes in ``to``; or a checkpoint is damaged, and what was added
+            before it stands.
         OSError: something could not be written; what was added stands, and merging again completes it.
     """
     sources = list(dict.fromkeys(sources))  # one that is named twice is one
     _check_target(sources, to)
+    with locks.writing(to):
+        return _merge(sources, to, writing)
+
+
+def _merge(
+    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]]
+) -> list[Taken]:
     experiment = _one_experiment([*([to] if paths.config(to).exists() else []), *sources])
     pieces = [piece for point in sweeps.points(experiment) for piece in _plan(sources, to, point)]
     runs = open_runs(to, experiment)
     for piece in pieces:
         if piece.places:
-            runs[piece.point].save(piece.load(), piece.seconds)
-            if piece.point:
-                write_points(to, runs)
+            found = piece.load()
+            with writing():
+                runs[piece.point].save(found, piece.seconds)
+                if piece.point:
+                    write_points(to, runs)
     return [_taken(source, [piece for piece in pieces if piece.source == source]) for source in sources]
 
 

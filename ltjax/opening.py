@@ -1,13 +1,14 @@
 """Opening a run's folder to run an experiment in it: a new one is made, an older one grows or is refused."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ltjax import checkpoints, identity, paths, processes, sweeps, tables
+from ltjax import checkpoints, files, identity, paths, processes, recovery, sweeps, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.files import write_text, write_whole
@@ -22,12 +23,26 @@ def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
     """
     if not asked.sweep:
         return {"": open_run(folder, asked)}
-    grown = _grown(folder, asked)
+    grown = check(folder, asked)
     points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
-    for home, each in points.values():  # whatever is refused is refused before anything is written
-        _grown(home, each)
+    files.sweep(folder, paths.is_written_by_runs)
     write_text(paths.config(folder), identity.to_json(grown))
-    return {point: open_run(home, each) for point, (home, each) in points.items()}
+    runs = {point: open_run(home, each) for point, (home, each) in points.items()}
+    write_points(folder, runs)
+    return runs
+
+
+def check(folder: Path, asked: Experiment) -> Experiment:
+    """What a folder will hold once ``asked`` is run in it; writes nothing.
+
+    Raises:
+        UserError: it does not fit, or is damaged, as in ``open_run``.
+    """
+    grown = _grown(folder, asked)
+    if asked.sweep:
+        for point, each in sweeps.points(grown).items():
+            _grown(paths.point(folder, point), each)
+    return grown
 
 
 def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
@@ -65,8 +80,10 @@ def open_run(folder: Path, asked: Experiment) -> Run:
     for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
         checkpoints.sweep(kept)
     if not paths.config(folder).exists():
+        shutil.rmtree(paths.begun(folder), ignore_errors=True)  # of who knows what experiment
         write_text(paths.config(folder), identity.to_json(grown))
     run = Run(folder)
+    _sweep_files(run)
     run.verify()
     if grown != run.experiment:
         write_text(paths.config(folder), identity.to_json(grown))
@@ -74,6 +91,19 @@ def open_run(folder: Path, asked: Experiment) -> Run:
     if run.parts:
         run.write_summary()
     return run
+
+
+def _sweep_files(run: Run) -> None:
+    """Remove the files that killed writes left: unfinished ones, and curves of parts that were not finished.
+
+    The lanes of such curves may be trained as another part, and would be in the tables twice.
+    """
+    files.sweep(run.folder, paths.is_written_by_runs)
+    folder = paths.curves(run.folder, 0, 0).parent
+    files.sweep(folder, paths.is_curves)
+    for path in filter(paths.is_curves, folder.glob("*")):
+        if not paths.part(run.folder, *paths.round_and_part(path)).exists():
+            path.unlink()
 
 
 def holds_something_else(folder: Path) -> bool:
@@ -86,16 +116,19 @@ def holds_something_else(folder: Path) -> bool:
 
 def _grown(folder: Path, asked: Experiment) -> Experiment:
     """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
-    if holds_something_else(folder):
-        raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
-    if not paths.config(folder).exists():
+    stored = _stored(folder, asked)
+    if stored is None:
         return asked
-    stored = read_config(folder)
     if found := identity.differences(stored, asked):
         raise UserError(
             f"'{folder}' holds another experiment; choose another --workdir. They differ in "
             + "; ".join(found) + "."
         )  # fmt: skip
+    if paths.summary(folder).exists() and not (asked.sweep or paths.rounds(folder).parent.exists()):
+        raise UserError(
+            f"'{folder}' holds the tables of a run without its checkpoints, so it cannot be continued; "
+            "choose another --workdir."
+        )
     grown = identity.extended(stored, asked)
     if renamed := set(sweeps.points(stored)) - set(sweeps.points(grown)):
         raise UserError(
@@ -103,6 +136,18 @@ def _grown(folder: Path, asked: Experiment) -> Experiment:
             "another --workdir."
         )
     return grown
+
+
+def _stored(folder: Path, asked: Experiment) -> Experiment | None:
+    """What a folder holds, by its configuration or, where that was lost, by all else; None if nothing."""
+    if paths.config(folder).exists():
+        return read_config(folder)
+    if not holds_something_else(folder):
+        return None
+    points = sweeps.points(asked) if asked.sweep else ()
+    if found := recovery.experiment_of(folder, asked, points):
+        return found
+    raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
 
 
 def write_environment(folder: Path, facts: dict[str, Any]) -> None:

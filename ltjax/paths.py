@@ -49,14 +49,36 @@ def begun(run: Path) -> Path:
     return run / "checkpoints" / "begun"
 
 
+def lock(run: Path) -> Path:
+    """The file that is locked by the process that writes in the folder."""
+    return run / ".lock"
+
+
+def is_written_by_runs(path: Path) -> bool:
+    """Whether a path has the name of a file that training writes into a run's own folder."""
+    return path in (config(path.parent), environment(path.parent), summary(path.parent))
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path has the name of something that ltjax writes into a run's folder."""
+    run = path.parent
+    folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run))
+    return is_written_by_runs(path) or path in (*folders, anatomy(run), claims(run), report(run))
+
+
+def is_curves(path: Path) -> bool:
+    """Whether a path has the name of a part's curves, and not of a copy of them."""
+    return re.fullmatch(r"round_\d+_part_\d+\.parquet", path.name) is not None
+
+
 def is_part(path: Path) -> bool:
     """Whether a path has the name of a part's finished checkpoint, and not of a copy of one."""
     return re.fullmatch(r"round_\d+_part_\d+", path.name) is not None
 
 
 def round_and_part(path: Path) -> tuple[int, int]:
-    """The numbers in the name of a part's checkpoint."""
-    _, round, _, part = path.name.split("_")
+    """The numbers in the name of a part's checkpoint, or of its curves."""
+    _, round, _, part = path.name.removesuffix(".parquet").split("_")
     return int(round), int(part)
 
 

@@ -1,13 +1,12 @@
 """``python -m ltjax.run``: run an experiment into a folder, continue it, or show what it would do."""
 
 import argparse
+import contextlib
 import dataclasses
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,16 +15,28 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from ltjax import backend, catalogue, distributed, identity, paths, processes, sweeps
+from ltjax import (
+    backend,
+    catalogue,
+    distributed,
+    identity,
+    locks,
+    opening,
+    paths,
+    processes,
+    recovery,
+    sweeps,
+)
 from ltjax.arms import ARMS
 from ltjax.begun import Begun
 from ltjax.command import exit_codes
 from ltjax.config import Experiment
-from ltjax.data import load_dataset
+from ltjax.data import Dataset, load_dataset
 from ltjax.devices import choose_devices
 from ltjax.display import Display, duration, summary_table
 from ltjax.distributed import Distributed
 from ltjax.errors import UserError
+from ltjax.interrupts import Interrupts
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_together, write_environment, write_points
 from ltjax.options import registry
@@ -61,11 +72,11 @@ class Options:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
+    """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     console = Console()
     backend.set_up()  # before an experiment's own file may use JAX
     given = sys.argv[1:] if arguments is None else arguments
-    with exit_codes(PROGRAM, given):
+    with exit_codes(PROGRAM, given) as interrupts:
         options = parse(given)
         if options.list:
             _list(console)
@@ -74,7 +85,8 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             distributed.check(options.distributed)
             with distributed.job(options.distributed, f"{PROGRAM} {shlex.join(given)}"):
-                _run(options, console if processes.first() else Console(quiet=True, force_terminal=False))
+                shown = console if processes.first() else Console(quiet=True, force_terminal=False)
+                _run(options, shown, interrupts)
 
 
 def parse(arguments: list[str]) -> Options:
@@ -114,8 +126,8 @@ def _dry_run(options: Options, console: Console) -> None:
         console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
 
 
-def _run(options: Options, console: Console) -> None:
-    experiment, only = options.experiment, options.only or None
+def _run(options: Options, console: Console, interrupts: Interrupts) -> None:
+    experiment = options.experiment
     validate(experiment)
     _check_only(options)
     distributed.agree(_told(options))
@@ -124,14 +136,27 @@ def _run(options: Options, console: Console) -> None:
     folder = options.workdir or Path("runs") / experiment.name
     if not paths.config(folder).exists():
         check_start(experiment)
+    opening.check(folder, experiment)
+    with contextlib.ExitStack() as held:
+        processes.first_alone(lambda: held.enter_context(locks.writing(folder)))
+        _train(options, folder, dataset, console, interrupts)
+
+
+def _train(
+    options: Options, folder: Path, dataset: Dataset, console: Console, interrupts: Interrupts
+) -> None:
+    """Train what a folder lacks; only for the job that writes there."""
+    experiment, only = options.experiment, options.only or None
     runs = open_together(folder, experiment)
-    begun = Begun(folder, experiment.compute.snapshot_minutes)
+    for run in runs.values():
+        recovery.restore_theta0(run)
+    begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
     console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
-    with Display(experiment, todo, console) as display, _Interrupts() as interrupts:
+    with Display(experiment, todo, console) as display:
 
         def observe(round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()
@@ -141,7 +166,7 @@ def _run(options: Options, console: Console) -> None:
             experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
         ):
             now = time.monotonic()
-            with interrupts.held():
+            with interrupts.held("the checkpoint"):
                 runs[found.point].save(found, now - last)
                 if found.point and processes.first():
                     write_points(folder, runs)
@@ -206,38 +231,6 @@ def _tables(runs: Mapping[str, Run], console: Console) -> None:
         if run.parts:
             console.print(f"\n{point}" if point else "", highlight=False)
             console.print(summary_table(run.summary()))
-
-
-class _Interrupts:
-    """Ctrl-C: it waits while a part is written, and is raised again where a library swallowed it."""
-
-    def __enter__(self) -> "_Interrupts":
-        self.caught = self.holding = False
-        self.previous = signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self.previous)
-
-    def _handle(self, *_: object) -> None:
-        self.caught = True
-        if not self.holding:
-            raise KeyboardInterrupt
-
-    def check(self) -> None:
-        """Raise what was caught: an exception raised in a callback of compiled code may never arrive."""
-        if self.caught:
-            raise KeyboardInterrupt
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """A stretch that Ctrl-C does not break."""
-        self.holding = True
-        try:
-            yield
-        finally:
-            self.holding = False
-            self.check()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ whose note holds its summary rows: once the checkpoint is there the part is done
 always what the notes say. So a kill at any moment loses at most the part being trained.
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, masks, paths, processes, tables
+from ltjax import checkpoints, files, identity, masks, paths, processes, tables
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import Round
@@ -80,14 +81,20 @@ class Run:
         """
         for trial, params in found.theta0.items():
             if processes.agreed(not paths.theta0(self.folder, trial).exists()):
-                checkpoints.save(paths.theta0(self.folder, trial), params, {"trial": trial})
+                self.save_theta0(trial, params)
         taken = {paths.round_and_part(path)[1] for path, _ in self.parts.get(found.index, [])}
         # the lowest free number, so that a removed part's curves are replaced and no other's
         part = min(set(range(len(taken) + 1)) - taken)
-        if processes.first():
-            tables.write_curves(paths.curves(self.folder, found.index, part), found.curves)
+        note = {
+            "rows": found.summary.to_dict("records"), "seconds": seconds,
+            "theta0": {str(trial): checkpoints.checksums(tree) for trial, tree in found.theta0.items()},
+            "experiment": dataclasses.asdict(self.experiment),
+        }  # fmt: skip
+        if processes.first():  # whose note is the one that is kept
+            curves = paths.curves(self.folder, found.index, part)
+            tables.write_curves(curves, found.curves)
+            note["curves"] = files.checksum(curves)
         path = paths.part(self.folder, found.index, part)
-        note = {"rows": found.summary.to_dict("records"), "seconds": seconds}
         held = [found.lanes.index(lane) for lane in found.held]
         own = {"mask": jax.tree.map(lambda leaf: leaf[held], found.masks), "trained": found.trained}
         if found.collections:
@@ -97,9 +104,28 @@ class Run:
         if processes.first():
             self.write_summary()
 
+    def save_theta0(self, trial: int, params: Params) -> None:
+        """Keep the initial params of a trial, of which none are kept.
+
+        Raises:
+            UserError: the trial was trained from others.
+            OSError: they could not be written.
+        """
+        found = checkpoints.checksums(params)
+        if any(note.get("theta0", {}).get(str(trial), found) != found for note in self._notes()):
+            raise UserError(
+                f"the initial params of trial {trial} in '{self.folder}' are lost: drawn again they are "
+                "others, as with another JAX; use the version in environment.json, or another --workdir."
+            )
+        note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
+        checkpoints.save(paths.theta0(self.folder, trial), params, note)
+
+    def _notes(self) -> list[dict[str, Any]]:
+        return [note for parts in self.parts.values() for _, note in parts]
+
     def summary(self) -> pd.DataFrame:
         """The table of every lane trained so far."""
-        rows = [row for notes in self.parts.values() for _, note in notes for row in note["rows"]]
+        rows = [row for note in self._notes() for row in note["rows"]]
         return tables.sort_summary(pd.DataFrame(rows, columns=tables.SUMMARY))
 
     def write_summary(self) -> None:
@@ -107,7 +133,7 @@ class Run:
         tables.write_summary(paths.summary(self.folder), self.summary())
 
     def verify(self) -> None:
-        """Check that every finished part has its curves.
+        """Check that every finished part has its curves, as they were written.
 
         Raises:
             UserError: a file of them is missing or damaged.
@@ -122,6 +148,10 @@ class Run:
                 columns = ["arm", "trial", "repeat"]
                 if {Lane(*lane) for lane in rows[columns].drop_duplicates().values} != set(_lanes(note)):
                     raise UserError(f"'{file}' holds other lanes; remove '{path}' to train them again.")
+                if note.get("curves", kept := files.checksum(file)) != kept:
+                    raise UserError(
+                        f"'{file}' is not as it was written. Remove '{path}' to train round {round} again."
+                    )
 
 
 def read_config(folder: Path) -> Experiment:
@@ -136,7 +166,10 @@ def read_config(folder: Path) -> Experiment:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error
     except UserError as error:
-        raise UserError(f"'{path}' is damaged: {error}.") from error
+        raise UserError(
+            f"'{path}' is damaged: {error}. To mend the run, remove that file and repeat the command that "
+            "the run began with."
+        ) from error
 
 
 def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:

@@ -18,7 +18,7 @@ from ltjax import anatomy, identity, paths, sweeps, tables
 from ltjax.catalogue import load_experiment
 from ltjax.config import Experiment
 from ltjax.errors import UserError
-from ltjax.runs import read_config
+from ltjax.runs import Run, read_config
 
 VALIDATION = "early_stop_validation_accuracy"
 """A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
@@ -207,10 +207,14 @@ def _read(folder: Path) -> list[Results]:
         for point, each in sweeps.points(experiment).items()
         if paths.summary(paths.point(folder, point)).exists()
     }
-    return [
-        Results(home, each, tables.read_summary(paths.summary(home)), point, environment)
-        for point, (home, each) in points.items()
-    ]
+    return [Results(home, each, _summary(home), point, environment) for point, (home, each) in points.items()]
+
+
+def _summary(home: Path) -> pd.DataFrame:
+    rows = tables.read_summary(paths.summary(home))
+    if paths.rounds(home).is_dir():  # the tables may have been kept without them
+        tables.check_summary(paths.summary(home), Run(home).summary())
+    return rows
 
 
 def _environment(path: Path) -> dict[str, Any]:

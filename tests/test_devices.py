@@ -81,5 +81,5 @@ def test_a_large_batch_of_vgg_19_is_split_over_the_devices_of_its_lane(told):
     """BatchNorm's statistics are of the whole batch; what each device holds is a part of it."""
     assert told["vgg shared"]["mesh"] == [1, 8]
     for name in ("loss", "sum"):
-        np.testing.assert_allclose(told["vgg shared"][name], told["vgg alone"][name], rtol=1e-3)
+        np.testing.assert_allclose(told["vgg shared"][name], told["vgg alone"][name], rtol=1e-3, atol=1e-4)
     assert told["vgg shared"]["bytes"] < told["vgg alone"]["bytes"] / 4

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 FLOORS = [
     {
         "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
-        "version", "processes", "last_words",
+        "version", "processes", "last_words", "locks", "interrupts",
     },
     {
         "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
@@ -20,7 +20,7 @@ FLOORS = [
     {"history", "snapshots", "devices", "lanes", "programs"},
     {"search", "lottery"},
     {
-        "runs", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
+        "runs", "recovery", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
         "distributed",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
@@ -37,6 +37,7 @@ CONTAINED = {
     "jinja2": {"page"},
     "plotly": {"page"},
     "safetensors": {"tensors"},
+    "filelock": {"locks"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": COMMANDS | {"options"},

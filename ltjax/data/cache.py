@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ltjax.data.examples import Arrays
-from ltjax.files import write_whole
+from ltjax.files import sweep, write_whole
 
 NAME = "ltjax-decoded.npz"
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
@@ -30,6 +30,7 @@ def write(path: Path, arrays: Arrays) -> None:
     """Write a cache file, whole or not at all; a folder that cannot be written is left without one."""
     named = dict(zip(ARRAYS, arrays, strict=True), sha256=np.frombuffer(_digest(arrays), np.uint8))
     with contextlib.suppress(OSError):
+        sweep(path.parent, lambda found: found == path)
         write_whole(path, lambda file: np.savez(file, allow_pickle=False, **named))
 
 

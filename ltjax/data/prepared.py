@@ -6,6 +6,7 @@ the same folder: either kind is read by either. Files are never extracted to TFD
 name and so takes MNIST's files for Fashion-MNIST's.
 """
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ltjax import locks
 from ltjax.config import Data
 from ltjax.data import cache
 from ltjax.data.examples import Arrays
@@ -34,14 +36,35 @@ def load_prepared(name: str, data: Data) -> Arrays:
         UserError: the folder is damaged, or there is none and it cannot be made.
     """
     folder = data_folder(data)
+    if (arrays := _cached(name, folder)) is not None:
+        return arrays
+    with _alone(name, folder):
+        arrays = _cached(name, folder)  # by whom was waited for
+        return _prepared(name, folder, data.raw) if arrays is None else arrays
+
+
+def _cached(name: str, folder: Path) -> Arrays | None:
     for path in sorted((folder / name).glob(f"*/{cache.NAME}"), reverse=True):
         if (arrays := cache.read(path)) is not None:
             return arrays
+    return None
+
+
+def _prepared(name: str, folder: Path, raw: str | None) -> Arrays:
     if not list((folder / name).glob("*/dataset_info.json")):
-        prepare(name, folder, data.raw)
+        prepare(name, folder, raw)
     arrays, location = _decode(name, folder)
     cache.write(location / cache.NAME, arrays)
     return arrays
+
+
+@contextlib.contextmanager
+def _alone(name: str, folder: Path) -> Iterator[None]:
+    """One process prepares and decodes, and others wait; where nothing can be written, nobody waits."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(locks.lock(folder / f".ltjax-{name}.lock", wait=True))
+        yield
 
 
 def data_folder(data: Data) -> Path:
