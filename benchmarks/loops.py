@@ -85,7 +85,7 @@ class LaneLoop:
         began = time.perf_counter()
         program.bytes_needed(lane_starts(bench, 1)[0])  # compiles what trains and what evaluates
         self.compile_seconds = time.perf_counter() - began
-        self.state = program._call("begin", self.real, self.start)
+        self.state, _ = program._call("begin", self.real, self.start)
         self.tallies: Any = None
 
     def __call__(self, intervals: int) -> None:

@@ -1,6 +1,10 @@
 """Several processes: the same numbers as one, by whatever they were started, and continued by any number."""
 
+import json
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import chex
@@ -94,6 +98,24 @@ def test_one_lane_on_the_devices_of_two_processes_by_open_mpi(alone, tmp_path):
     for each in Job(2, command, cluster=open_mpi).ended():
         assert each.status == 0, each.errors
     close(folder, alone)
+
+
+def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
+    readme = Path(__file__).parent.parent / "README.md"
+    block = readme.read_text().split("<!-- two processes -->\n```sh\n")[1].split("```")[0]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "4 cpu devices of 2 processes" in done.stdout
+    told = json.loads((tmp_path / "runs" / "two" / "environment.json").read_text())
+    assert told["processes"] == 2
+    assert set(pd.read_csv(tmp_path / "runs" / "two" / "summary.csv")["round"]) == {0, 1, 2}
 
 
 def test_an_interruption_of_all_ends_all_and_says_how_to_continue(tmp_path):

@@ -28,7 +28,8 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 COMMANDS = sorted({
-    line.split("#")[0].strip() for block in blocks(README, "sh") for line in block.splitlines()
+    line.split("#")[0].strip(" &") for block in blocks(README, "sh")
+    for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("python -m ltjax.run") and "--help" not in line
 })  # fmt: skip
 
