@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from ltjax.errors import UserError
+from ltjax.errors import UserError, escaped, shown
+from ltjax.texts import LONGEST, is_plain
 
 
 @contextmanager
@@ -21,6 +22,7 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[None]:
         arguments: what it was given, for the command that continues it.
     """
     try:
+        _check(arguments)
         yield
     except UserError as error:
         _leave(str(error), 2)
@@ -30,6 +32,18 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[None]:
         _leave(f"interrupted; to continue, repeat: {program} {shlex.join(arguments)}", 130)
 
 
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what no argument can be: a path of it would fail somewhere, a message of it would be garbled."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            before = f" {shown(argument)}" if argument else ""
+            raise UserError(f"the argument{before} is empty; is it a variable that is not set?")
+        if len(argument) > LONGEST:
+            raise UserError(f"the argument {shown(argument)} must have at most {LONGEST} characters.")
+        if not is_plain(argument):
+            raise UserError(f"the argument {shown(argument)} has control characters.")
+
+
 def _leave(message: str, status: int) -> NoReturn:
-    print(f"ltjax: {message}", file=sys.stderr)
+    print(f"ltjax: {escaped(message)}", file=sys.stderr)
     raise SystemExit(status)

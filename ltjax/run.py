@@ -24,10 +24,10 @@ from ltjax.config import Experiment
 from ltjax.data import load_dataset
 from ltjax.devices import choose_devices
 from ltjax.display import Display, duration, summary_table
-from ltjax.errors import UserError
+from ltjax.errors import UserError, shown
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_runs, write_environment, write_points
-from ltjax.options import registry
+from ltjax.options import read
 from ltjax.plan import describe, plan
 from ltjax.runs import Run
 from ltjax.search import lanes_of
@@ -80,16 +80,15 @@ def parse(arguments: list[str]) -> Options:
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")
-    config = first.parse_known_args(arguments)[0].config or ""
+    config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
     experiment = catalogue.load_experiment(config)
     every_arm = {arm: experiment.arms.get(arm, 0) for arm in ARMS} | experiment.arms
-    options = tyro.cli(
+    options = read(
         Options,
-        args=arguments,
+        arguments,
+        PROGRAM,
         default=Options(dataclasses.replace(experiment, arms=every_arm), config),
-        prog=PROGRAM,
         config=(tyro.conf.FlagCreatePairsOff,),
-        registry=registry(),
     )
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
@@ -159,7 +158,7 @@ def _check_only(options: Options) -> None:
     trials = options.experiment.trials
     for trial in options.only:
         if not 0 <= trial < trials:
-            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {trial}.")
+            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {shown(trial)}.")
 
 
 def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 
 FLOORS = [
     {
-        "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
-        "version",
+        "errors", "texts", "registry", "types", "keys", "trees", "files", "config", "identity", "bounds",
+        "sweeps", "paths", "version",
     },
     {
         "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
