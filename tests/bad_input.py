@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 
@@ -66,7 +66,7 @@ def _alarm() -> Iterator[list[bool]]:
 
     before = signal.signal(signal.SIGALRM, ring)
     faulthandler.dump_traceback_later(6 * SECONDS, exit=True, file=sys.__stderr__)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS, 1)  # again: JAX's callbacks swallow what is raised in them
     try:
         yield late
     finally:
@@ -105,10 +105,16 @@ def contents(*folders: Path) -> dict[Path, int]:
 
 
 class Tried:
-    """Counts what was tried, and keeps what was answered wrongly, until all of it has been tried."""
+    """Counts what was tried, and keeps what was answered wrongly, until all of it has been tried.
 
-    def __init__(self, share: float, *folders: Path) -> None:
-        self.count, self.wrong = 0, []
+    Args:
+        share: of ``EXAMPLES``, how many to try.
+        uncaptured: a context in which a hang that cannot be interrupted is seen to end the process.
+        folders: where nothing may be written.
+    """
+
+    def __init__(self, share: float, uncaptured: Callable[[], Any], *folders: Path) -> None:
+        self.count, self.wrong, self.uncaptured = 0, [], uncaptured
         self.most, self.folders = max(1, round(EXAMPLES * share)), folders
 
     def every(self, strategy, check: Callable[..., tuple[object, str]]) -> None:
@@ -128,5 +134,6 @@ class Tried:
             if wrong:
                 self.wrong.append(f"{wrong}: {tried!r:.1000}")
 
-        each()
+        with self.uncaptured():
+            each()
         assert not self.wrong, f"{len(self.wrong)} of {self.count}:\n" + "\n".join(self.wrong[:20])

@@ -49,9 +49,9 @@ def work(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def tried(request, work, finished, record_property):
+def tried(request, work, finished, record_property, capfd):
     """Tries inputs in the working folder beside a finished run, and counts them for the last lines."""
-    found = Tried(1 / KINDS, work, finished.folder)
+    found = Tried(1 / KINDS, capfd.disabled, work, finished.folder)
     yield found
     record_property("bad input", [request.node.name, found.count, len(found.wrong)])
 
