@@ -5,9 +5,10 @@ import runpy
 from functools import cache
 from pathlib import Path
 
-from ltjax import identity
+from ltjax import bounds, identity
 from ltjax.config import Experiment
-from ltjax.errors import UserError, unknown
+from ltjax.errors import UserError, sentence, shown, unknown
+from ltjax.texts import path_flaw, read_text
 
 
 def folder() -> Path:
@@ -35,16 +36,26 @@ def load_experiment(name: str | Path) -> Experiment:
     Raises:
         UserError: there is none such, or its file defines no experiment.
     """
+    if wrong := path_flaw(str(name)):
+        raise UserError(f"the experiment's name or path {wrong}, not {shown(str(name))}.")
     path = Path(name)
     if file := _files().get(str(name)):  # a folder of that name does not hide the experiment
         return _named(file)
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
-        return identity.from_json(_text(path))
+        return _read(path)
     if path.suffix != ".py":
         raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
     return _run(path)
+
+
+def _read(path: Path) -> Experiment:
+    text = _text(path)
+    try:
+        return _checked(identity.from_json(text))
+    except UserError as error:
+        raise UserError(sentence(f"'{path}': {error}")) from error
 
 
 @cache
@@ -57,19 +68,34 @@ def _run(path: Path) -> Experiment:
     _text(path)
     try:
         found = runpy.run_path(str(path)).get("experiment")
-    except UserError:
+        if not isinstance(found, Experiment):
+            raise UserError("it defines no `experiment = Experiment(...)`.")
+        return _checked(identity.checked(found))
+    except KeyboardInterrupt:
         raise
-    except Exception as error:
-        raise UserError(f"'{path}' could not be run: {type(error).__name__}: {error}.") from error
-    if not isinstance(found, Experiment):
-        raise UserError(f"'{path}' defines no `experiment = Experiment(...)`.")
-    return found
+    except UserError as error:
+        raise UserError(f"'{path}': {error}") from error
+    except BaseException as error:  # sys.exit() too: what ends a user's program does not end ltjax
+        raise UserError(sentence(f"'{path}' could not be run: {_said(error)}")) from error
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    bounds.check(experiment)
+    return experiment
+
+
+def _said(error: BaseException) -> str:
+    kind = type(error).__name__
+    try:
+        return f"{kind}: {error}" if str(error) else kind
+    except Exception:  # an error of the user's own
+        return kind
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path)
+    except UserError as error:
         raise UserError(f"the experiment '{path}' cannot be read ({error}).") from error
 
 

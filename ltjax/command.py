@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from ltjax import processes
-from ltjax.errors import UserError
+from ltjax.errors import UserError, escaped, shown
 from ltjax.interrupts import WORDS, Interrupted, Interrupts
+from ltjax.texts import LONGEST, is_plain
 
 
 @contextmanager
@@ -29,6 +30,7 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
     """
     again = f"{program} {shlex.join(arguments)}"
     try:
+        _check(arguments)
         with Interrupts(again) as interrupts:
             yield interrupts
     except UserError as error:
@@ -40,6 +42,18 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
         _leave(f"{WORDS[number]}; to continue, repeat: {again}", 128 + number)
 
 
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what no argument can be: a path of it would fail somewhere, a message of it would be garbled."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            before = f" {shown(argument)}" if argument else ""
+            raise UserError(f"the argument{before} is empty; is it a variable that is not set?")
+        if len(argument) > LONGEST:
+            raise UserError(f"the argument {shown(argument)} must have at most {LONGEST} characters.")
+        if not is_plain(argument):
+            raise UserError(f"the argument {shown(argument)} has control characters.")
+
+
 def _leave(message: str, status: int) -> NoReturn:
-    print(f"ltjax: {message}", file=sys.stderr)
+    print(f"ltjax: {escaped(message)}", file=sys.stderr)
     processes.leave(status)

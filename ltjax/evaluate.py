@@ -15,6 +15,7 @@ from ltjax.data import load_dataset
 from ltjax.errors import UserError
 from ltjax.evaluation import SPLITS, evaluate, network_of, read_run, shapes_of
 from ltjax.models import Collections
+from ltjax.options import read
 from ltjax.tensors import load_params
 from ltjax.types import Lane, Params
 
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
     with exit_codes(PROGRAM, arguments):
-        options = tyro.cli(Options, args=arguments, prog=PROGRAM)
+        options = read(Options, arguments, PROGRAM)
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"
         params, collections, experiment = _from_file(options) if is_file else _from_run(options)
         dataset = load_dataset(experiment.data)

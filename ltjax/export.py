@@ -16,6 +16,7 @@ from ltjax.command import exit_codes
 from ltjax.errors import UserError
 from ltjax.evaluation import network_of, read_run
 from ltjax.files import write_text
+from ltjax.options import read
 from ltjax.runs import Run
 from ltjax.search import Nothing, Search
 from ltjax.tensors import save_tensors
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
     with exit_codes(PROGRAM, arguments):
-        options = tyro.cli(Options, args=arguments, prog=PROGRAM)
+        options = read(Options, arguments, PROGRAM)
         lane = Lane(options.arm, options.trial, options.repeat)
         if options.config:
             load_experiment(options.config)

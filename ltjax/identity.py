@@ -8,7 +8,8 @@ import zlib
 from typing import Any
 
 from ltjax.config import Experiment
-from ltjax.errors import UserError
+from ltjax.errors import UserError, sentence, shown, unknown
+from ltjax.texts import LONGEST, is_plain, read_json
 
 EXTENDABLE = ("trials", "prune.rounds", "prune.fractions", "control_rounds")
 """What a finished run can be given more of; arms and a sweep's points are extendable too."""
@@ -34,7 +35,7 @@ def from_json(text: str) -> Experiment:
         UserError: the text is not one, or its settings are not those that its checksum is of.
     """
     try:
-        settings = json.loads(text)
+        settings = read_json(text)
         if isinstance(settings, dict) and (kept := settings.pop(CHECKSUM, None)) is not None:
             _check(settings, kept)
         return from_settings(settings)
@@ -63,46 +64,62 @@ def _checksum(settings: dict[str, Any]) -> int:
 
 
 def checked(experiment: Experiment) -> Experiment:
-    """The experiment, if every setting has the type it should have.
+    """The experiment, if every setting has the type it should have; lists for tuples, say, are made such.
 
     Raises:
         UserError: one has not; the message names it.
     """
     try:
-        return from_settings(dataclasses.asdict(experiment))
+        return from_settings(experiment)
     except (ValueError, TypeError) as error:
-        raise UserError(f"{error}.") from error
+        raise UserError(sentence(error)) from error
 
 
 def _build(kind: Any, value: Any, name: str) -> Any:
-    """``value``, as JSON has it, as what ``kind`` asks for; ``name`` is the setting's, for the message."""
+    """``value``, as JSON or a program has it, as what ``kind`` asks for; ``name`` is for the message."""
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         return _build_dataclass(kind, value, name)
     if origin in (types.UnionType, typing.Union):
         return None if value is None else _build(next(k for k in inner if k is not type(None)), value, name)
     if kind is Any:
-        return tuple(_build(Any, each, name) for each in value) if isinstance(value, list | tuple) else value
+        return _build_swept(value, name)
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_build(inner[0], each, name) for each in value)
     if origin is dict and isinstance(value, dict):
-        return {str(key): _build(inner[1], each, f"{name}.{key}") for key, each in value.items()}
-    if origin is typing.Literal and value in inner:
+        return {_build(str, key, name): _build(inner[1], each, f"{name}.{key}")
+                for key, each in value.items()}  # fmt: skip
+    if origin is typing.Literal and isinstance(value, str) and value in inner:
         return value
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int) and abs(value) < 1e300 and not isinstance(value, bool):
         return float(value)
     if isinstance(kind, type) and isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        if isinstance(value, str) and not is_plain(value):
+            told = f"plain text of at most {LONGEST} characters"
+            raise ValueError(f"{name} is {shown(value)}, where {told} is expected")
         return value
-    raise ValueError(f"{name} is {value!r}, where {_described(kind)} is expected")
+    raise ValueError(f"{name} is {shown(value)}, where {_described(kind)} is expected")
+
+
+def _build_swept(value: Any, name: str) -> Any:
+    """A value of a swept setting: of some setting's type; whether of its own, its point is checked for."""
+    several = isinstance(value, list | tuple)
+    for each in value if several else (value,):
+        if not isinstance(each, int | float | str | None):
+            raise ValueError(f"{name} has {shown(each)}, where numbers, text or lists of them are expected")
+    return tuple(value) if several else value
 
 
 def _build_dataclass(kind: Any, value: Any, name: str) -> Any:
     hints = typing.get_type_hints(kind)
+    if isinstance(value, kind):
+        value = vars(value)
     if not isinstance(value, dict):
-        raise ValueError(f"{name or 'it'} is {value!r}, where settings by name are expected")
-    if unknown := set(value) - set(hints):
-        raise ValueError(f"unknown field '{min(unknown)}' in {kind.__name__}")
+        raise ValueError(f"{name or 'it'} is {shown(value)}, where settings by name are expected")
     prefix = f"{name}." if name else ""
+    for key in value:
+        if key not in hints:
+            raise ValueError(unknown("setting", f"{prefix}{key}", [prefix + each for each in hints]))
     return kind(**{key: _build(hints[key], value[key], prefix + key) for key in value})
 
 

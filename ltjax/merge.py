@@ -1,6 +1,5 @@
 """``python -m ltjax.merge``: runs of one experiment, trained apart, as one."""
 
-import json
 import shlex
 import sys
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from ltjax.command import exit_codes
 from ltjax.errors import UserError
 from ltjax.merging import merge
 from ltjax.opening import write_environment
+from ltjax.options import read
+from ltjax.texts import read_json, read_text
 
 PROGRAM = "python -m ltjax.merge"
 CONTINUE = "python -m ltjax.run"
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
     with exit_codes(PROGRAM, arguments) as interrupts:
-        options = tyro.cli(Options, args=arguments, prog=PROGRAM)
+        options = read(Options, arguments, PROGRAM)
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {PROGRAM} RUN [RUN …] --to DIR")
         for folder, new, known in merge(options.runs, options.to, lambda: interrupts.held("the checkpoint")):
@@ -52,8 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _environment(folder: Path) -> dict[str, Any]:
     """What a run tells of where it was trained; a run without it is as good."""
     try:
-        return dict(json.loads(paths.environment(folder).read_text()))
-    except (OSError, ValueError, TypeError):
+        return dict(read_json(read_text(paths.environment(folder))))
+    except (UserError, ValueError, TypeError):
         return {}
 
 

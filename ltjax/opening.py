@@ -13,6 +13,7 @@ from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.files import write_text, write_whole
 from ltjax.runs import Run, read_config
+from ltjax.texts import read_json
 
 
 def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
@@ -154,7 +155,7 @@ def write_environment(folder: Path, facts: dict[str, Any]) -> None:
     """Write ``environment.json``: this start's facts, and those of earlier starts under ``earlier``."""
     path = paths.environment(folder)
     try:
-        before = json.loads(path.read_text())
+        before = read_json(path.read_text())
         earlier = [*before.pop("earlier", []), before]
     except (OSError, ValueError, AttributeError, TypeError):
         earlier = []

@@ -1,11 +1,39 @@
-"""How the command lines write what tyro has no way to write of itself: sweeps."""
+"""How the command lines read their options, and write what tyro has no way to write of itself: sweeps."""
 
 import ast
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
+import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from ltjax.errors import UserError, shown
+from ltjax.texts import path_flaw
+
 Sweep = dict[str, tuple[Any, ...]]
+
+Options = TypeVar("Options")
+
+
+def read(kind: type[Options], arguments: Sequence[str], program: str, **more: Any) -> Options:
+    """The options that a command line says, over those of ``more["default"]`` if there are any.
+
+    Args:
+        kind: the dataclass of the options.
+        arguments: the command line, without the program.
+        program: how the program is started, for its help.
+        more: what ``tyro.cli`` is given besides.
+
+    Raises:
+        UserError: a path is none that can be. Exits with 2 on misspelt options and wrong types.
+    """
+    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), **more)
+    for name, value in vars(options).items():
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path) and (wrong := path_flaw(str(path))):
+                raise UserError(f"{name} {wrong}, not {shown(str(path))}.")
+    return options
 
 
 def registry() -> ConstructorRegistry:
@@ -39,14 +67,17 @@ def read_sweep(texts: list[str]) -> Sweep:
         name, separator, values = text.partition("=")
         if not separator or not values:
             raise ValueError(f"{text!r} is no SETTING=VALUE,VALUE…")
-        found[name.replace("-", "_")] = _values(values)
+        name = name.replace("-", "_")
+        if name in found:
+            raise ValueError(f"{name} is there twice")
+        found[name] = _values(values)
     return found
 
 
 def _values(text: str) -> tuple[Any, ...]:
     try:
         return tuple(ast.literal_eval(f"({text},)"))  # numbers, None, tuples
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # what ast's parser raises
         return tuple(text.split(","))  # names
 
 

@@ -21,6 +21,7 @@ from ltjax.command import exit_codes
 from ltjax.errors import UserError
 from ltjax.figures import Drawn
 from ltjax.files import write_text, write_whole
+from ltjax.options import read
 from ltjax.study import Results, Study, read_study
 
 PROGRAM = "python -m ltjax.report"
@@ -47,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
     arguments = sys.argv[1:] if arguments is None else arguments
     with exit_codes(PROGRAM, arguments):
-        options = tyro.cli(Options, args=arguments, prog=PROGRAM)
+        options = read(Options, arguments, PROGRAM)
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {PROGRAM} RUN [RUN …]")
         if options.config:

@@ -35,11 +35,11 @@ from ltjax.data import Dataset, load_dataset
 from ltjax.devices import choose_devices
 from ltjax.display import Display, duration, summary_table
 from ltjax.distributed import Distributed
-from ltjax.errors import UserError
+from ltjax.errors import UserError, shown
 from ltjax.interrupts import Interrupts
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_together, write_environment, write_points
-from ltjax.options import registry
+from ltjax.options import read
 from ltjax.plan import describe, plan
 from ltjax.runs import Run
 from ltjax.search import lanes_of
@@ -78,12 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     with exit_codes(PROGRAM, given) as interrupts:
         options = parse(given)
+        distributed.check(options.distributed)
         if options.list:
             _list(console)
         elif options.dry_run:
             _dry_run(options, console)
         else:
-            distributed.check(options.distributed)
             with distributed.job(options.distributed, f"{PROGRAM} {shlex.join(given)}"):
                 shown = console if processes.first() else Console(quiet=True, force_terminal=False)
                 _run(options, shown, interrupts)
@@ -97,16 +97,15 @@ def parse(arguments: list[str]) -> Options:
     """
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")
-    config = first.parse_known_args(arguments)[0].config or ""
+    config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
     experiment = catalogue.load_experiment(config)
     every_arm = {arm: experiment.arms.get(arm, 0) for arm in ARMS} | experiment.arms
-    options = tyro.cli(
+    options = read(
         Options,
-        args=arguments,
+        arguments,
+        PROGRAM,
         default=Options(dataclasses.replace(experiment, arms=every_arm), config),
-        prog=PROGRAM,
         config=(tyro.conf.FlagCreatePairsOff,),
-        registry=registry(),
     )
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
@@ -198,7 +197,7 @@ def _check_only(options: Options) -> None:
     trials = options.experiment.trials
     for trial in options.only:
         if not 0 <= trial < trials:
-            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {trial}.")
+            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {shown(trial)}.")
 
 
 def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:

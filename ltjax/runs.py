@@ -13,12 +13,13 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, files, identity, masks, paths, processes, tables
+from ltjax import bounds, checkpoints, files, identity, masks, paths, processes, tables
 from ltjax.config import Experiment
-from ltjax.errors import UserError
+from ltjax.errors import UserError, sentence
 from ltjax.lottery import Round
 from ltjax.models import Collections
 from ltjax.search import Outcome
+from ltjax.texts import read_text
 from ltjax.trees import take
 from ltjax.types import Lane, Params, Ticket
 
@@ -162,14 +163,18 @@ def read_config(folder: Path) -> Experiment:
     """
     path = paths.config(folder)
     try:
-        return identity.from_json(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except UserError as error:
         raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error
+    try:
+        experiment = identity.from_json(text)
+        bounds.check(experiment)
     except UserError as error:
         raise UserError(
-            f"'{path}' is damaged: {error}. To mend the run, remove that file and repeat the command that "
-            "the run began with."
+            sentence(f"'{path}' is damaged: {error}")
+            + " To mend the run, remove that file and repeat the command that the run began with."
         ) from error
+    return experiment
 
 
 def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:

@@ -5,7 +5,6 @@ optimizer, arms, what was swept); where the runs lack it, ``Absent`` says what i
 would run it.
 """
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +18,7 @@ from ltjax.catalogue import load_experiment
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.runs import Run, read_config
+from ltjax.texts import read_json, read_text
 
 VALIDATION = "early_stop_validation_accuracy"
 """A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
@@ -219,7 +219,7 @@ def _summary(home: Path) -> pd.DataFrame:
 
 def _environment(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = read_json(read_text(path))
+    except (UserError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

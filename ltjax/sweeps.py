@@ -11,7 +11,14 @@ from typing import Any
 
 from ltjax import identity
 from ltjax.config import Experiment, Prune
-from ltjax.errors import UserError, unknown
+from ltjax.errors import UserError, shown, unknown
+from ltjax.texts import name_flaw
+
+MOST = 1000
+"""Points of a sweep."""
+
+FIXED = ("name", "sweep", "arms", "data.name", "data.dir", "data.raw")
+"""What cannot vary: all points have one folder, one set of arms and one data set."""
 
 
 def points(experiment: Experiment) -> dict[str, Experiment]:
@@ -21,26 +28,36 @@ def points(experiment: Experiment) -> dict[str, Experiment]:
     it does not tell the points apart, all swept settings': ``conv=0.1,fc=None``.
 
     Raises:
-        UserError: a swept setting is none, or the settings have different numbers of values.
+        UserError: a swept setting is none, the settings have different numbers of values or too many, or a
+            point's name could not be a folder's.
     """
     if not experiment.sweep:
         return {"": experiment}
     if len({len(values) for values in experiment.sweep.values()}) != 1:
         sizes = ", ".join(f"{name} has {len(values)}" for name, values in experiment.sweep.items())
         raise UserError(f"the settings of a sweep need as many values each; {sizes}.")
+    if len(next(iter(experiment.sweep.values()))) > MOST:
+        raise UserError(f"a sweep must have at most {MOST} points.")
     names, plain = list(experiment.sweep), replace(experiment, sweep={})
     every = [
         reduce(lambda point, each: with_setting(point, *each), zip(names, values, strict=True), plain)
         for values in zip(*experiment.sweep.values(), strict=True)
     ]
     if not every:
-        raise UserError(f"the sweep of {' and '.join(names)} has no values.")
+        raise UserError(f"the sweep of {' and '.join(map(shown, names))} has no values.")
     for telling in (names[:1], names):
         called = [_called(point, telling) for point in every]
         if len(set(called)) == len(every):
+            _check_names(called)
             return dict(zip(called, every, strict=True))
     twice = max(called, key=called.count)
-    raise UserError(f"two points are called '{twice}'; the settings of a sweep must tell them apart.")
+    raise UserError(f"two points are called {shown(twice)}; the settings of a sweep must tell them apart.")
+
+
+def _check_names(called: Sequence[str]) -> None:
+    for name in called:
+        if wrong := name_flaw(name):
+            raise UserError(f"a point of the sweep would be called {shown(name)}, which {wrong}.")
 
 
 def _called(point: Experiment, names: Sequence[str]) -> str:
@@ -61,8 +78,10 @@ def with_setting(experiment: Experiment, name: str, value: Any) -> Experiment:
     Raises:
         UserError: there is no such setting, or it cannot vary.
     """
-    if name not in identity.flatten(experiment) or name.split(".")[0] in ("name", "sweep", "arms"):
-        raise unknown("setting", name, identity.flatten(replace(experiment, arms={})), "that can be swept.")
+    settings = identity.flatten(experiment)
+    if name not in settings or {name, name.split(".")[0]} & set(FIXED):
+        free = [each for each in settings if not {each, each.split(".")[0]} & set(FIXED)]
+        raise unknown("setting", name, free, "that can be swept.")
     changed = _replaced(experiment, name.split("."), tuple(value) if isinstance(value, list) else value)
     return identity.checked(changed)
 

@@ -1,11 +1,14 @@
 """What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
 
-import jax
+from collections.abc import Iterable
 
-from ltjax import pruning, sweeps
+import jax
+import numpy as np
+
+from ltjax import bounds, masks, pruning, sweeps
 from ltjax.arms import ARMS
 from ltjax.augmentations import AUGMENTATIONS
-from ltjax.config import Experiment
+from ltjax.config import Experiment, Model
 from ltjax.data import DATASETS, Source
 from ltjax.errors import UserError
 from ltjax.identity import checked
@@ -16,6 +19,15 @@ from ltjax.schedules import source as source_arm
 from ltjax.scores import SCORES
 from ltjax.tensors import load_start
 from ltjax.types import Params
+
+LANES = 1_000_000
+"""Trainings of a run, all rounds and points together: each has a row in a table, and files."""
+
+EVALUATIONS = 1_000_000
+"""Of a lane: the device holds them all until its training is over."""
+
+WEIGHTS = 2**31 - 1
+"""Of a network: positions among them are int32."""
 
 
 def validate(experiment: Experiment, source: Source | None = None) -> None:
@@ -28,18 +40,19 @@ def validate(experiment: Experiment, source: Source | None = None) -> None:
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
     """
-    checked(experiment)
-    for point in sweeps.points(experiment).values():
-        _validate_point(point, source or DATASETS.find(experiment.data.name))
-
-
-def _validate_point(experiment: Experiment, source: Source) -> None:
-    _names(experiment)
-    _sizes(experiment)
-    _rates(experiment)
-    _schedule(experiment)
-    _examples(experiment, source.train)
-    _kinds(experiment, _params(experiment, source))
+    points = sweeps.points(checked(experiment)).values()
+    source = source or DATASETS.find(experiment.data.name)
+    shapes: dict[Model, Params] = {}  # points that differ elsewhere share their network
+    for point in points:
+        _names(point)
+        bounds.check(point)
+        if point.model not in shapes:
+            shapes[point.model] = _params(point, source)
+        _kinds(point, shapes[point.model])
+        _schedule(point)
+        _evaluations(point)
+        _examples(point, source.train)
+    _amount(points)
 
 
 def check_start(experiment: Experiment) -> None:
@@ -70,70 +83,42 @@ def _names(experiment: Experiment) -> None:
     SCHEDULES.find(experiment.prune.schedule)
 
 
-def _sizes(experiment: Experiment) -> None:
+def _evaluations(experiment: Experiment) -> None:
     train = experiment.train
-    least = {
-        "trials": (experiment.trials, 1),
-        "train.steps": (train.steps, 1),
-        "train.batch": (train.batch, 1),
-        "train.evaluate_every": (train.evaluate_every, 1),
-        "train.evaluate_batch": (train.evaluate_batch, 1),
-        "train.warmup": (train.warmup, 0),
-        "train.drops": (min(train.drops, default=1), 1),
-        "data.validation": (experiment.data.validation, 1),
-        "prune.rounds": (experiment.prune.rounds, 0),
-        "compute.data": (experiment.compute.data, 1),
-        "compute.lanes": (1 if experiment.compute.lanes is None else experiment.compute.lanes, 1),
-        **{f"arms.{arm}": (repeats, 0) for arm, repeats in experiment.arms.items()},
-    }
-    for name, (value, minimum) in least.items():
-        if value < minimum:
-            raise UserError(f"{name} must be at least {minimum}, not {value}.")
     if train.batch % experiment.compute.data:
         raise UserError(
             f"train.batch must be a multiple of compute.data, {experiment.compute.data}, not {train.batch}."
         )
-    if not experiment.arms.get("ticket"):
-        raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
-    if not 0 <= experiment.seed < 2**32:
-        raise UserError(f"seed must lie between 0 and {2**32 - 1}, not {experiment.seed}.")
-    if not 0 < train.learning_rate < float("inf"):
-        raise UserError(f"train.learning_rate must be positive, not {train.learning_rate}.")
-    if not 0 <= train.weight_decay < float("inf"):
-        raise UserError(f"train.weight_decay must be 0 or more, not {train.weight_decay}.")
-    compute = experiment.compute
-    for name, given in (("memory", compute.memory), ("snapshot_minutes", compute.snapshot_minutes)):
-        if given is not None and not given > 0:
-            raise UserError(f"compute.{name} must be positive, not {given}.")
-    if not 0 <= train.momentum < 1:
-        raise UserError(f"train.momentum must lie in [0, 1), not {train.momentum}.")
+    if train.steps // train.evaluate_every > EVALUATIONS:
+        raise UserError(
+            f"train.steps {train.steps} at train.evaluate_every {train.evaluate_every} are more than "
+            f"{EVALUATIONS} evaluations, the most that can be kept."
+        )
 
 
-def _rates(experiment: Experiment) -> None:
-    rates = vars(experiment.prune.rates)
-    for kind, rate in rates.items():
-        if rate is not None and not 0 < rate < 1:
-            raise UserError(
-                f"prune.rates.{kind} must lie between 0 and 1, both excluded, not {rate}; "
-                "None leaves these layers unpruned."
-            )
-    for allowed, name, value in [
-        (("layer", "global"), "prune.scope", experiment.prune.scope),
-        (("running", "exact"), "train.train_curve", experiment.train.train_curve),
-        (("float32", "bfloat16"), "model.precision", experiment.model.precision),
-        (("auto", "map", "vmap"), "compute.batching", experiment.compute.batching),
-        (
-            ("auto", "grouped", "unrolled", "loop"),
-            "compute.convolution",
-            experiment.compute.convolution,
-        ),
-    ]:
-        if value not in allowed:
-            raise UserError(f"{name} must be one of {', '.join(allowed)}, not {value!r}.")
+def _amount(points: Iterable[Experiment]) -> None:
+    """The lanes of all rounds and points, counted without making them."""
+    lanes = sum(
+        each.trials * repeats * _rounds(each, arm) for each in points for arm, repeats in each.arms.items()
+    )
+    if lanes > LANES:
+        raise UserError(
+            f"trials, arms, prune.rounds and the sweep's points make {lanes} lanes; at most {LANES} can be."
+        )
+
+
+def _rounds(experiment: Experiment, arm: str) -> int:
+    """The rounds that an arm is trained in, by number."""
+    rounds, controls = experiment.prune.rounds, experiment.control_rounds
+    if arm in ("ticket", source_arm(experiment.prune)) or controls is None:
+        return rounds + 1
+    return sum(round <= rounds for round in set(controls))
 
 
 def _schedule(experiment: Experiment) -> None:
     prune = experiment.prune
+    if not experiment.arms.get("ticket"):
+        raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
     if prune.schedule != "oneshot" and prune.fractions:
         raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
     if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
@@ -145,15 +130,15 @@ def _schedule(experiment: Experiment) -> None:
         raise UserError(
             f"prune.schedule {prune.schedule} needs --arms.{arm} 1: its training finds the masks."
         )
-    for fraction in prune.fractions:
-        if not 0 < fraction < 1:
-            raise UserError(f"prune.fractions must lie between 0 and 1, both excluded, not {fraction}.")
     controls = experiment.control_rounds
     if controls and not 0 <= min(controls) <= prune.rounds:
         raise UserError(f"control_rounds must be rounds from 0 to {prune.rounds}, not {min(controls)}.")
 
 
 def _kinds(experiment: Experiment, params: Params) -> None:
+    weights = sum(int(np.size(leaf)) for leaf in masks.kernels(params).values())
+    if weights > WEIGHTS:
+        raise UserError(f"model.widths and .channels make {weights} weights; at most {WEIGHTS} can be.")
     rates = pruning.rates_by_path(params, experiment.prune.rates)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")

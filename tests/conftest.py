@@ -83,3 +83,15 @@ def with_train(experiment: Experiment, **changes) -> Experiment:
 def with_prune(experiment: Experiment, **changes) -> Experiment:
     """The experiment with another pruning."""
     return replace(experiment, prune=replace(experiment.prune, **changes))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What ``test_bad_input.py`` tried, from whichever workers did."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = [value for report in reports if getattr(report, "when", "") == "teardown"
+            for name, value in report.user_properties if name == "bad input"]  # fmt: skip
+    for kind, count, wrong in told:
+        terminalreporter.write_line(f"{count:6,} tried, {wrong} answered wrongly: {kind}")
+    if told:
+        count, wrong = (sum(each[at] for each in told) for at in (1, 2))
+        terminalreporter.write_line(f"bad input: {count:,} tried in all, {wrong} answered wrongly")

@@ -9,8 +9,8 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 
 FLOORS = [
     {
-        "errors", "registry", "types", "keys", "trees", "files", "config", "identity", "sweeps", "paths",
-        "version", "processes", "last_words", "locks", "interrupts",
+        "errors", "texts", "registry", "types", "keys", "trees", "files", "config", "identity", "bounds",
+        "sweeps", "paths", "version", "processes", "last_words", "locks", "interrupts",
     },
     {
         "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",

@@ -64,6 +64,9 @@ def test_a_point_is_the_experiment_with_its_values():
         ({"train.steps": ("many",)}, "train.steps is 'many', where a whole number is expected"),
         ({"train.steps": (1, 1)}, "two points are called 'steps=1'"),
         ({"train.steps": ()}, "no values"),
+        ({"data.name": ("digits", "mnist")}, "no setting 'data.name'"),  # all points train on one data set
+        ({"seed": tuple(range(1001))}, "at most 1000 points"),
+        ({"model.start": ("x" * 300,)}, "at most 255 bytes"),
     ],
 )
 def test_a_sweep_that_cannot_be_is_told(sweep, message):
