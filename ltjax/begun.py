@@ -30,7 +30,7 @@ class Begun:
             checkpoints.sweep(self._folder)
 
     def of(self, round: int, part: Part) -> Snapshots:
-        """The snapshots of a part; it continues from one of the very same lanes.
+        """The snapshots of a part; it continues from one that has all of its lanes.
 
         Raises:
             UserError: there is one, but damaged; the message says what to remove.
@@ -45,12 +45,14 @@ class Begun:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _find(self, told: dict[str, Any]) -> Snapshot | None:
+        """A snapshot that has these lanes, perhaps among others that are done by now."""
         for path in reversed(checkpoints.finished(self._folder)):
             note = checkpoints.note(path)
-            step = note.pop("step")
-            if note == told:
-                tree = checkpoints.load(path)
-                return Snapshot(step, [tree["state"][at] for at in sorted(tree["state"])], tree["seen"])
+            kept = note["lanes"]
+            if note["round"] == told["round"] and all(lane in kept for lane in told["lanes"]):
+                return _of_lanes(
+                    checkpoints.load(path), note["step"], [kept.index(lane) for lane in told["lanes"]]
+                )
         return None
 
     def _keep(self, snapshot: Snapshot, told: dict[str, Any]) -> None:
@@ -74,3 +76,11 @@ def _remove(*snapshots: Path) -> None:
                 checkpoints.remove(each)
 
     processes.first_alone(remove)
+
+
+def _of_lanes(tree: dict[str, Any], step: int, lanes: list[int]) -> Snapshot:
+    """Some of a snapshot's lanes, by their places in it."""
+    seen = {name: {split: values[:, lanes] for split, values in tree["seen"][name].items()}
+            for name in ("loss", "accuracy")}  # fmt: skip
+    state = [tree["state"][at][lanes] for at in sorted(tree["state"])]
+    return Snapshot(step, state, {"steps": tree["seen"]["steps"], **seen})

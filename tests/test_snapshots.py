@@ -13,6 +13,7 @@ from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_run
 from ltjax.snapshots import Snapshots
+from ltjax.types import Lane
 
 from .conftest import TINY, with_prune, with_train
 
@@ -83,6 +84,25 @@ def test_a_snapshot_is_of_its_own_lanes_only(tmp_path):
         train(tmp_path, (0, 40))
     _, steps = train(tmp_path, experiment=replace(LONG, trials=3, prune=replace(LONG.prune, rounds=0)))
     assert steps[0] == (0, 0)
+
+
+def test_lanes_that_were_not_saved_continue_from_the_snapshot_that_they_share(undisturbed, tmp_path):
+    """As those of a sweep's second point, killed after the first was saved: here one trial is done."""
+    with pytest.raises(Killed):
+        train(tmp_path, (1, 60))
+    note, *_ = (checkpoints.note(each) for each in checkpoints.finished(paths.begun(tmp_path)))
+    begun = Begun(tmp_path, 1e9)
+    part = [("", Lane("ticket", 1)), ("", Lane("reinit", 0))]
+    whole, some = (
+        begun.of(1, each).begun for each in ([(point, Lane(*lane)) for point, *lane in note["lanes"]], part)
+    )
+    places = [note["lanes"].index([point, *lane]) for point, lane in part]
+    assert some.step == whole.step == 40 and len(places) < len(note["lanes"])
+    chex.assert_trees_all_equal(some.state, [leaf[places] for leaf in whole.state])
+    chex.assert_trees_all_equal(
+        some.seen["loss"], {split: values[:, places] for split, values in whole.seen["loss"].items()}
+    )
+    assert begun.of(1, [*part, ("", Lane("ticket", 2))]).begun is None
 
 
 def test_a_damaged_snapshot_is_told_and_never_trained_on(tmp_path):
