@@ -156,9 +156,9 @@ def read_config(folder: Path) -> Experiment:
     path = paths.config(folder)
     try:
         return identity.from_json(path.read_text())
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error
-    except UserError as error:
+    except (UserError, UnicodeDecodeError) as error:
         raise UserError(
             f"'{path}' is damaged: {error}. To mend the run, remove that file and repeat the command that "
             "the run began with."
