@@ -60,9 +60,13 @@ def save(
         kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
         tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
     with _debris_swept():
-        failure = _save(path, tree, _signed(kept))
+        signed = _signed(kept)
+        failure = _save(path, tree, signed)
+        if failure and processes.count() == 1:  # Orbax takes a clock that jumps for a timeout: asked twice
+            sweep(path.parent)
+            failure = _save(path, tree, signed)
+            gc.collect()
     if failure:
-        _quieten_late_callbacks()
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
 
 
@@ -83,6 +87,8 @@ def load(path: Path) -> Any:
     """
     with _debris_swept():
         tree = _load(path)
+        if tree is None:
+            gc.collect()
     if tree is None:
         raise _damaged(path)
     return tree
@@ -95,7 +101,7 @@ def _load(path: Path) -> Any:
             described = ocp.metadata(path.absolute())
             shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described.metadata)
             tree = ocp.load(path.absolute(), shapes)
-        note = _checked(described.custom_metadata)
+        note = _note(path)
         stacked = note.get(STACKED, {"names": [], CHECKSUMS: []})
         whole = {name: tree[name] for name in tree if name not in stacked["names"]}
         # where processes wrote it together there is padding between their lanes
@@ -117,10 +123,10 @@ def note(path: Path) -> dict[str, Any]:
         UserError: there is none, or it is damaged.
     """
     try:
-        found = _checked(ocp.metadata(path.absolute()).custom_metadata)
+        found = _note(path)
         found.pop(CHECKSUMS)
         found.pop(STACKED, None)
-    except Exception as error:  # as in load
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path) from error
     return found
 
@@ -145,31 +151,41 @@ def sweep(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _debris_swept() -> Iterator[None]:
-    """Where files fail, Orbax logs its stack and leaves coroutines behind; both would hide our message."""
+    """Where files fail, Orbax logs its stack and leaves coroutines behind; both would hide our message.
+
+    What is left behind tells of itself when it is collected, so that is to be done inside, after a failure;
+    it takes longer than most checkpoints.
+    """
+    _quieten_late_callbacks()
     loggers, hook = [logging.getLogger(name) for name in ("asyncio", "absl")], sys.unraisablehook
     for logger in loggers:
         logger.disabled = True
     sys.unraisablehook = lambda _: None
     try:
         yield
-    finally:
+    except BaseException:
         gc.collect()
+        raise
+    finally:
         sys.unraisablehook = hook
         for logger in loggers:
             logger.disabled = False
 
 
 def _quieten_late_callbacks() -> None:
-    """After a failed write tensorstore's threads still call back into Orbax's closed event loop, for a while.
+    """During and after a failure tensorstore's threads call back into Orbax's closed event loop, for a while.
 
     Each such call prints a traceback of its own through ``sys.excepthook``, beside our message.
     """
     hook = sys.excepthook
+    if getattr(hook, "quietens", None) is _quieten_late_callbacks:
+        return
 
     def quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
         if not (isinstance(error, RuntimeError) and "Event loop is closed" in str(error)):
             hook(kind, error, trace)
 
+    quiet.quietens = _quieten_late_callbacks  # type: ignore[attr-defined]
     sys.excepthook = quiet
 
 
@@ -211,14 +227,16 @@ def _signed(note: dict[str, Any]) -> dict[str, Any]:
     return {**note, NOTE: zlib.crc32(json.dumps(note, sort_keys=True).encode())}
 
 
-def _checked(note: Any) -> dict[str, Any]:
-    """A note as it was given to ``_signed``; those of older versions have no checksum.
+def _note(path: Path) -> dict[str, Any]:
+    """The note of a checkpoint and its checksums; older versions kept none of the note itself.
+
+    Read as Orbax writes it, since Orbax would open every array first, and speak where it cannot.
 
     Raises:
-        ValueError: it was altered.
+        OSError, ValueError, KeyError, TypeError, AttributeError: it is missing, altered or no note.
     """
-    found = dict(note)
-    if NOTE in found and _signed({key: found[key] for key in found if key != NOTE}) != found:
+    found: dict[str, Any] = json.loads((path / "_CHECKPOINT_METADATA").read_text())["custom_metadata"]
+    kept = found.pop(NOTE, None)
+    if kept is not None and kept != _signed(found)[NOTE]:
         raise ValueError("the note was altered")
-    found.pop(NOTE, None)
     return found

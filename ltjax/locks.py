@@ -47,7 +47,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock of a file, made with its folder; a folder that stays empty is removed again.
+    """Hold the lock of a file, made with its folder and removed again; so is a folder that stays empty.
 
     Args:
         path: the file.
@@ -66,11 +66,10 @@ def lock(path: Path, *, wait: bool = False) -> Iterator[None]:
     finally:
         with contextlib.suppress(OSError):
             _told(path).unlink()
-        if emptied := new and list(path.parent.iterdir()) == [path]:
-            path.unlink()  # while it is held; who waits for it notices that it is gone
+            path.unlink()  # while it is held: whoever waits for it notices that it is gone, and makes another
         mutex.release()
-        if emptied:
-            with contextlib.suppress(OSError):  # another process may have come
+        if new:
+            with contextlib.suppress(OSError):  # it holds something
                 path.parent.rmdir()
 
 

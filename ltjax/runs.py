@@ -163,13 +163,11 @@ def read_config(folder: Path) -> Experiment:
     """
     path = paths.config(folder)
     try:
-        text = read_text(path)
-    except UserError as error:
-        raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error
-    try:
-        experiment = identity.from_json(text)
+        experiment = identity.from_json(read_text(path))
         bounds.check(experiment)
     except UserError as error:
+        if isinstance(error.__cause__, OSError):
+            raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error
         raise UserError(
             sentence(f"'{path}' is damaged: {error}")
             + " To mend the run, remove that file and repeat the command that the run began with."

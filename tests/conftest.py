@@ -1,6 +1,7 @@
 """What every test shares: two CPU devices, strict JAX, kept compilations, and one small finished run."""
 
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def kept_compilations(tmp_path_factory):
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def heeded_interrupts():
+    """Programs that tests start heed Ctrl-C, even where pytest was started to ignore it, with an &."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Kill a small run at random moments, continue it each time, and look at what was lost.
 
-    python -m tests.faults --kills 50 [--seed 0]
+    python -m tests.faults --kills 50 [--damages 10] [--seed 0]
 
 A run is killed again and again in one folder until it is finished; then another is begun, until there were
 so many kills. After each: files are whole or not there, what they hold is the undisturbed run's, and nothing
@@ -22,7 +22,11 @@ from pathlib import Path
 import pandas as pd
 
 from ltjax import checkpoints, paths, runs, tables
-from tests.mortal import Place
+from ltjax.lottery import find_tickets
+
+from . import damage
+from .conftest import TINY
+from .mortal import Place
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
@@ -212,12 +216,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--damages", type=int, default=10, help="of every file of a finished run")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         trial = Trial(Path(home), given.seed)
         done = trial.kills(given.kills)
-    print(f"\nin {trial.count} runs:\n\n{table(done)}")
-    raise SystemExit(any(kill.lost for kill in done))
+        print(f"\nin {trial.count} runs:\n\n{table(done)}\n", flush=True)
+        rounds = list(find_tickets(TINY))
+        damage.write(Path(home) / "whole", rounds)
+        rows, wrong = damage.table(Path(home) / "whole", rounds, given.damages, given.seed)
+    print("\n".join(["| damaged | times | told | not as before in the end |", "|---|---|---|---|", *rows]))
+    raise SystemExit(bool(wrong) or any(kill.lost for kill in done))
 
 
 if __name__ == "__main__":
