@@ -35,6 +35,13 @@ TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rat
 """What makes a run one of a named experiment, for figures: those that tell the named ones apart."""
 
 
+ENVIRONMENT = {
+    "ltjax": str, "versions": dict, "python": str, "platform": str, "devices": list, "precision": dict,
+    "flags": str, "revision": str, "command": list, "earlier": list,
+}  # fmt: skip
+"""What is read of an ``environment.json``, and its types."""
+
+
 class Absent(Exception):
     """What a figure or a claim needs and the runs lack, in words, and the command that would run it."""
 
@@ -219,7 +226,18 @@ def _summary(home: Path) -> pd.DataFrame:
 
 def _environment(path: Path) -> dict[str, Any]:
     try:
-        found = read_json(read_text(path))
+        found = _known(read_json(read_text(path)))
     except (UserError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return {**found, "earlier": [_known(each) for each in found.get("earlier", [])]}
+
+
+def _known(start: Any) -> dict[str, Any]:
+    """What is told of one start and is as ltjax writes it; the rest is left out, for it only informs."""
+    if not isinstance(start, dict):
+        return {}
+    kept = {name: start[name] for name, kind in ENVIRONMENT.items() if isinstance(start.get(name), kind)}
+    for name in {"devices", "command"} & set(kept):
+        if not kept[name] or not all(isinstance(each, str) for each in kept[name]):
+            del kept[name]
+    return kept

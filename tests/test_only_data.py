@@ -15,6 +15,8 @@ import pytest
 from ltjax import paths, tables
 from ltjax.data import cache
 from ltjax.errors import UserError
+from ltjax.page import facts
+from ltjax.study import read_study
 from ltjax.tensors import load_tensors
 
 from .bad_input import answer
@@ -125,6 +127,18 @@ def test_curves_with_a_type_that_arrow_once_unpickled_are_not_run(tmp_path, mark
     parquet.write_table(pa.table([[1]] * len(fields), schema=pa.schema(fields)), path)
     with contextlib.suppress(UserError, RuntimeWarning):  # pyarrow warns that it does not run it
         tables.read_curves(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "3", "[" * 100_000, '{"devices": [[]], "versions": 3, "flags": {}, "revision": 5, "precision": []}',
+     '{"command": [], "earlier": 3}', '{"command": [1], "earlier": [3, {"command": {}}, {"earlier": [1]}]}'],
+)  # fmt: skip
+def test_a_page_tells_nothing_of_an_environment_that_is_none(text, folder):
+    paths.environment(folder).write_text(text)
+    (sheet,) = facts.sheets(read_study([folder]))
+    assert (sheet.devices, sheet.software, sheet.revision) == ("", {}, "")
+    assert sheet.commands == [f"python -m ltjax.run --config {folder / 'config.json'}"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
