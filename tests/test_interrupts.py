@@ -32,7 +32,8 @@ with Interrupts("the command") as interrupts:
 
 SLEEPS = "ready(); time.sleep(60)"
 HOLDS = "with interrupts.held('the letter'): ready(); time.sleep(60)"
-COMPUTES = "threading.Timer(0.2, ready).start(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # no handler of Python's runs before it is done
+# no handler of Python's runs before it is done
+COMPUTES = "threading.Timer(0.2, ready).start(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
 
 
 def start(does: str, before: str = "") -> subprocess.Popen:
