@@ -50,7 +50,7 @@ class Options:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line; exits with 0, 1 (input or output failed), 2 (unusable) or 130 (interrupted)."""
+    """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
     with exit_codes(PROGRAM, arguments):

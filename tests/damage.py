@@ -12,6 +12,7 @@ from ltjax import checkpoints, opening, paths, recovery
 from ltjax.begun import Begun
 from ltjax.errors import UserError
 from ltjax.lottery import Round
+from ltjax.merging import Piece
 from ltjax.opening import open_run
 from ltjax.runs import Run
 from ltjax.snapshots import Snapshot
@@ -26,6 +27,14 @@ KINDS = (
     "checkpoints/theta0/trial_1", "checkpoints/rounds/round_000_part_0", "checkpoints/begun",
 )  # fmt: skip
 """A file of each kind in a run's folder, or a folder of files."""
+
+
+def rounds_of(run: Run) -> list[Round]:
+    """What training found in a run's rounds; writing it into other folders trains nothing."""
+    parts = [(path, note) for round in sorted(run.parts) for path, note in run.parts[round]]
+    return [
+        Piece(run.folder, "", run, path, note, tuple(range(len(note["rows"])))).load() for path, note in parts
+    ]
 
 
 def write(folder: Path, rounds: Sequence[Round]) -> Run:

@@ -42,8 +42,10 @@ TABLE, ROUND, THETA0, BEGUN = (
 )  # fmt: skip
 UNFINISHED = rf"[^/]+{checkpoints.UNFINISHED}$"
 
+ANY = "any moment, importing and compiling included"
+
 MOMENTS: dict[str, tuple[str, int, float] | None] = {
-    "any moment, importing and compiling included": None,
+    ANY: None,
     "a checkpoint begun, up to 60 ms later": (rf"mkdir {ROUND}{UNFINISHED}", 2, 0.06),
     "before a checkpoint has its name": (rf"rename {ROUND}", 2, 0.0),
     "while a checkpoint gets its name": (rf"rename {ROUND}", 2, 0.0005),
@@ -55,7 +57,7 @@ MOMENTS: dict[str, tuple[str, int, float] | None] = {
     "while an older snapshot is removed": (rf"(rename|rmtree|remove|rmdir) {BEGUN}\S+-removed", 9, 0.002),
     "while θ₀ is kept, up to 60 ms": (rf"mkdir {THETA0}{UNFINISHED}", 2, 0.06),
 }
-"""What is killed: the event, up to how many of them pass before, and up to how many seconds later."""
+"""Where: the event, the last of them that may be chosen, and the most seconds between it and the kill."""
 
 
 @dataclass
@@ -114,7 +116,7 @@ class Trial:
     def kills(self, number: int) -> list[Kill]:
         """So many kills, of all moments in turn, each told as it comes; the last run is finished, too."""
         done: list[Kill] = []
-        folder, moments = self.fresh(), list(MOMENTS) * (1 + number // len(MOMENTS))
+        folder, moments = self.fresh(), [*MOMENTS, ANY, ANY] * (1 + number // len(MOMENTS))
         self.random.shuffle(moments)
         while len(done) < number:
             before = finished(folder)

@@ -10,13 +10,12 @@ import pytest
 from ltjax import checkpoints, paths, recovery, tables
 from ltjax.data import cache, prepared
 from ltjax.errors import UserError
-from ltjax.lottery import find_tickets
 from ltjax.opening import open_run
 from ltjax.runs import Run
 from ltjax.study import read_study
 
 from .conftest import TINY
-from .damage import KINDS, advised, damaged, damages, files, write
+from .damage import KINDS, advised, damaged, damages, files, rounds_of, write
 from .test_data import as_sets, made, published  # noqa: F401
 from .test_merge import contents
 from .test_runs import assert_same_results, copy  # noqa: F401
@@ -24,8 +23,7 @@ from .test_runs import assert_same_results, copy  # noqa: F401
 
 @pytest.fixture(scope="module")
 def rounds(finished):
-    """What training TINY finds: writing it into folders trains nothing."""
-    return list(find_tickets(TINY))
+    return rounds_of(finished)
 
 
 @pytest.fixture(scope="module")
@@ -91,18 +89,18 @@ def test_curves_with_another_digit_are_told_even_without_their_checkpoints(copy,
             assert tables.read_curves(tmp_path / "flipped.parquet").equals(tables.read_curves(path))
         except UserError:
             told += 1
-    assert told > 300
+    assert told > 200, "the others change nothing"
 
 
 def test_older_runs_without_these_checksums_are_read(copy, finished, monkeypatch):  # noqa: F811
     text = re.sub(r',\s*"crc32": \d+', "", paths.config(copy).read_text())
     paths.config(copy).write_text(text)
-    monkeypatch.setattr(checkpoints, "_signed", lambda note: note)
     for path in checkpoints.finished(paths.rounds(copy)):
         tree, note = checkpoints.load(path), checkpoints.note(path)
         shutil.rmtree(path)
-        checkpoints.save(path, tree, {key: note[key] for key in ("rows", "seconds")})
-    monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            patched.setattr(checkpoints, "_signed", lambda note: note)
+            checkpoints.save(path, tree, {key: note[key] for key in ("rows", "seconds")})
     open_run(copy, TINY)
     assert_same_results(copy, finished.folder)
 
