@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from hypothesis import HealthCheck, given, settings
 
 EXAMPLES = int(os.environ.get("LTJAX_EXAMPLES", "150"))
-"""Inputs to try, over all kinds together; LTJAX_EXAMPLES=1000 is the full form, drawn anew at every run."""
+"""Inputs to try, over all kinds together; LTJAX_EXAMPLES=2000 is the full form, drawn anew at every run."""
 
 SECONDS = 20
 """That an answer may take; a hang is told by this and not by waiting."""

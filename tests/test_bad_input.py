@@ -1,7 +1,7 @@
 """Bad input: whatever is malformed is refused in one message with status 2, without a traceback or a hang.
 
 ``pytest -n 0 tests/test_bad_input.py`` tries some 150 inputs, always the same; the full form others every
-time, as many as one says: ``LTJAX_EXAMPLES=1000 pytest -n 0 tests/test_bad_input.py``. The last lines count
+time, as many as one says: ``LTJAX_EXAMPLES=2000 pytest -n 0 tests/test_bad_input.py``. The last lines count
 each kind, and how many were answered wrongly.
 """
 
