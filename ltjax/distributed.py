@@ -7,6 +7,8 @@ then sees is one sentence of each process, and that repeating the command contin
 import hashlib
 import importlib.util
 import os
+import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,15 +139,37 @@ def _join(options: Distributed, cluster: str | None) -> None:
              "process_id": options.process}  # fmt: skip
     arguments |= {name: value for name, value in named.items() if value is not None}
     try:
-        jax.distributed.initialize(
-            **arguments, initialization_timeout=options.wait,
-            heartbeat_timeout_seconds=options.patience, shutdown_timeout_seconds=options.patience,
-        )  # fmt: skip
+        with _waiting(options.wait):
+            jax.distributed.initialize(
+                **arguments, initialization_timeout=options.wait + 60,
+                heartbeat_timeout_seconds=options.patience, shutdown_timeout_seconds=options.patience,
+            )  # fmt: skip
     except Exception as error:  # of many types, by what was not there
         raise UserError(
             f"the other processes of the job could not be met ({str(error).splitlines()[0]}); see "
             "--distributed.coordinator, --distributed.processes and --distributed.process."
         ) from error
+
+
+@contextmanager
+def _waiting(seconds: int) -> Iterator[None]:
+    """End the process, saying why, if this takes longer: JAX's own way would be an abort."""
+
+    def give_up() -> None:
+        print(
+            f"ltjax: not all processes of the job came within {seconds} seconds (--distributed.wait); are as "
+            "many started as --distributed.processes says, and can all reach --distributed.coordinator?",
+            file=sys.stderr, flush=True,
+        )  # fmt: skip
+        os._exit(2)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def agree(told: str) -> None:

@@ -44,7 +44,7 @@ class Job:
         self, processes: int, arguments: Sequence[str], devices: int = 1,
         cluster: Callable[[int, int, int], Mapping[str, str]] | None = None,
     ) -> None:  # fmt: skip
-        port = _free_port()
+        port = free_port()
         self.processes = []
         for number in range(processes):
             own = [each.format(process=number) for each in arguments]
@@ -101,7 +101,8 @@ def _ended(process: subprocess.Popen[str]) -> Ended:
     return Ended(process.returncode, output, errors)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return int(probe.getsockname()[1])

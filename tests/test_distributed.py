@@ -18,7 +18,7 @@ from ltjax.errors import UserError
 from ltjax.runs import Run
 from ltjax.tables import SUMMARY
 
-from .jobs import TINY, Job, open_mpi, run, slurm
+from .jobs import TINY, Job, free_port, open_mpi, run, slurm
 
 SNAPSHOTS = ["--compute.snapshot-minutes", "1e-9"]
 """At every evaluation."""
@@ -134,6 +134,17 @@ def test_processes_that_were_given_different_commands_are_told(tmp_path):
     for each in ended:
         assert each.status == 2 and "given different commands" in each.errors, each.errors
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_process_whose_others_do_not_come_says_so(number, tmp_path):
+    alone = [
+        "--distributed.coordinator", f"localhost:{free_port()}", "--distributed.processes", "2",
+        "--distributed.process", str(number), "--distributed.wait", "3",
+    ]  # fmt: skip
+    ended = run([*TINY, "--workdir", str(tmp_path / "run"), *alone])
+    assert ended.status == 2 and "not all processes of the job came within 3 seconds" in ended.errors
+    assert "Traceback" not in ended.errors and not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
