@@ -23,6 +23,9 @@ from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+PATIENCE = 10 * 365 * 86_400
+"""Seconds a write may take: Orbax goes by the clock of the day, and would take a jump of it for a timeout."""
+
 NOTE = "note_crc32"
 """Where a note keeps the checksum of all else in it."""
 
@@ -38,11 +41,8 @@ def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
     arrays = jax.tree.map(np.asarray, tree)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _debris_swept():
-        signed = _signed({**note, CHECKSUMS: checksums(arrays)})
-        failure = _save(path, arrays, signed)
-        if failure:  # Orbax takes a clock that jumps for a timeout, so it is asked twice
-            sweep(path.parent)
-            failure = _save(path, arrays, signed)
+        failure = _save(path, arrays, _signed({**note, CHECKSUMS: checksums(arrays)}))
+        if failure:
             gc.collect()
     if failure:
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
@@ -51,7 +51,8 @@ def save(path: Path, tree: Any, note: dict[str, Any]) -> None:
 def _save(path: Path, arrays: Any, note: dict[str, Any]) -> str | None:
     """Write a checkpoint; what went wrong in words, if it did."""
     try:
-        ocp.save(path.absolute(), arrays, custom_metadata=note)
+        with ocp.Context(async_options=ocp.options.AsyncOptions(timeout_secs=PATIENCE)):
+            ocp.save(path.absolute(), arrays, custom_metadata=note)
     except Exception as error:  # tensorstore tells a full disk by errors of several types
         return (str(error).splitlines() or [type(error).__name__])[0]
     return None
