@@ -26,6 +26,9 @@ from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
 CHECKSUMS = "crc32"
+PATIENCE = 10 * 365 * 86_400
+"""Seconds a write may take: Orbax goes by the clock of the day, and would take a jump of it for a timeout."""
+
 NOTE = "note_crc32"
 """Where a note keeps the checksum of all else in it."""
 
@@ -60,11 +63,8 @@ def save(
         kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
         tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
     with _debris_swept():
-        signed = _signed(kept)
-        failure = _save(path, tree, signed)
-        if failure and processes.count() == 1:  # Orbax takes a clock that jumps for a timeout: asked twice
-            sweep(path.parent)
-            failure = _save(path, tree, signed)
+        failure = _save(path, tree, _signed(kept))
+        if failure:
             gc.collect()
     if failure:
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
@@ -73,7 +73,8 @@ def save(
 def _save(path: Path, arrays: Any, note: dict[str, Any]) -> str | None:
     """Write a checkpoint; what went wrong in words, if it did."""
     try:
-        ocp.save(path.absolute(), arrays, custom_metadata=note)
+        with ocp.Context(async_options=ocp.options.AsyncOptions(timeout_secs=PATIENCE)):
+            ocp.save(path.absolute(), arrays, custom_metadata=note)
     except Exception as error:  # tensorstore tells a full disk by errors of several types
         return (str(error).splitlines() or [type(error).__name__])[0]
     return None

@@ -122,7 +122,7 @@ class Trial:
             before = finished(folder)
             status, events = self.kill(folder, moments[-1])
             if status == 0:  # it was finished before that moment came
-                done[-1].lost += self.end(folder)
+                self.judge(folder, done)
                 folder = self.fresh()
                 continue
             kill = Kill(moments.pop(), events[-2] if events[-1] == "SIGKILL" else events[-1], [])
@@ -135,8 +135,15 @@ class Trial:
             )
         if self.live(folder, Place())[0]:
             done[-1].lost.append(f"it could not be continued: {self.output[-300:]}")
-        done[-1].lost += self.end(folder)
+        self.judge(folder, done)
         return done
+
+    def judge(self, folder: Path, done: list[Kill]) -> None:
+        """Compare a finished run with the undisturbed one; what is lost is the last kill's."""
+        lost = self.end(folder)
+        assert done or not lost, f"without any kill: {lost}"
+        for kill in done[-1:]:
+            kill.lost += lost
 
     def fresh(self) -> Path:
         """A folder for another run."""
