@@ -11,29 +11,18 @@ import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
+from ltjax import canonical
+from ltjax.canonical import Window
+
 Execution: TypeAlias = Literal["auto", "grouped", "unrolled", "loop"]
 """How a vmapped batch of lanes convolves; ``auto`` goes by the backend."""
-
-LAYOUT = ("NHWC", "HWIO", "NHWC")
-
-BLOCK = 4
-"""Images whose share of a kernel's gradient is computed at once on CPU: as many as stay in the cache."""
-
-
-class Window(NamedTuple):
-    """How a kernel moves over an image, by height and width; hashable, so that it serves as a cache's key."""
-
-    image: tuple[int, ...]
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
 
 
 def convolve(
@@ -93,21 +82,19 @@ def _choice() -> tuple[bool, Execution]:
     Only CPU has been measured; there a grouped convolution is five times slower than lane by lane. On GPU
     and TPU lane by lane is what costs a lane what it costs alone.
     """
-    how, canonical = _EXECUTION.get(), _CANONICAL.get()
-    if canonical is None:
-        canonical = jax.default_backend() == "cpu"
-    return canonical, "unrolled" if how == "auto" else how
+    how, written_out = _EXECUTION.get(), _CANONICAL.get()
+    if written_out is None:
+        written_out = jax.default_backend() == "cpu"
+    return written_out, "unrolled" if how == "auto" else how
 
 
 @functools.cache
-def _operation(window: Window, canonical: bool, how: Execution) -> Callable[..., jax.Array]:
+def _operation(window: Window, written_out: bool, how: Execution) -> Callable[..., jax.Array]:
     """The differentiable convolution of a window."""
-    forward = _batched(functools.partial(_forward, window), how)
-    toward_images = _batched(
-        functools.partial(_canonical_images if canonical else _automatic_images, window), how
-    )
-    toward_kernel = _batched(
-        functools.partial(_canonical_kernel if canonical else _automatic_kernel, window), how
+    written = (canonical.canonical_forward, canonical.canonical_images, canonical.canonical_kernel)
+    xlas = (canonical.automatic_forward, canonical.automatic_images, canonical.automatic_kernel)
+    forward, toward_images, toward_kernel = (
+        _batched(functools.partial(each, window), how) for each in (written if written_out else xlas)
     )
 
     @jax.custom_vjp
@@ -146,66 +133,3 @@ def _batched(function: Callable[..., jax.Array], how: Execution) -> Callable[...
 
     single.def_vmap(lanes)
     return single
-
-
-def _forward(window: Window, images: jax.Array, kernel: jax.Array) -> jax.Array:
-    return lax.conv_general_dilated(images, kernel, window.strides, window.padding, dimension_numbers=LAYOUT)
-
-
-def _automatic_images(window: Window, gradient: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The gradient of the images, as XLA has it."""
-    shape = (len(gradient), *window.image, kernel.shape[2])
-    images = jax.ShapeDtypeStruct(shape, gradient.dtype)
-    (found,) = jax.linear_transpose(lambda x: _forward(window, x, kernel), images)(gradient)
-    return jnp.asarray(found)
-
-
-def _automatic_kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The gradient of the kernel, as XLA has it."""
-    kernel = jax.ShapeDtypeStruct((*window.kernel, images.shape[3], gradient.shape[3]), gradient.dtype)
-    (found,) = jax.linear_transpose(lambda k: _forward(window, images, k), kernel)(gradient)
-    return jnp.asarray(found)
-
-
-def _canonical_images(window: Window, gradient: jax.Array, kernel: jax.Array) -> jax.Array:
-    """The gradient of the images: a canonical convolution of the gradient, spread out by the strides.
-
-    The kernel is flipped, its channels swapped, and held back behind a barrier: XLA would fold the swap into
-    the convolution, which is then no longer canonical.
-    """
-    flipped = lax.optimization_barrier(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
-    padding = []
-    for axis in (0, 1):
-        spread = (gradient.shape[axis + 1] - 1) * window.strides[axis] + 1
-        before = window.kernel[axis] - 1 - window.padding[axis][0]
-        padding.append((before, window.image[axis] + window.kernel[axis] - 1 - before - spread))
-    return lax.conv_general_dilated(
-        gradient, flipped, (1, 1), padding, lhs_dilation=window.strides, dimension_numbers=LAYOUT
-    )
-
-
-def _canonical_kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The gradient of the kernel: a matrix product for each offset of it, summed over blocks of images."""
-    height, width = gradient.shape[1:3]
-    down, across = window.strides
-    padded = lax.pad(
-        images, jnp.zeros((), images.dtype), [(0, 0, 0), *((*pair, 0) for pair in window.padding), (0, 0, 0)]
-    )
-    block = next(n for n in range(min(BLOCK, len(images)), 0, -1) if len(images) % n == 0)
-
-    def split(array: jax.Array) -> jax.Array:
-        return array.reshape(-1, block, *array.shape[1:])
-
-    def add(sums: jax.Array, each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        seen, back = each[0], each[1].reshape(-1, gradient.shape[3])
-        products = [
-            seen[:, top : top + (height - 1) * down + 1 : down,
-                 left : left + (width - 1) * across + 1 : across].reshape(-1, images.shape[3]).T @ back
-            for top in range(window.kernel[0]) for left in range(window.kernel[1])
-        ]  # fmt: skip
-        return sums + jnp.stack(products), None
-
-    down_and_across = window.kernel[0] * window.kernel[1]
-    zeros = jnp.zeros((down_and_across, images.shape[3], gradient.shape[3]), gradient.dtype)
-    sums, _ = lax.scan(add, zeros, (split(padded), split(gradient)))
-    return sums.reshape(*window.kernel, images.shape[3], gradient.shape[3])

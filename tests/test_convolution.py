@@ -58,6 +58,18 @@ def test_numbers_and_gradients_are_xlas_own(sizes):
     chex.assert_trees_all_close(ours, xlas, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("padding", ["SAME", ((2, 1), (1, 2))])
+def test_images_with_no_more_pixels_than_the_kernel_are_multiplied_to_the_same_numbers(size, padding):
+    """As in the last stage of VGG-19, where XLA's convolution on CPU takes a hundred times as long."""
+    arrays = draw(0, (5, size, size, 4), (3, 3, 4, 6))
+    ours = values_and_gradients(lambda x, k: convolve(x, k, (1, 1), padding))(*arrays)
+    xlas = values_and_gradients(lambda x, k: reference(x, k, (1, 1), padding))(*arrays)
+    chex.assert_trees_all_close(ours, xlas, rtol=1e-4, atol=1e-4)
+    found = convolutions_of(lambda x, k: convolve(x, k, (1, 1), padding), *arrays)
+    assert (not found) == (jax.default_backend() == "cpu")
+
+
 NETWORKS = [
     ((12, 8, 8, 3), (3, 3, 3, 8), (1, 1)),
     ((12, 8, 8, 8), (3, 3, 8, 16), (2, 2)),

@@ -13,8 +13,8 @@ FLOORS = [
         "sweeps", "paths", "version", "processes", "last_words", "locks", "interrupts",
     },
     {
-        "masks", "convolution", "models", "augmentations", "optimizers", "data", "tables", "checkpoints",
-        "tensors", "catalogue",
+        "masks", "canonical", "convolution", "models", "augmentations", "optimizers", "data", "tables",
+        "checkpoints", "tensors", "catalogue",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "snapshots", "devices", "lanes", "programs"},

@@ -1,0 +1,133 @@
+"""The three computations of a convolution, of one lane: as XLA has them, and written out in fast layouts.
+
+A convolution is canonical by dimension numbers NHWC, HWIO and NHWC; inside a compiled loop on CPU no other
+is fast (``convolution.py``).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+BLOCK = 4
+"""Images whose share of a kernel's gradient is computed at once on CPU: as many as stay in the cache."""
+
+
+Pair: TypeAlias = tuple[int, int]
+
+
+class Window(NamedTuple):
+    """How a kernel moves over an image, by height and width; hashable, so that it serves as a cache's key."""
+
+    image: tuple[int, ...]
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+
+def automatic_forward(window: Window, images: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The convolution, as XLA has it."""
+    return lax.conv_general_dilated(images, kernel, window.strides, window.padding, dimension_numbers=LAYOUT)
+
+
+def canonical_forward(window: Window, images: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The convolution, by what is fast on CPU."""
+    return _canonical(images, kernel, window.strides, window.padding)
+
+
+def _canonical(
+    images: jax.Array,
+    kernel: jax.Array,
+    strides: Sequence[int],
+    padding: Sequence[Pair],
+    spread: Sequence[int] = (1, 1),
+) -> jax.Array:
+    """A canonical convolution; by products where images have no more pixels than the kernel.
+
+    XLA is slow there: on one core, 64 images of 2x2 and 512 channels take it 4,976 ms, products 31; of 3x3
+    and 256 channels 40 and 18; of 4x4 and 512 channels 188 and 165; larger ones take longer by products.
+    """
+    small = images.shape[1] * images.shape[2] <= kernel.shape[0] * kernel.shape[1]
+    if small and {*strides, *spread} == {1}:
+        return _products(images, kernel, padding)
+    return lax.conv_general_dilated(
+        images, kernel, strides, padding, lhs_dilation=spread, dimension_numbers=LAYOUT
+    )
+
+
+def _padded(images: jax.Array, padding: Sequence[Pair]) -> jax.Array:
+    zero = jnp.zeros((), images.dtype)
+    return lax.pad(images, zero, [(0, 0, 0), *((*pair, 0) for pair in padding), (0, 0, 0)])
+
+
+def _products(images: jax.Array, kernel: jax.Array, padding: Sequence[Pair]) -> jax.Array:
+    """A convolution of stride 1 as a matrix product for each offset of the kernel."""
+    height, width = (
+        size + sum(pair) - across + 1
+        for size, pair, across in zip(images.shape[1:3], padding, kernel.shape[:2], strict=True)
+    )
+    padded = _padded(images, padding)
+    products = [
+        padded[:, top : top + height, left : left + width].reshape(-1, images.shape[3]) @ kernel[top, left]
+        for top in range(kernel.shape[0]) for left in range(kernel.shape[1])
+    ]  # fmt: skip
+    return sum(products[1:], products[0]).reshape(len(images), height, width, kernel.shape[3])
+
+
+def automatic_images(window: Window, gradient: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The gradient of the images, as XLA has it."""
+    shape = (len(gradient), *window.image, kernel.shape[2])
+    images = jax.ShapeDtypeStruct(shape, gradient.dtype)
+    (found,) = jax.linear_transpose(lambda x: automatic_forward(window, x, kernel), images)(gradient)
+    return jnp.asarray(found)
+
+
+def automatic_kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
+    """The gradient of the kernel, as XLA has it."""
+    kernel = jax.ShapeDtypeStruct((*window.kernel, images.shape[3], gradient.shape[3]), gradient.dtype)
+    (found,) = jax.linear_transpose(lambda k: automatic_forward(window, images, k), kernel)(gradient)
+    return jnp.asarray(found)
+
+
+def canonical_images(window: Window, gradient: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The gradient of the images: a canonical convolution of the gradient, spread out by the strides.
+
+    The kernel is flipped, its channels swapped, and held back behind a barrier: XLA would fold the swap into
+    the convolution, which is then no longer canonical.
+    """
+    flipped = lax.optimization_barrier(jnp.swapaxes(kernel[::-1, ::-1], 2, 3))
+    padding = []
+    for axis in (0, 1):
+        spread = (gradient.shape[axis + 1] - 1) * window.strides[axis] + 1
+        before = window.kernel[axis] - 1 - window.padding[axis][0]
+        padding.append((before, window.image[axis] + window.kernel[axis] - 1 - before - spread))
+    return _canonical(gradient, flipped, (1, 1), padding, spread=window.strides)
+
+
+def canonical_kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
+    """The gradient of the kernel: a matrix product for each offset of it, summed over blocks of images."""
+    height, width = gradient.shape[1:3]
+    down, across = window.strides
+    padded = _padded(images, window.padding)
+    block = next(n for n in range(min(BLOCK, len(images)), 0, -1) if len(images) % n == 0)
+
+    def split(array: jax.Array) -> jax.Array:
+        return array.reshape(-1, block, *array.shape[1:])
+
+    def add(sums: jax.Array, each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        seen, back = each[0], each[1].reshape(-1, gradient.shape[3])
+        products = [
+            seen[:, top : top + (height - 1) * down + 1 : down,
+                 left : left + (width - 1) * across + 1 : across].reshape(-1, images.shape[3]).T @ back
+            for top in range(window.kernel[0]) for left in range(window.kernel[1])
+        ]  # fmt: skip
+        return sums + jnp.stack(products), None
+
+    down_and_across = window.kernel[0] * window.kernel[1]
+    zeros = jnp.zeros((down_and_across, images.shape[3], gradient.shape[3]), gradient.dtype)
+    sums, _ = lax.scan(add, zeros, (split(padded), split(gradient)))
+    return sums.reshape(*window.kernel, images.shape[3], gradient.shape[3])
