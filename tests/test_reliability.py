@@ -21,7 +21,7 @@ from ltjax.runs import Run
 
 from .conftest import TINY
 from .damage import read, rounds_of, write
-from .test_cli import SMALL, command
+from .test_cli import SMALL, command, start, wait_for
 from .test_merge import contents
 from .test_runs import assert_same_results, copy  # noqa: F401
 from .test_snapshots import Killed, same, train, undisturbed  # noqa: F401
@@ -144,6 +144,19 @@ def test_a_removal_that_was_killed_leaves_no_checkpoint(copy, monkeypatch):  # n
     monkeypatch.undo()
     open_run(copy, TINY)
     assert len(list(paths.rounds(copy).iterdir())) == 2
+
+
+def test_of_two_runs_that_are_started_in_one_folder_one_runs_and_the_other_is_told(tmp_path, finished):
+    folder = tmp_path / "run"
+    first = start(folder)
+    wait_for(first, paths.config(folder).exists)
+    second = start(folder)
+    out, _ = second.communicate()
+    assert second.returncode == 2 and f"is being written by process {first.pid} on " in out, out
+    assert first.wait() == 0, first.stdout.read()
+    first.stdout.close()
+    assert_same_results(folder, finished.folder)
+    assert not list(folder.glob(".*")), "neither a lock nor anything else is left"
 
 
 def test_a_second_writer_is_told_who_is_writing_and_changes_nothing(copy, finished, capfd):  # noqa: F811
