@@ -12,7 +12,7 @@ import logging
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -176,18 +176,26 @@ def _debris_swept() -> Iterator[None]:
 def _quieten_late_callbacks() -> None:
     """During and after a failure tensorstore's threads call back into Orbax's closed event loop, for a while.
 
-    Each such call prints a traceback of its own through ``sys.excepthook``, beside our message.
+    Each such call prints a traceback of its own, through one of Python's hooks, beside our message.
     """
-    hook = sys.excepthook
-    if getattr(hook, "quietens", None) is _quieten_late_callbacks:
-        return
+    sys.excepthook = _quiet(sys.excepthook, lambda _, error, __: error)
+    sys.unraisablehook = _quiet(sys.unraisablehook, lambda unraisable: unraisable.exc_value)
 
-    def quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-        if not (isinstance(error, RuntimeError) and "Event loop is closed" in str(error)):
-            hook(kind, error, trace)
 
-    quiet.quietens = _quieten_late_callbacks  # type: ignore[attr-defined]
-    sys.excepthook = quiet
+def _quiet(hook: Callable[..., Any], error: Callable[..., object]) -> Callable[..., Any]:
+    """A hook that is not told of callbacks into a closed event loop; ``error`` is in its arguments."""
+    if hook in _QUIET:
+        return hook
+
+    def quiet(*told: Any) -> None:
+        if "Event loop is closed" not in str(error(*told)):
+            hook(*told)
+
+    _QUIET.append(quiet)
+    return quiet
+
+
+_QUIET: list[Callable[..., Any]] = []
 
 
 def _damaged(path: Path) -> UserError:
