@@ -5,14 +5,11 @@ process alone, however many wrote it. Each checkpoint holds the CRC-32 of every 
 lanes are stacked, so a damaged file is told and never trained on.
 """
 
-import contextlib
 import gc
 import json
-import logging
 import shutil
-import sys
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +19,7 @@ import numpy as np
 from orbax.checkpoint import v1 as ocp
 
 from ltjax import processes
+from ltjax.debris import debris_swept
 from ltjax.errors import UserError
 from ltjax.trees import leaves_by_path
 
@@ -62,7 +60,7 @@ def save(
         sums = processes.gathered_rows(_lane_checksums(own), share)[places].tolist()
         kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
         tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
-    with _debris_swept():
+    with debris_swept():
         failure = _save(path, tree, _signed(kept))
         if failure:
             gc.collect()
@@ -86,7 +84,7 @@ def load(path: Path) -> Any:
     Raises:
         UserError: there is none, or its files are damaged.
     """
-    with _debris_swept():
+    with debris_swept():
         tree = _load(path)
         if tree is None:
             gc.collect()
@@ -148,54 +146,6 @@ def sweep(folder: Path) -> None:
     """Remove what killed saves and removals left in a folder; only for the process that writes there."""
     for leftover in folder.glob(f"*{UNFINISHED}*"):
         shutil.rmtree(leftover)
-
-
-@contextlib.contextmanager
-def _debris_swept() -> Iterator[None]:
-    """Where files fail, Orbax logs its stack and leaves coroutines behind; both would hide our message.
-
-    What is left behind tells of itself when it is collected, so that is to be done inside, after a failure;
-    it takes longer than most checkpoints.
-    """
-    _quieten_late_callbacks()
-    loggers, hook = [logging.getLogger(name) for name in ("asyncio", "absl")], sys.unraisablehook
-    for logger in loggers:
-        logger.disabled = True
-    sys.unraisablehook = lambda _: None
-    try:
-        yield
-    except BaseException:
-        gc.collect()
-        raise
-    finally:
-        sys.unraisablehook = hook
-        for logger in loggers:
-            logger.disabled = False
-
-
-def _quieten_late_callbacks() -> None:
-    """During and after a failure tensorstore's threads call back into Orbax's closed event loop, for a while.
-
-    Each such call prints a traceback of its own, through one of Python's hooks, beside our message.
-    """
-    sys.excepthook = _quiet(sys.excepthook, lambda _, error, __: error)
-    sys.unraisablehook = _quiet(sys.unraisablehook, lambda unraisable: unraisable.exc_value)
-
-
-def _quiet(hook: Callable[..., Any], error: Callable[..., object]) -> Callable[..., Any]:
-    """A hook that is not told of callbacks into a closed event loop; ``error`` is in its arguments."""
-    if hook in _QUIET:
-        return hook
-
-    def quiet(*told: Any) -> None:
-        if "Event loop is closed" not in str(error(*told)):
-            hook(*told)
-
-    _QUIET.append(quiet)
-    return quiet
-
-
-_QUIET: list[Callable[..., Any]] = []
 
 
 def _damaged(path: Path) -> UserError:

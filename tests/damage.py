@@ -20,7 +20,12 @@ from ltjax.study import read_study
 
 from .conftest import TINY
 
-SNAPSHOT = Snapshot(20, [np.arange(400.0)], {"steps": np.arange(2)})
+LANES = 4
+SNAPSHOT = Snapshot(
+    20, [np.arange(100.0 * LANES).reshape(LANES, 100)],
+    {"steps": np.arange(2), **{each: {"test": np.ones((2, LANES))} for each in ("loss", "accuracy")}},
+)  # fmt: skip
+"""Of the lanes of a round of TINY."""
 
 KINDS = (
     "config.json", "environment.json", "summary.csv", "curves/round_001_part_0.parquet",

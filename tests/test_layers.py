@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 FLOORS = [
     {
         "errors", "texts", "registry", "types", "keys", "trees", "files", "config", "identity", "bounds",
-        "sweeps", "paths", "version", "processes", "last_words", "locks", "interrupts",
+        "sweeps", "paths", "version", "debris", "processes", "last_words", "locks", "interrupts",
     },
     {
         "masks", "canonical", "convolution", "models", "augmentations", "optimizers", "data", "tables",
