@@ -86,7 +86,8 @@ WHOLE = {
     "--train.steps": (1, 10**9 - 1), "--train.batch": (1, 1237), "--train.warmup": (0, 10**9 - 1),
     "--train.drops": (1, 10**9 - 1), "--train.evaluate-every": (1, 10**9 - 1),
     "--train.evaluate-batch": (1, 10**9), "--prune.rounds": (0, 999), "--compute.devices": (1, 10**6),
-    "--compute.lanes": (1, 10**6), "--arms.ticket": (1, 10_000), "--arms.random": (0, 10_000),
+    "--compute.lanes": (1, 10**6), "--compute.data": (1, 10**6), "--arms.ticket": (1, 10_000),
+    "--arms.random": (0, 10_000),
 }  # fmt: skip
 """What whole numbers may be in the default experiment."""
 

@@ -33,6 +33,7 @@ def command(monkeypatch):
 
     def run(line: str, expect: int = 0) -> None:
         monkeypatch.setattr(sys, "argv", ["evaluate", *line.split()])
+        monkeypatch.delitem(sys.modules, "ltjax.evaluate", raising=False)  # another test's import
         status = 0
         try:
             runpy.run_module("ltjax.evaluate", run_name="__main__")
