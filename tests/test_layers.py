@@ -22,7 +22,7 @@ FLOORS = [
     {
         "runs", "recovery", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
         "distributed",
-        "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
+        "loggers", "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"commands"},
     {"run", "report", "evaluate", "export", "merge", "list", "completion", "cli", "__main__"},
@@ -37,6 +37,8 @@ CONTAINED = {
     "plotly": {"page"},
     "safetensors": {"tensors"},
     "filelock": {"locks"},
+    "tensorboardX": {"loggers"},
+    "wandb": {"loggers"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": {"commands", "options", "completion"},

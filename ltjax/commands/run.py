@@ -38,6 +38,7 @@ from ltjax.display import Display, duration, summary_table
 from ltjax.distributed import Distributed
 from ltjax.errors import UserError, shown
 from ltjax.interrupts import Interrupts
+from ltjax.loggers import LOGGERS, Logs, Place
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_together, write_environment, write_points
 from ltjax.options import Quiet, read
@@ -70,6 +71,8 @@ class Options:
     distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; python -m ltjax.merge joins runs of different trials."""
+    log: tuple[str, ...] = ()
+    """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
     quiet: Quiet = False
     """Say nothing but what goes wrong."""
 
@@ -125,6 +128,8 @@ def _run(options: Options, console: Console, interrupts: Interrupts) -> None:
     experiment = options.experiment
     validate(experiment)
     _check_only(options)
+    for name in options.log:
+        LOGGERS.find(name)
     distributed.agree(_told(options))
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
@@ -145,17 +150,19 @@ def _train(
     runs = open_together(folder, experiment)
     for run in runs.values():
         recovery.restore_theta0(run)
+    logs = _logs(options, folder)
     begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
     console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
     began = last = time.monotonic()
-    with Display(experiment, todo, console) as display:
+    with Display(experiment, todo, console) as display, contextlib.closing(logs):
 
         def observe(round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()
             display.observe(round, lanes, step, seen)
+            logs.observe(round, lanes, step, seen)
 
         for found in find_tickets(
             experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
@@ -165,6 +172,7 @@ def _train(
                 runs[found.point].save(found, now - last)
                 if found.point and processes.first():
                     write_points(folder, runs)
+            logs.finished(found)
             last = now
     begun.clear()
     _tables(runs, console)
@@ -175,6 +183,12 @@ def _train(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _logs(options: Options, folder: Path) -> Logs:
+    """What is told while it trains, by the job's first process alone."""
+    makers = [LOGGERS.find(name) for name in dict.fromkeys(options.log)]
+    return Logs([make(Place(folder, options.experiment)) for make in makers if processes.first()])
 
 
 def _told(options: Options) -> str:
