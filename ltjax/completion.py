@@ -11,7 +11,7 @@ import tyro
 from ltjax.errors import UserError, unknown
 from ltjax.options import registry
 
-SHELLS = ("bash", "zsh", "tcsh")
+SHELLS = ("bash", "zsh", "fish")
 
 
 def script(commands: Iterable[str], shell: str | None = None) -> str:

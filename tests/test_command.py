@@ -1,0 +1,180 @@
+"""The ``ltjax`` command: the same as ``python -m ltjax.…``, with help, completion, and quiet where wanted."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+import ltjax
+from ltjax import cli, completion, paths
+from ltjax.claims import CLAIMS
+from ltjax.commands import list as listing
+
+SHORT = ["--trials", "1", "--model.widths", "16", "12", "--train.steps", "20", "--prune.rounds", "1"]
+
+
+def answer(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Exit status, output and errors of the command, run in this process."""
+    status = 0
+    try:
+        cli.main(arguments)
+    except SystemExit as left:
+        status = int(left.code or 0)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command as a process of its own, its output no terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=300,
+        env={**os.environ, "COLUMNS": "100", **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
+def test_help_names_every_command(arguments, capsys):
+    status, out, _ = answer(capsys, *arguments)
+    assert status == 0 and all(f"  {name} " in out for name in cli.COMMANDS)
+
+
+def test_nothing_to_do_is_help_and_status_2(capsys):
+    status, out, err = answer(capsys)
+    assert (status, out, err.strip()) == (2, "", cli.usage())
+
+
+def test_the_version_is_the_packages(capsys):
+    assert answer(capsys, "--version")[:2] == (0, f"ltjax {ltjax.__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "there is no command 'rnu'; did you mean 'run'?"),
+        (["--verison"], "there is no command '--verison'"),
+        (["--completion", "tcsh"], "there is no completion for 'tcsh'"),
+        (["--completion"], "name a shell: --completion bash|zsh|fish."),
+        (["list", "--config", "nowhere.py"], "nowhere.py"),
+        (["run", ""], "is empty"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
+    status, out, err = answer(capsys, *arguments)
+    assert status == 2 and not out and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_each_command_is_python_m_of_its_name(name):
+    """Both start one ``main``: the help differs in nothing but how the command is started."""
+    short, long = (started(*each, "--help") for each in (["ltjax", name], [f"ltjax.{name}"]))
+    assert short.returncode == long.returncode == 0
+    assert f"ltjax {name}" in short.stdout and f"python -m ltjax.{name}" in long.stdout
+
+    def words(text: str) -> list[str]:
+        return re.sub(rf"python -m ltjax\.{name}|ltjax {name}", "", re.sub(r"[│╭╮╰╯─\s]+", " ", text)).split()
+
+    assert words(short.stdout) == words(long.stdout)
+
+
+def test_a_message_names_the_command_as_it_was_started(capsys):
+    assert "ltjax report RUN" in answer(capsys, "report")[2].replace("\n", " ")
+
+
+def test_a_run_by_the_command_is_told_by_it_how_to_go_on(tmp_path, capsys):
+    status, out, _ = answer(capsys, "run", *SHORT, "--workdir", str(tmp_path / "run"))
+    assert status == 0 and "steps/s" in out and len(pd.read_csv(paths.summary(tmp_path / "run"))) == 2
+
+
+@pytest.mark.parametrize("flag", ["--quiet", "-q"])
+def test_quiet_says_nothing_but_what_goes_wrong(flag, tmp_path, capsys):
+    run, merged = str(tmp_path / "run"), str(tmp_path / "merged")
+    assert answer(capsys, "run", *SHORT, "--workdir", run, flag) == (0, "", "")
+    assert answer(capsys, "merge", run, "--to", merged, flag) == (0, "", "")
+    assert answer(capsys, "report", run, flag) == (0, "", "")
+    status, out, err = answer(capsys, "run", *SHORT, "--trials", "0", "--workdir", run, flag)
+    assert status == 2 and not out and "trials must be at least 1" in err
+    assert paths.report(tmp_path / "run").exists()
+
+
+def test_colours_are_for_terminals_alone(finished, tmp_path):
+    """A table in a file or a pipe has none; where a terminal is claimed, verdicts are coloured."""
+    for name in ("summary.csv", "config.json", "curves"):
+        source, to = finished.folder / name, tmp_path / name
+        shutil.copytree(source, to) if source.is_dir() else shutil.copy(source, to)
+    plain = started("ltjax", "report", str(tmp_path))
+    coloured = started("ltjax", "report", str(tmp_path), FORCE_COLOR="1", TERM="xterm-256color")
+    assert plain.returncode == coloured.returncode == 0
+    assert "\x1b[" not in plain.stdout and "\x1b[" in coloured.stdout
+
+
+@pytest.mark.parametrize("kind", listing.PURPOSES)
+def test_everything_there_is_to_choose_from_is_listed_with_what_it_is_for(kind, capsys):
+    status, out, _ = answer(capsys, "list", kind)
+    entries = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
+    assert status == 0 and entries.keys() == listing.PURPOSES[kind]().keys()
+    assert all(entries.values())
+
+
+def test_what_ones_own_file_registers_is_listed_too(tmp_path, capsys):
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from ltjax import SCORES, Experiment\n"
+        "@SCORES.register('smallest')\n"
+        "def smallest(found):\n"
+        "    '''The other way round.'''\n"
+        "experiment = Experiment()\n"
+    )
+    try:
+        assert "smallest" in answer(capsys, "list", "scores", "--config", str(own))[1]
+    finally:
+        ltjax.SCORES.pop("smallest", None)
+
+
+def test_claims_are_listed_with_what_the_paper_says(capsys):
+    lines = answer(capsys, "list", "claims")[1].splitlines()
+    assert [line.split(maxsplit=1) for line in lines if line.startswith("L8 ")] == [
+        ["L8", CLAIMS["L8"].paper]
+    ]
+
+
+COMPLETE = """
+source {script}
+COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE="{words}"; COMP_POINT=${{#COMP_LINE}}
+$(complete -p ltjax | sed 's/.*-F \\([^ ]*\\) .*/\\1/') ltjax
+echo "${{COMPREPLY[@]}}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("ltjax rep", {"report"}),
+        ("ltjax run --train.opt", {"--train.optimizer"}),
+        ("ltjax run --arms.rei", {"--arms.reinit"}),
+        ("ltjax merge --q", {"--quiet"}),
+    ],
+)
+def test_bash_completes_commands_and_options(typed, completed, tmp_path_factory, capsys):
+    script = tmp_path_factory.getbasetemp() / "completion.sh"
+    if not script.exists():
+        script.write_text(answer(capsys, "--completion", "bash")[1])
+    done = subprocess.run(
+        ["bash", "-c", COMPLETE.format(script=script, words=typed)], capture_output=True, text=True
+    )
+    assert set(done.stdout.split()) == completed, done.stderr
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_every_shell_gets_a_script_of_every_command(shell):
+    script = completion.script(cli.COMMANDS, shell)
+    assert all(name in script for name in cli.COMMANDS) and "--prune.rounds" in script
+
+
+def test_every_command_has_its_module():
+    for name in cli.COMMANDS:
+        assert callable(importlib.import_module(f"ltjax.commands.{name}").main)

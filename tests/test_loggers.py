@@ -1,0 +1,159 @@
+"""Loggers: what TensorBoard and Weights & Biases are told, and that they are asked for or not there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ltjax import UserError, find_tickets
+from ltjax.commands import run
+from ltjax.loggers import LOGGERS, Logs, Place
+from ltjax.loggers.logs import RESULTS, extra
+
+from .conftest import TINY, with_prune
+
+SHORT = ["--trials", "2", "--arms.reinit", "1", "--model.widths", "16", "12", "--train.steps", "40",
+         "--train.evaluate-every", "20", "--prune.rounds", "1"]  # fmt: skip
+
+
+class Kept:
+    """A sink that keeps what it is told; it may fail."""
+
+    def __init__(self, fails: bool = False) -> None:
+        self.told, self.closed, self.fails = [], False, fails
+
+    def write(self, *point):
+        if self.fails:
+            raise RuntimeError("no\nluck")
+        self.told.append(point)
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture(scope="module")
+def told():
+    """What a sink is told of a tiny search, and the search's own rounds."""
+    sink, rounds = Kept(), []
+    logs = Logs([sink])
+    for found in find_tickets(with_prune(TINY, rounds=1), observe=logs.observe):
+        logs.finished(found)
+        rounds.append(found)
+    logs.close()
+    return sink, rounds
+
+
+def test_curves_are_mean_accuracies_of_an_arm_by_step(told):
+    sink, rounds = told
+    for found in rounds:
+        for arm in ("ticket", "reinit"):
+            series = [point for point in sink.told if point[0] == f"round_{found.index:02d}/{arm}"]
+            assert {axis for _, axis, _, _ in series} == {"step"}
+            for _, _, step, values in series:
+                rows = found.curves[(found.curves["arm"] == arm) & (found.curves["step"] == step)]
+                means = rows.groupby("split", observed=True)["accuracy"].mean()
+                assert values == {f"{split}_accuracy": pytest.approx(mean) for split, mean in means.items()}
+            assert [step for _, _, step, _ in series] == sorted(found.curves["step"].unique())
+
+
+def test_results_are_means_of_an_arm_by_round(told):
+    sink, rounds = told
+    for found in rounds:
+        rows = found.summary.query("arm == 'ticket'")
+        means = {name: pytest.approx(rows[name].mean()) for name in RESULTS}
+        assert ("rounds/ticket", "round", found.index, means) in sink.told
+    assert sink.closed
+
+
+def test_lanes_that_train_in_turns_are_series_of_their_own(told):
+    sink, logs = Kept(), None
+    logs = Logs([sink])
+    lanes = told[1][0].lanes
+    for part in (lanes[:2], lanes[2:]):
+        for step in (0, 20):
+            logs.observe(3, part, step, {"test": np.linspace(0.5, 0.9, len(part))})
+    names = [name for name, *_ in sink.told]
+    assert len(set(names)) == 2 and sum(name.endswith("_turn_2") for name in names) == 2
+
+
+def test_a_logger_that_fails_is_told_nothing_more_and_the_others_are(capsys):
+    bad, good = Kept(fails=True), Kept()
+    logs = Logs([bad, good])
+    for step in (0, 20):
+        logs.observe(0, (), step, {})
+        logs._write("rounds/ticket", "round", step, {"x": 1.0})
+    logs.close()
+    assert len(good.told) == 2 and good.closed and not bad.closed
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "Kept failed and is told nothing more" in err
+
+
+def test_a_logger_that_is_not_installed_names_its_extra():
+    with pytest.raises(UserError, match=r"pip install 'ltjax\[tensorboard\]'"):
+        extra("no_such_module_here", "tensorboard")
+
+
+def test_a_misspelt_logger_is_refused_before_anything_is_written(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run.main([*SHORT, "--log", "tensorbord", "--workdir", str(tmp_path / "run")])
+    assert "did you mean 'tensorboard'?" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+def test_loggers_are_not_imported_unless_they_are_asked_for():
+    look = "import sys, ltjax.commands.run; print({'tensorboardX', 'wandb'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "set()\n"
+
+
+def scalars(folder: Path) -> dict[str, dict[int, float]]:
+    """Numbers by name and step of a folder's event files; of a step told twice, the later."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    found = {}
+    for path in sorted(folder.glob("events.*")):
+        data = path.read_bytes()
+        while data:  # TFRecord: length, its checksum, the record, its checksum
+            length = int.from_bytes(data[:8], "little")
+            event = Event.FromString(data[12 : 12 + length])
+            data = data[16 + length :]
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def test_tensorboard_files_hold_curves_and_results_and_a_run_that_continues_adds_to_them(tmp_path):
+    pytest.importorskip("tensorboardX")
+    folder = tmp_path / "run"
+    run.main([*SHORT, "--workdir", str(folder), "--log", "tensorboard", "-q"])
+    run.main([*SHORT, "--prune.rounds", "2", "--workdir", str(folder), "--log", "tensorboard", "-q"])
+    for index in range(3):
+        of = scalars(folder / "tensorboard" / f"round_{index:02d}" / "ticket")
+        assert {name: [*each] for name, each in of.items()} == {
+            f"{split}_accuracy": [0, 20, 40] for split in ("test", "train", "validation")
+        }
+    results = scalars(folder / "tensorboard" / "rounds" / "ticket")
+    assert set(results) == set(RESULTS) and [*results["percent_remaining"]] == [0, 1, 2]
+    assert results["percent_remaining"][0] == 100
+
+
+def test_weights_and_biases_keeps_a_run_offline(tmp_path):
+    """In a process of its own, at whose end its service has written everything."""
+    pytest.importorskip("wandb")
+    folder = tmp_path / "run"
+    done = subprocess.run(
+        [sys.executable, "-m", "ltjax", "run", *SHORT, "--workdir", str(folder), "--log", "wandb", "-q"],
+        env={**os.environ, "WANDB_MODE": "offline", "HOME": str(tmp_path)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    [kept] = (folder / "wandb").glob("offline-run-*/run-*.wandb")
+    data = kept.read_bytes()
+    for name in ("rounds/ticket/percent_remaining", "round_01/reinit/test_accuracy", "round_01/ticket/step"):
+        assert name.encode() in data
+    assert b'"optimizer"' in data, "the experiment is its configuration"
+
+
+def test_loggers_say_what_each_is(tmp_path):
+    assert all(maker.__doc__ for maker in LOGGERS.values())
+    assert Place(tmp_path, TINY).experiment == TINY
