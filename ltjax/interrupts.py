@@ -132,11 +132,13 @@ def _handle(handler: Any) -> dict[int, Any]:
 
 
 def _program() -> str:
-    """``python -m ltjax.NAME …`` where Python is starting just that, else nothing."""
+    """The command line where Python is starting one of ltjax's, else nothing."""
+    if sys.argv[0].rpartition(os.sep)[2] == "ltjax":
+        return shlex.join(["ltjax", *sys.argv[1:]])
     if sys.argv[:1] != ["-m"]:  # what Python puts there until it has found the module
         return ""
     module = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
-    return shlex.join(["python", "-m", module, *sys.argv[1:]]) if module.startswith("ltjax.") else ""
+    return shlex.join(["python", "-m", module, *sys.argv[1:]]) if module.split(".")[0] == "ltjax" else ""
 
 
 if _again := _program():

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
@@ -14,6 +14,9 @@ from ltjax.texts import path_flaw
 Sweep = dict[str, tuple[Any, ...]]
 
 Options = TypeVar("Options")
+
+Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+"""Whether to say nothing but what goes wrong."""
 
 
 def read(kind: type[Options], arguments: Sequence[str], program: str, **more: Any) -> Options:
@@ -28,7 +31,8 @@ def read(kind: type[Options], arguments: Sequence[str], program: str, **more: An
     Raises:
         UserError: a path is none that can be. Exits with 2 on misspelt options and wrong types.
     """
-    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), **more)
+    flags = (tyro.conf.FlagCreatePairsOff,)
+    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), config=flags, **more)
     for name, value in vars(options).items():
         for path in value if isinstance(value, tuple) else (value,):
             if isinstance(path, Path) and (wrong := path_flaw(str(path))):

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from ltjax import load_ticket, masks
+from ltjax.commands.run import main
 from ltjax.config import Data
 from ltjax.data import load_dataset
-from ltjax.run import main
 
 DATA = Path(os.environ.get("TFDS_DATA_DIR", "/nowhere"))
 real = pytest.mark.skipif(

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import catalogue, claims, run
+from ltjax import catalogue, claims
 from ltjax.claims import CLAIMS, numbers
+from ltjax.commands import run
 from ltjax.study import Study
 from tests import claim_cases_cifar
 from tests.claim_cases import LACKED, MISSED

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax import catalogue, run
+from ltjax import catalogue
+from ltjax.commands import run
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

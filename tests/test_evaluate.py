@@ -1,18 +1,17 @@
 """Evaluating what was trained: the tables' own numbers, from a run's folder or from a file."""
 
-import runpy
 import shutil
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ltjax import identity, load_collections, load_trained, paths, tables
+from ltjax.commands.evaluate import main
+from ltjax.commands.export import export
 from ltjax.config import Model
 from ltjax.errors import UserError
 from ltjax.evaluation import evaluate
-from ltjax.export import export
 from ltjax.tensors import save_tensors
 from ltjax.types import Lane
 
@@ -25,18 +24,13 @@ def params(finished):
 
 
 @pytest.fixture
-def command(monkeypatch):
-    """Run ``python -m ltjax.evaluate`` in this process and check its exit status.
-
-    By ``runpy`` and not by import: as an attribute of the package, ``ltjax.evaluate`` is the function.
-    """
+def command():
+    """Run the command line in this process and check its exit status."""
 
     def run(line: str, expect: int = 0) -> None:
-        monkeypatch.setattr(sys, "argv", ["evaluate", *line.split()])
-        monkeypatch.delitem(sys.modules, "ltjax.evaluate", raising=False)  # another test's import
         status = 0
         try:
-            runpy.run_module("ltjax.evaluate", run_name="__main__")
+            main(line.split())
         except SystemExit as left:
             status = left.code or 0
         assert status == expect

@@ -24,11 +24,10 @@ FLOORS = [
         "distributed",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
-    {"run", "report", "evaluate", "export", "merge"},
+    {"commands"},
+    {"run", "report", "evaluate", "export", "merge", "list", "completion", "cli", "__main__"},
 ]  # fmt: skip
 """Modules by floor; one may import from its own floor and from those before it."""
-
-COMMANDS = FLOORS[-1]
 
 CONTAINED = {
     "orbax": {"checkpoints"},
@@ -40,8 +39,8 @@ CONTAINED = {
     "filelock": {"locks"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
-    "tyro": COMMANDS | {"options"},
-    "rich": COMMANDS | {"display"},
+    "tyro": {"commands", "options", "completion"},
+    "rich": {"commands", "display"},
     "optax": {"optimizers", "training"},
 }
 

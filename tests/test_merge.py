@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import checkpoints, identity, merge, paths, runs
+from ltjax import checkpoints, identity, paths, runs
+from ltjax.commands import merge
 from ltjax.config import Experiment
 from ltjax.errors import UserError
 from ltjax.lottery import find_tickets

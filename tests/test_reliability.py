@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltjax import Data, checkpoints, files, locks, merge, opening, paths, tables
+from ltjax import Data, checkpoints, files, locks, opening, paths, tables
+from ltjax.commands import merge
 from ltjax.data import cache, prepared
 from ltjax.opening import open_run
 from ltjax.runs import Run

@@ -10,7 +10,8 @@ import sys
 import pandas as pd
 import pytest
 
-from ltjax import paths, report
+from ltjax import paths
+from ltjax.commands import report
 from ltjax.figures import FIGURES
 
 from .test_page import Parsed

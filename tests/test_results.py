@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import report, tables
+from ltjax import tables
+from ltjax.commands import report
 from ltjax.runs import read_config
 
 ROOT = Path(__file__).parent.parent

@@ -15,8 +15,9 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 
 import ltjax
-from ltjax import checkpoints, export, masks, paths, tables
+from ltjax import checkpoints, masks, paths, tables
 from ltjax.arms import ARMS
+from ltjax.commands import export
 from ltjax.errors import UserError
 from ltjax.tensors import load_params, load_start, load_tensors, save_tensors
 from ltjax.types import Lane, Ticket

@@ -1,0 +1,82 @@
+"""``ltjax list``: what there is to choose from, by name."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import getdoc
+from typing import Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from ltjax import backend, claims, figures
+from ltjax.arms import ARMS
+from ltjax.augmentations import AUGMENTATIONS
+from ltjax.catalogue import experiments, load_experiment
+from ltjax.command import exit_codes
+from ltjax.data import DATASETS
+from ltjax.models import MODELS
+from ltjax.optimizers import OPTIMIZERS
+from ltjax.options import read
+from ltjax.schedules import SCHEDULES
+from ltjax.scores import SCORES
+
+PROGRAM = "python -m ltjax.list"
+
+Kind = Literal[
+    "experiments", "models", "datasets", "arms", "scores", "schedules", "optimizers", "augmentations",
+    "figures", "claims",
+]  # fmt: skip
+
+
+def _documented(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Functions by name, each with the first line of what it says of itself."""
+    return {name: (getdoc(entry) or "").split("\n")[0] for name, entry in entries.items()}
+
+
+PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
+    "experiments": experiments,
+    "models": lambda: _documented(MODELS),
+    "datasets": lambda: {name: _sizes(source) for name, source in DATASETS.items()},
+    "arms": lambda: _documented(ARMS),
+    "scores": lambda: _documented(SCORES),
+    "schedules": lambda: _documented(SCHEDULES),
+    "optimizers": lambda: _documented(OPTIMIZERS),
+    "augmentations": lambda: _documented(AUGMENTATIONS),
+    "figures": lambda: {name: figures.FIGURES[name].title for name in figures.in_order()},
+    "claims": lambda: {name: claim.paper for name, claim in claims.CLAIMS.items()},
+}
+"""What the entries of each kind are for, by name."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Show what there is to choose from: experiments, or what their settings may name."""
+
+    kind: Annotated[Kind, tyro.conf.Positional] = "experiments"
+    """What to show."""
+    config: str | None = None
+    """A .py file of your own, whose entries are shown too; it is run."""
+
+
+def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
+    """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    backend.set_up()
+    with exit_codes(program, arguments):
+        options = read(Options, arguments, program)
+        if options.config:
+            load_experiment(options.config)
+        show(PURPOSES[options.kind](), Console())
+
+
+def show(purposes: Mapping[str, str], console: Console) -> None:
+    """Print names and what each is for, a line each."""
+    width = max(map(len, purposes))
+    for name, purpose in purposes.items():
+        console.print(f"{name:{width}}  {purpose}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _sizes(source: Any) -> str:
+    image = " × ".join(map(str, source.image))
+    return f"{source.train:,} training and {source.test:,} test examples of {image}, {source.classes} classes"

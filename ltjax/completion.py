@@ -1,0 +1,41 @@
+"""Completion of ``ltjax …`` in shells: a script that tyro writes of every command's options."""
+
+import contextlib
+import importlib
+import io
+from collections.abc import Iterable
+from typing import Annotated, Any, Union
+
+import tyro
+
+from ltjax.errors import UserError, unknown
+from ltjax.options import registry
+
+SHELLS = ("bash", "zsh", "tcsh")
+
+
+def script(commands: Iterable[str], shell: str | None = None) -> str:
+    """What a shell evaluates to complete the commands' names, options and choices.
+
+    Raises:
+        UserError: no shell is named, or there is no completion for it.
+    """
+    if shell is None:
+        raise UserError(f"name a shell: --completion {'|'.join(SHELLS)}.")
+    if shell not in SHELLS:
+        raise unknown("completion for", shell, SHELLS)
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written), contextlib.suppress(SystemExit):
+        tyro.cli(_every(commands), prog="ltjax", args=["--tyro-print-completion", shell], registry=registry())
+    return written.getvalue().rstrip()
+
+
+def _every(commands: Iterable[str]) -> Any:
+    """A type of which each command's options are one form."""
+    return Union[*(_options(name) for name in commands)]
+
+
+def _options(name: str) -> Any:
+    module = importlib.import_module(f"ltjax.commands.{name}")
+    default = getattr(module, "defaults", lambda: tyro.MISSING)()
+    return Annotated[module.Options, tyro.conf.subcommand(name, default=default)]
