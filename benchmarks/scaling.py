@@ -2,13 +2,13 @@
 
     python benchmarks/scaling.py --measure > measured.json                   # on a CPU: one of its cores
     python benchmarks/scaling.py --measure --lanes 1 5 30 > measured.json    # on an accelerator
-    python benchmarks/scaling.py measured.json                               # the tables of what was measured
+    python benchmarks/scaling.py measured.json                               # the tables of docs/scaling.md
     python benchmarks/scaling.py measured.json --devices 1 4 64              # for other numbers of devices
 
 Measured is ``LaneProgram``'s own interval, with the paper's evaluations, of each of the paper's networks; the
 rest is arithmetic: an experiment's rounds follow one another, the lanes of a round are shared out evenly, and
 what is smaller or larger than the measured network takes time by its FLOPs. Compilation, checkpoints and the
-time between rounds are left out.
+time between rounds are left out; docs/scaling.md says how much they are.
 """
 
 import argparse

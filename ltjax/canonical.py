@@ -5,6 +5,7 @@ is fast (``convolution.py``).
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import jax
@@ -109,7 +110,19 @@ def canonical_images(window: Window, gradient: jax.Array, kernel: jax.Array) -> 
 
 
 def canonical_kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
-    """The gradient of the kernel: a matrix product for each offset of it, summed over blocks of images."""
+    """The gradient of the kernel; where devices share the batch, each sums over its own examples.
+
+    One loop over the batch would first gather the whole of it on every device.
+    """
+    devices = jax.sharding.get_abstract_mesh().shape.get("data", 1)
+    if devices == 1 or len(images) % devices:
+        return _kernel(window, images, gradient)
+    shares = [array.reshape(devices, -1, *array.shape[1:]) for array in (images, gradient)]
+    return jax.vmap(partial(_kernel, window))(*shares).sum(0)
+
+
+def _kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array:
+    """A matrix product for each offset of the kernel, summed over blocks of images."""
     height, width = gradient.shape[1:3]
     down, across = window.strides
     padded = _padded(images, window.padding)

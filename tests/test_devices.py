@@ -82,4 +82,4 @@ def test_a_large_batch_of_vgg_19_is_split_over_the_devices_of_its_lane(told):
     assert told["vgg shared"]["mesh"] == [1, 8]
     for name in ("loss", "sum"):
         np.testing.assert_allclose(told["vgg shared"][name], told["vgg alone"][name], rtol=1e-3, atol=1e-4)
-    assert told["vgg shared"]["bytes"] < told["vgg alone"]["bytes"] / 4
+    assert told["vgg shared"]["bytes"] < told["vgg alone"]["bytes"] / 6, "an eighth, but for the network"

@@ -11,6 +11,7 @@ from .made_up import made_up
 from .test_page import EVIL, SHORT, render
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+wait = pytest.importorskip("selenium.webdriver.support.wait", reason="selenium is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -158,8 +159,11 @@ def test_nothing_sticks_out_of_the_window(opened, width):
 
 
 def test_printing_unfolds_what_is_folded(opened):
-    opened.execute_script("dispatchEvent(new Event('beforeprint'))")
-    assert opened.execute_script("return document.querySelectorAll('details:not([open])').length") == 0
+    def unfolded(opened):
+        opened.execute_script("dispatchEvent(new Event('beforeprint'))")
+        return opened.execute_script("return document.querySelectorAll('details:not([open])').length") == 0
+
+    wait.WebDriverWait(opened, 60).until(unfolded)  # it may have just been loaded
 
 
 def test_a_figure_is_enlarged_and_closed_again(browser, tmp_path):

@@ -1,4 +1,4 @@
-"""The arithmetic of benchmarks/scaling.py, by hand-computed cases."""
+"""The arithmetic of docs/scaling.md, by hand-computed cases."""
 
 import sys
 from pathlib import Path
