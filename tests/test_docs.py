@@ -3,19 +3,27 @@
 import doctest
 import importlib
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 import ltjax
 from ltjax import catalogue
+from ltjax.cli import COMMANDS as SUBCOMMANDS
 from ltjax.commands import run
+from ltjax.options import read
+from ltjax.validation import validate
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(path for path in (ROOT / "docs").rglob("*.md") if "_build" not in path.parts)]
+)
 MODULES = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "ltjax").rglob("*.py")
@@ -33,6 +41,68 @@ COMMANDS = sorted({
     for line in block.replace("\\\n", " ").splitlines()
     if line.startswith("python -m ltjax.run") and "--help" not in line
 })  # fmt: skip
+
+
+def shown(path: Path) -> list[list[str]]:
+    """The commands of ltjax that a page shows and that need no file of the reader's: name and arguments."""
+    text = path.read_text().replace("\\\n", " ")
+    code = [*blocks(text, "(?:sh|bash)"), *re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE)]
+    lines = [re.split(r" #| &&| &$", line.strip())[0] for block in code for line in block.splitlines()]
+    found = [re.match(r"(?:srun )?(?:python -m ltjax\.|ltjax )(\w+)(?: (.*))?$", line) for line in lines]
+    words = [[each[1], *shlex.split(each[2] or "")] for each in found if each and "…" not in each[0]]
+    return [each for each in words if each[0] in SUBCOMMANDS and not READERS_OWN & set(each)]
+
+
+READERS_OWN = {"mine.py", "runs/mine", "--help"}
+"""Where a command names these, the page's other blocks made them, and are run with it (test_installed.py)."""
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PAGES if shown(path)], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_the_commands_that_a_page_shows_are_accepted(path):
+    for name, *arguments in shown(path):
+        module = importlib.import_module(f"ltjax.commands.{name}")
+        if name == "run":
+            validate(run.parse(arguments).experiment)
+        else:
+            read(module.Options, arguments, f"ltjax {name}")
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere_on_github_too(path):
+    text = re.sub(r"^```.*?^```|`[^`\n]*`", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" not in link:
+            target, _, anchor = link.partition("#")
+            found = (path.parent / target).resolve() if target else path
+            assert found.is_relative_to(ROOT) and found.exists(), link
+            assert not anchor or anchor in anchors(found), link
+
+
+def test_a_page_that_code_names_is_there():
+    code = [
+        path
+        for folder in ("ltjax", "experiments", "benchmarks", "tests")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    named = {name for path in code for name in re.findall(r"\bdocs/[\w/]+\.md", path.read_text())}
+    assert named and {name for name in named if not (ROOT / name).exists()} == set()
+
+
+def test_the_changelog_and_the_citation_are_of_this_version():
+    latest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert latest[1] == ltjax.__version__
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["cff-version"] == "1.2.0" and {"message", "title", "authors"} <= set(cited)
+    assert "version" not in cited  # so that it stays in its one place
 
 
 @pytest.mark.parametrize("name", MODULES)

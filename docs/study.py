@@ -1,0 +1,150 @@
+"""Writes the figures and verdicts into study.md: from the registries, and from what lies in results/.
+
+python docs/study.py
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ltjax.claims import CLAIMS, NETWORKS
+from ltjax.claims.evidence import paper_steps
+from ltjax.config import Experiment
+from ltjax.figures import FIGURES, in_order
+from ltjax.runs import read_config
+from ltjax.study import Absent, Study
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "study.md"
+MARKS = re.compile(r"(<!-- study -->\n).*(<!-- /study -->)", re.DOTALL)
+
+SECTIONS = {
+    8: "The main text",
+    10: "Appendix B: rewinding and continued training",
+    11: "Appendix C: early stopping",
+    13: "Appendix D: training accuracy",
+    14: "Appendix E: random reinitialisation and random sparsity",
+    25: "Appendix F: tickets of LeNet from inside",
+    31: "Appendix G: settings of LeNet",
+    37: "Appendix H: settings of Conv-2/4/6",
+    45: "Appendix I: settings of VGG-19 and Resnet-18",
+}
+"""The paper's parts, each by its last figure."""
+
+
+def main() -> None:
+    """Write the page anew."""
+    PAGE.write_text(page(PAGE.read_text()), encoding="utf-8")
+
+
+def page(text: str) -> str:
+    """The page with what is between its marks as it should be."""
+    written = "\n".join(body())
+    return MARKS.sub(lambda found: f"{found[1]}\n{written}\n{found[2]}", text)
+
+
+def body() -> Iterator[str]:
+    """The lines of every figure and its claims, in the paper's order."""
+    claims = verdicts()
+    yield told(claims)
+    section = ""
+    for name in in_order():
+        if section_of(name) != section:
+            section = section_of(name)
+            yield f"## {section}\n"
+        yield f"### {called(name)}\n\n{FIGURES[name].title}.\n"
+        yield drawn(name)
+        if len(rows := claims[claims["figure"].map(lambda figures, name=name: name in figures.split(", "))]):
+            yield "| claim | the paper | ours | verdict |\n|---|---|---|---|"
+            yield from (row(claim) for _, claim in rows.iterrows())
+            yield ""
+
+
+def section_of(name: str) -> str:
+    """The part of the paper that a figure is in."""
+    number = name.rstrip("abc")
+    if not number.isdigit():
+        return "Not in the paper"
+    return next(title for last, title in SECTIONS.items() if int(number) <= last)
+
+
+def called(name: str) -> str:
+    """A figure's heading."""
+    return f"Figure {name}" if name[0].isdigit() else name.capitalize()
+
+
+def drawn(name: str) -> str:
+    """Our figures, each with what it is drawn from; or what is missing."""
+    found = sorted(DOCS.glob(f"results/*/figures/figure_{name}.png"))
+    if not found:
+        what, command = lacking(name)
+        return f"Not run yet: {what}.\n\n```sh\n{command}\n```\n"
+    images = [f"![{called(name)}, ours]({path.relative_to(DOCS)})" for path in found]
+    whence = [length(path.parent.parent) for path in found]
+    return "".join(f"{image}\n\n*{told}*\n\n" for image, told in zip(images, whence, strict=True)) + (
+        f"```sh\n{lacking(name)[1]}\n```\n"
+    )
+
+
+def lacking(name: str) -> tuple[str, str]:
+    """What a figure needs, in words, and the command that runs it."""
+    try:
+        FIGURES[name].draw(Study([]))
+    except Absent as absent:
+        return absent.what, absent.command.replace("python -m ltjax.run", "ltjax run")
+    raise AssertionError(f"figure {name} was drawn from nothing")
+
+
+def length(folder: Path) -> str:
+    """Which network committed runs are of, and how they compare with the paper's in length."""
+    run, paper = steps(folder)
+    whole = f"the paper's {paper:,} steps"
+    each = f"{run.train.steps:,} steps, not {whole}" if run.train.steps != paper else whole
+    how = f"[How it was run](results/{folder.name}/README.md)"
+    return f"{NETWORKS[run.model.name][0]}, {run.trials} trials of {each}. {how}."
+
+
+def steps(folder: Path) -> tuple[Experiment, int]:
+    """What committed runs are of, and how long the paper's are."""
+    run = read_config(min(folder.glob("*/config.json")).parent)
+    paper = paper_steps(run)
+    assert paper is not None
+    return run, paper
+
+
+def verdicts() -> pd.DataFrame:
+    """A row for every claim, judged by the committed runs that could judge it."""
+    folders = [path.parent for path in DOCS.glob("results/*/claims.csv")]
+    # what is not run is told by runs of the paper's length first: of others, it would be to be run as short
+    folders.sort(key=lambda folder: (steps(folder)[0].train.steps != steps(folder)[1], folder.name))
+    tables = [pd.read_csv(folder / "claims.csv", keep_default_na=False) for folder in folders]
+    rows = pd.concat(tables, ignore_index=True)
+    rows["unjudged"] = rows["verdict"] == "not run"
+    first = rows.sort_values("unjudged", kind="stable").drop_duplicates("id").set_index("id")
+    return first.loc[list(CLAIMS)].reset_index()
+
+
+def told(claims: pd.DataFrame) -> str:
+    """How much of the paper has been run, in a sentence."""
+    paper = [name for name in FIGURES if name[0].isdigit()]
+    ours = [name for name in paper if any(DOCS.glob(f"results/*/figures/figure_{name}.png"))]
+    every, drawn = (len({name.rstrip("abc") for name in names}) for names in (paper, ours))
+    judged = ", ".join(f"{count} {verdict}" for verdict, count in claims["verdict"].value_counts().items())
+    return (
+        f"Of the paper's {every} figures with results {drawn} are drawn here from runs of ours, some "
+        f"of them for one of their networks only. Of {len(claims)} claims: {judged}.\n"
+    )
+
+
+def row(claim: pd.Series) -> str:
+    """A claim's row; where it was not run, the command that would run it in place of our numbers."""
+    command = claim["command"].replace("python -m ltjax.run", "ltjax run")
+    ours = f"`{command}`" if claim["unjudged"] else claim["ours"]
+    return f"| {claim['id']} | {claim['paper']} | {ours} | {claim['verdict']} |".replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

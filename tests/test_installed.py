@@ -1,0 +1,133 @@
+"""ltjax as a stranger has it: its wheel, alone in an environment, and the pages that are followed there.
+
+The environment sees the libraries that the tests run with, but neither the checkout nor an ltjax among them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import ltjax
+from ltjax.catalogue import experiments
+
+from .test_docs import blocks
+
+ROOT = Path(__file__).parent.parent
+HOWTOS = ("data_set", "network", "arm", "resume")
+"""The pages whose commands are all run; those of others train for long, or on machines that are not here."""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy: a build in the checkout would leave its own files there."""
+    source, made = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("ltjax", "experiments"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(made), str(source))
+    return next(made.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """What a shell needs to use an environment that has the wheel, started anywhere."""
+    home = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
+    pip("--python", f"{home}/bin/python", "install", "--no-deps", "--no-index", str(wheel))
+    packages = next(home.glob("lib/python*/site-packages"))
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "libraries.pth").write_text("\n".join(libraries))  # their own .pth files are not followed
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    return {**kept, "PATH": f"{home}/bin:{os.environ['PATH']}"}
+
+
+def pip(*arguments):
+    done = subprocess.run([sys.executable, "-m", "pip", "-q", *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def shell(command, folder, environment):
+    """What a command prints, which must succeed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=folder, env=environment, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_wheel_holds_every_module_experiment_and_part_of_the_page_and_nothing_else(wheel):
+    within = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    sources = [("ltjax", ROOT / "ltjax"), ("ltjax/experiments", ROOT / "experiments")]
+    written = {f"{place}/{path.relative_to(home)}" for place, home in sources for path in home.rglob("*")
+               if path.is_file() and "__pycache__" not in path.parts}  # fmt: skip
+    assert within == written
+    assert {"ltjax/py.typed", "ltjax/page/page.html", "ltjax/experiments/lenet_iterative.py"} <= within
+
+
+def test_the_wheel_has_the_version_the_license_and_the_command(wheel):
+    with zipfile.ZipFile(wheel) as files:
+        read = {
+            Path(name).name: files.read(name).decode() for name in files.namelist() if ".dist-info/" in name
+        }
+    assert f"\nVersion: {ltjax.__version__}\n" in read["METADATA"]
+    assert read["LICENSE"] == (ROOT / "LICENSE").read_text()
+    assert "ltjax = ltjax.cli:main" in read["entry_points.txt"]
+
+
+def test_it_is_the_installed_one_that_runs(installed, tmp_path):
+    where = shell("python -c 'import ltjax; print(ltjax.__file__)'", tmp_path, installed)
+    assert not Path(where.strip()).is_relative_to(ROOT) and "site-packages" in where
+    assert shell("ltjax --version", tmp_path, installed) == f"ltjax {ltjax.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["ltjax list", "python -m ltjax.list"])
+def test_the_installed_one_has_the_experiments(command, installed, tmp_path):
+    assert [line.split()[0] for line in shell(command, tmp_path, installed).splitlines()] == list(
+        experiments()
+    )
+
+
+def test_the_tutorial_can_be_followed_word_for_word_in_an_empty_folder(installed, tmp_path):
+    text = (ROOT / "docs" / "tutorial.md").read_text()
+    install, followed = text.split("<!-- install -->\n")[1].split("```\n", 1)
+    assert "pip install -c ltjax/requirements.txt ./ltjax" in install  # done already, by the fixture
+    printed = [follow(language, block, tmp_path, installed) for language, block in steps(followed)]
+    tables = [block.splitlines()[0].split() for block in blocks(text, "text")]
+    assert tables[0] == ["round", *"% left early-stop step test % there test % at end".split()]
+    assert all(" ".join(tables[0]) in " ".join(printed[0].split()) for _ in tables[:1])
+    assert (tmp_path / "runs" / "digits" / "report.html").stat().st_size > 1_000_000
+    assert "before training:" in printed[4] and "after training:" in printed[4]
+    assert ltjax.load_experiment(tmp_path / "runs" / "digits").prune.rounds == 9
+
+
+@pytest.mark.parametrize("page", HOWTOS)
+def test_a_how_to_can_be_followed_word_for_word(page, installed, tmp_path):
+    text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
+    for language, block in steps(text):
+        follow(language, block, tmp_path, installed)
+    rows = [path.read_text().splitlines() for path in tmp_path.glob("runs/*/summary.csv")]
+    assert rows and all(len(each) > 1 for each in rows)
+
+
+def steps(text):
+    """The blocks of shell and Python, in their order."""
+    return re.findall(r"^```(sh|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def follow(language, block, folder, environment):
+    """Run a block; Python that begins with a file's name is written to that file."""
+    if language == "sh":
+        return shell(block, folder, environment)
+    if named := re.match(r"# (\w+\.py)\n", block):
+        (folder / named[1]).write_text(block)
+        return ""
+    (folder / "block.py").write_text(block)
+    return shell("python -W error block.py", folder, environment)
