@@ -14,6 +14,7 @@ from ltjax.loggers import LOGGERS, Logs, Place
 from ltjax.loggers.logs import RESULTS, extra
 
 from .conftest import TINY, with_prune
+from .test_docs import ROOT, blocks
 
 SHORT = ["--trials", "2", "--arms.reinit", "1", "--model.widths", "16", "12", "--train.steps", "40",
          "--train.evaluate-every", "20", "--prune.rounds", "1"]  # fmt: skip
@@ -152,6 +153,13 @@ def test_weights_and_biases_keeps_a_run_offline(tmp_path):
     for name in ("rounds/ticket/percent_remaining", "round_01/reinit/test_accuracy", "round_01/ticket/step"):
         assert name.encode() in data
     assert b'"optimizer"' in data, "the experiment is its configuration"
+
+
+def test_what_watching_a_run_shows_runs(tmp_path):
+    [code] = blocks((ROOT / "docs" / "howto" / "watch.md").read_text(), "python")
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "rounds/ticket round 1 {'percent_remaining'" in done.stdout and done.stdout.endswith("done\n")
 
 
 def test_loggers_say_what_each_is(tmp_path):

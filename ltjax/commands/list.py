@@ -15,6 +15,7 @@ from ltjax.augmentations import AUGMENTATIONS
 from ltjax.catalogue import experiments, load_experiment
 from ltjax.command import exit_codes
 from ltjax.data import DATASETS
+from ltjax.loggers import LOGGERS
 from ltjax.models import MODELS
 from ltjax.optimizers import OPTIMIZERS
 from ltjax.options import read
@@ -25,7 +26,7 @@ PROGRAM = "python -m ltjax.list"
 
 Kind = Literal[
     "experiments", "models", "datasets", "arms", "scores", "schedules", "optimizers", "augmentations",
-    "figures", "claims",
+    "figures", "claims", "loggers",
 ]  # fmt: skip
 
 
@@ -45,6 +46,7 @@ PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "augmentations": lambda: _documented(AUGMENTATIONS),
     "figures": lambda: {name: figures.FIGURES[name].title for name in figures.in_order()},
     "claims": lambda: {name: claim.paper for name, claim in claims.CLAIMS.items()},
+    "loggers": lambda: _documented(LOGGERS),
 }
 """What the entries of each kind are for, by name."""
 
