@@ -27,6 +27,7 @@ myst_heading_anchors = 3  # as on GitHub, so that [text](page.md#heading) works 
 myst_enable_extensions = ["attrs_inline"]
 
 default_role = "code"
+smartquotes = False  # --workdir is no dash
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True

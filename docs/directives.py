@@ -25,10 +25,10 @@ class Registry(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The table."""
         group = nodes.tgroup("", nodes.colspec(colwidth=25), nodes.colspec(colwidth=75), cols=2)
-        group += nodes.thead("", _row(nodes.Text("name"), nodes.Text("what it is")))
+        group += nodes.thead("", _row([nodes.Text("name")], [nodes.Text("what it is")]))
         body = nodes.tbody()
         for name, purpose in PURPOSES[self.arguments[0]]().items():  # type: ignore[index]
-            body += _row(nodes.literal(name, name), nodes.Text(purpose))
+            body += _row([nodes.literal(name, name)], _words(purpose))
         group += body
         return [nodes.table("", group, classes=["registry"])]
 
@@ -48,8 +48,14 @@ class Help(SphinxDirective):
         return [nodes.literal_block(printed.getvalue(), printed.getvalue(), language="none")]
 
 
-def _row(*cells: nodes.Node) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", cell)) for cell in cells))
+def _row(*cells: list[nodes.Node]) -> nodes.row:
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells))
+
+
+def _words(text: str) -> list[nodes.Node]:
+    """A sentence of a docstring, what is between double backticks as code."""
+    parts = enumerate(text.split("``"))
+    return [nodes.literal(part, part) if at % 2 else nodes.Text(part) for at, part in parts]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
