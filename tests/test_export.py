@@ -1,4 +1,4 @@
-"""What an exported lane weighs: the sparse file, the forms' logits and times, and what the card says of them."""
+"""What an exported lane takes: the sparse file, the forms' logits and times, and what the card says."""
 
 import json
 
@@ -162,13 +162,15 @@ SAID = {
     "what helps and what does not": (
         made(), "Sparsity helps on disk and at batch 1, and does not help at batch 512."),
     "bytes": (
-        made(), "On disk, of the dense network: compacted 0.90 of the bytes; sparse (CSR) 0.30 of the bytes."),
+        made(), "On disk, of the dense network: compacted 0.90 of the bytes; sparse (CSR) 0.30 of "
+        "the bytes."),
     "faster and slower": (
-        made(), "At batch 1, of the dense network: compacted 2.0 times as fast; sparse (CSR) 4.0 times as slow."),
+        made(), "At batch 1, of the dense network: compacted 2.0 times as fast; sparse (CSR) 4.0 "
+        "times as slow."),
     "a difference that is none": (
         made(), "At batch 512, of the dense network: compacted as fast; sparse (CSR) 4.0 times as slow."),
-    "arithmetic": (made(), "12.3% survive, and 10.0% of the arithmetic with them; compaction, which leaves out "
-                           "whole units alone, leaves 75.0% of it."),
+    "arithmetic": (made(), "12.3% survive, and 10.0% of the arithmetic with them; compaction, which leaves "
+                           "out whole units alone, leaves 75.0% of it."),
     "nothing helps": (made(bytes={"dense": 1, "compacted": 1, "sparse": 2}, latency=None),
                       "Sparsity helps nowhere here."),
     "only disk was looked at": (made(latency=None), "Sparsity helps on disk."),

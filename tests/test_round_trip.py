@@ -1,4 +1,4 @@
-"""The documented programs that take a ticket into plain Flax and into PyTorch, and back, run as they stand."""
+"""The documented programs that take a ticket into plain Flax and PyTorch, and back, run as they stand."""
 
 import re
 import runpy
