@@ -25,8 +25,7 @@ def findings(card: Card) -> list[str]:
     said: list[str] = []
     helps: list[str] = []
     not_: list[str] = []
-    for where, taken, tell in _compared(card):
-        ratios = {form: each / taken["dense"] for form, each in taken.items() if form != "dense"}
+    for where, ratios, tell in _compared(card):
         (helps if min(ratios.values()) * ALIKE < 1 else not_).append(where)
         told = "; ".join(f"{NAMES[form]} {tell(ratio)}" for form, ratio in ratios.items())
         said.append(f"{where[0].upper()}{where[1:]}, of the dense network: {told}.")
@@ -35,12 +34,26 @@ def findings(card: Card) -> list[str]:
     return [answer, *said, *_arithmetic(card), *_left_out(card)]
 
 
-def _compared(card: Card) -> Iterator[tuple[str, Mapping[str, float], Callable[[float], str]]]:
-    """Where forms are compared, what each takes there, and how a ratio to the dense one is told."""
-    yield "on disk", card["bytes"], lambda ratio: f"{ratio:.2f} of the bytes"
+def _compared(card: Card) -> Iterator[tuple[str, dict[str, float], Callable[[float], str]]]:
+    """Where forms are compared, the ratios of what they take to what the dense one does, and their words."""
+    dense, *others = card["bytes"]
+    yield "on disk", {form: card["bytes"][form] / card["bytes"][dense] for form in others}, _size
     for batch, timings in (card["latency"] or {}).items():
-        if len(timings) > 1:
-            yield f"at batch {batch}", {form: each["median"] for form, each in timings.items()}, _speed
+        ratios = {
+            form: _ratio(timing, timings["dense"]) for form, timing in timings.items() if form != "dense"
+        }
+        if ratios:
+            yield f"at batch {batch}", ratios, _speed
+
+
+def _ratio(timing: Mapping[str, float], dense: Mapping[str, float]) -> float:
+    """The ratio of two medians, or 1 where the middle halves of the calls overlap: then neither is faster."""
+    overlap = timing["low"] <= dense["high"] and dense["low"] <= timing["high"]
+    return 1.0 if overlap else timing["median"] / dense["median"]
+
+
+def _size(ratio: float) -> str:
+    return f"{ratio:.2f} of the bytes"
 
 
 def _speed(ratio: float) -> str:
@@ -83,13 +96,16 @@ def rows(card: Card) -> list[list[str]]:
     if card["flops"]:
         found.append(["FLOPs an example", *_cells(card["flops"], "{:,}".format)])
     for batch, timings in (card["latency"] or {}).items():
-        medians = {form: each["median"] for form, each in timings.items()}
-        found.append([f"time at batch {batch}", *_cells(medians, seconds)])
+        found.append([f"time at batch {batch}", *_cells(timings, _time)])
     return found
 
 
 def _cells(numbers: Mapping[str, Any], tell: Callable[[Any], str]) -> list[str]:
     return [tell(numbers[form]) if form in numbers else "–" for form in NAMES]
+
+
+def _time(timing: Mapping[str, float]) -> str:
+    return seconds(timing["median"])
 
 
 def seconds(time: float) -> str:
@@ -145,9 +161,10 @@ def _measured(card: Card) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     busy = "" if machine["load"] is None else f", load average {machine['load']:.1f} when it began"
     return (
-        f"Median times of a call on this machine: {machine['processor']}, {machine['cores']} cores{busy}; "
+        f"Median times of a call, by turns, on {machine['processor']}, {machine['cores']} cores{busy}; "
         f"{versions}. Dense and compacted are compiled by JAX for its device ({machine['device']}), in "
-        "float32, their images there already; CSR is SciPy's, on one core of the CPU."
+        "float32, their images there already; CSR is SciPy's, on one core of the CPU. Forms differ in speed "
+        f"where it is by more than a factor of {ALIKE} and the middle halves of their calls do not overlap."
     )
 
 

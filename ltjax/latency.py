@@ -17,7 +17,7 @@ from ltjax.forms import Logits, agree
 BATCHES = (1, 512)
 """One example, as where answers are wanted at once, and many, as where there is much to do."""
 
-SECONDS = 2.0
+SECONDS = 4.0
 """What measuring all forms at one batch size may take, but for a least number of calls."""
 
 BURST = 5

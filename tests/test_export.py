@@ -145,14 +145,18 @@ def test_forms_are_timed_by_turns():
     assert turns[:6] == ["one", "two"] * 3
 
 
+def timing(median, spread=0.05):
+    """A timing whose calls lie about the median."""
+    return {"median": median, "low": median * (1 - spread), "high": median * (1 + spread), "calls": 9}
+
+
 def made(**changes):
     """A card with invented numbers."""
-    times = {"dense": 1e-3, "compacted": 0.5e-3, "sparse": 4e-3}
-    timings = {form: {"median": time} for form, time in times.items()}
+    timings = {"dense": timing(1e-3), "compacted": timing(0.5e-3), "sparse": timing(4e-3)}
     return {
         "bytes": {"dense": 1000, "compacted": 900, "sparse": 300},
         "flops": {"dense": 2000, "compacted": 1500, "sparse": 200},
-        "latency": {"1": timings, "512": {**timings, "compacted": {"median": 1.05e-3}}},
+        "latency": {"1": timings, "512": {**timings, "compacted": timing(1.05e-3)}},
         "weights": {"percent": 12.34}, "not_compacted": "", "other_logits": [],
         **changes,
     }  # fmt: skip
@@ -169,6 +173,9 @@ SAID = {
         "times as slow."),
     "a difference that is none": (
         made(), "At batch 512, of the dense network: compacted as fast; sparse (CSR) 4.0 times as slow."),
+    "calls that differ more than forms do": (
+        made(latency={"1": {"dense": timing(1, spread=0.4), "sparse": timing(0.6, spread=0.4)}}),
+        "At batch 1, of the dense network: sparse (CSR) as fast."),
     "arithmetic": (made(), "12.3% survive, and 10.0% of the arithmetic with them; compaction, which leaves "
                            "out whole units alone, leaves 75.0% of it."),
     "nothing helps": (made(bytes={"dense": 1, "compacted": 1, "sparse": 2}, latency=None),
