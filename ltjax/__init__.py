@@ -11,7 +11,7 @@ from ltjax.data import DATASETS, Dataset
 from ltjax.errors import UserError
 from ltjax.evaluation import Evaluation, evaluate
 from ltjax.lottery import Round, find_tickets
-from ltjax.models import MODELS
+from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.optimizers import OPTIMIZERS
 from ltjax.runs import load_collections, load_ticket, load_trained
 from ltjax.schedules import SCHEDULES
@@ -20,9 +20,9 @@ from ltjax.types import Lane, Ticket
 from ltjax.version import __version__
 
 __all__ = [
-    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES",
+    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES", "WIRINGS",
     "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round",
-    "Ticket", "Train", "UserError", "__version__",
+    "Ticket", "Train", "UserError", "Wiring", "__version__",
     "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
     "rewind",
 ]  # fmt: skip

@@ -47,3 +47,20 @@ def keys_like(key: jax.Array, tree: Any) -> Any:
     """A key of its own for every leaf of a tree, by the leaf's place in it."""
     leaves, treedef = jax.tree.flatten(tree)
     return jax.tree.unflatten(treedef, list(jax.random.split(key, len(leaves))))
+
+
+def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Leaves by path name as nested dictionaries: the inverse of ``leaves_by_path`` for such.
+
+    Example:
+        >>> nested({"fc1/bias": 0, "fc1/kernel": 1})
+        {'fc1': {'bias': 0, 'kernel': 1}}
+    """
+    tree: dict[str, Any] = {}
+    for path, leaf in leaves.items():
+        *folders, last = path.split("/")
+        node = tree
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[last] = leaf
+    return tree

@@ -147,6 +147,13 @@ def test_what_extending_shows_is_one_file_that_runs(tmp_path):
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    export = "runs/stripes --round 2 --to exported --no-measure --config"
+    done = subprocess.run(
+        [sys.executable, "-m", "ltjax.export", *export.split(), str(path)],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "exported" / "compacted.safetensors").exists(), done.stdout
     claims = pd.read_csv(tmp_path / "runs" / "stripes" / "claims.csv").set_index("id")
     assert claims.loc["stripes-1", "verdict"] in ("reproduced", "not reproduced")
     assert claims.loc["L2", "verdict"] == "not run"

@@ -8,10 +8,10 @@ import pytest
 
 from ltjax import identity, load_collections, load_trained, paths, tables
 from ltjax.commands.evaluate import main
-from ltjax.commands.export import export
 from ltjax.config import Model
 from ltjax.errors import UserError
 from ltjax.evaluation import evaluate
+from ltjax.exporting import export
 from ltjax.tensors import save_tensors
 from ltjax.types import Lane
 

@@ -55,7 +55,8 @@ def folder(tmp_path, finished):
 
 
 COMMANDS = [
-    "report RUN", "evaluate RUN --round 1", "export RUN --round 1 --to EXPORT", "merge RUN --to MERGED",
+    "report RUN", "evaluate RUN --round 1", "export RUN --round 1 --to EXPORT --no-measure",
+    "merge RUN --to MERGED",
     "run --config RUN --workdir RUN --dry-run", "run --config RUN --workdir RUN",
 ]  # fmt: skip
 

@@ -3,17 +3,21 @@
 Adding a network takes one function ``(Model, classes) -> flax.linen.Module`` and its ``@MODELS.register``
 line. Name the last layer ``output`` so that it is pruned at the output layer's rate, and a layer that is
 never pruned ``shortcut…``. ``layers`` has the pieces: its convolution is fast inside a compiled loop.
+With a wiring (``@WIRINGS.register``) a network's tickets can be compacted too.
 """
 
 from ltjax.models import conv, lenet, resnet, vgg
 from ltjax.models.layers import INITIALIZERS, initializer
 from ltjax.models.network import MODELS, Collections, Network, make_network
+from ltjax.models.wiring import WIRINGS, Wiring
 
 __all__ = [
     "INITIALIZERS",
     "MODELS",
+    "WIRINGS",
     "Collections",
     "Network",
+    "Wiring",
     "conv",
     "initializer",
     "lenet",

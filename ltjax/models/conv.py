@@ -6,6 +6,10 @@ import jax
 from ltjax.config import Model
 from ltjax.models.layers import channels_of, conv, head, max_pool
 from ltjax.models.network import MODELS
+from ltjax.models.wiring import WIRINGS, Wiring
+
+CHANNELS = {"conv2": (64,), "conv4": (64, 128), "conv6": (64, 128, 256)}
+"""The paper's channels of each stage."""
 
 
 class ConvNet(nn.Module):
@@ -29,16 +33,31 @@ class ConvNet(nn.Module):
 @MODELS.register("conv2")
 def conv2(model: Model, classes: int) -> nn.Module:
     """64, 64, pool; fully-connected layers of ``widths``, 256 and 256 in the paper."""
-    return ConvNet(model, channels_of(model, (64,)), classes)
+    return ConvNet(model, channels_of(model, CHANNELS["conv2"]), classes)
 
 
 @MODELS.register("conv4")
 def conv4(model: Model, classes: int) -> nn.Module:
     """Conv-2's convolutions, then 128, 128, pool."""
-    return ConvNet(model, channels_of(model, (64, 128)), classes)
+    return ConvNet(model, channels_of(model, CHANNELS["conv4"]), classes)
 
 
 @MODELS.register("conv6")
 def conv6(model: Model, classes: int) -> nn.Module:
     """Conv-4's convolutions, then 256, 256, pool."""
-    return ConvNet(model, channels_of(model, (64, 128, 256)), classes)
+    return ConvNet(model, channels_of(model, CHANNELS["conv6"]), classes)
+
+
+@WIRINGS.register("conv2")
+@WIRINGS.register("conv4")
+@WIRINGS.register("conv6")
+def wiring(model: Model) -> Wiring:
+    """How the layers of each of the three follow one another."""
+    found = Wiring()
+    images = found.images
+    for stage, _ in enumerate(CHANNELS[model.name]):
+        for index in (1, 2):
+            images = found.layer(f"conv{2 * stage + index}", images, relu=True)
+        images = found.pool(images)
+    found.head(model, found.flatten(images))
+    return found

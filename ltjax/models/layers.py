@@ -16,6 +16,9 @@ INITIALIZERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "l
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 """What layers compute in, by ``model.precision``; their params are float32 in either."""
 
+EPSILON = 1e-5
+"""What BatchNorm adds to a variance."""
+
 
 def initializer(model: Model) -> nn.initializers.Initializer:
     """The kernel initializer of a configuration: JAX's by name (the paper's is glorot_normal), or Gaussian.
@@ -55,7 +58,7 @@ def conv(
 def batch_norm(model: Model, train: bool, name: str) -> nn.BatchNorm:
     """BatchNorm; in training by the minibatch, in evaluation by running means over about ten minibatches."""
     return nn.BatchNorm(
-        use_running_average=not train, momentum=0.9, epsilon=1e-5, dtype=DTYPES[model.precision], name=name
+        use_running_average=not train, momentum=0.9, epsilon=EPSILON, dtype=DTYPES[model.precision], name=name
     )
 
 

@@ -6,6 +6,7 @@ import jax
 from ltjax.config import Model
 from ltjax.models.layers import head
 from ltjax.models.network import MODELS
+from ltjax.models.wiring import WIRINGS, Wiring
 
 
 class LeNet(nn.Module):
@@ -24,3 +25,11 @@ class LeNet(nn.Module):
 def lenet(model: Model, classes: int) -> nn.Module:
     """LeNet of any widths; (300, 100) is the paper's."""
     return LeNet(model, classes)
+
+
+@WIRINGS.register("lenet")
+def wiring(model: Model) -> Wiring:
+    """How LeNet's layers follow one another."""
+    found = Wiring()
+    found.head(model, found.flatten(found.images))
+    return found

@@ -6,9 +6,13 @@ import jax
 from ltjax.config import Model
 from ltjax.models.layers import batch_norm, channels_of, conv, head
 from ltjax.models.network import MODELS
+from ltjax.models.wiring import WIRINGS, Wiring
 
 BLOCKS = 3
 """Blocks of each stage."""
+
+STAGES = (16, 32, 64)
+"""The paper's channels of each stage."""
 
 
 class Block(nn.Module):
@@ -56,4 +60,28 @@ class ResNet(nn.Module):
 @MODELS.register("resnet18")
 def resnet18(model: Model, classes: int) -> nn.Module:
     """The paper's Resnet-18, which has 20 layers: stages of 16, 32 and 64 channels."""
-    return ResNet(model, channels_of(model, (16, 32, 64)), classes)
+    return ResNet(model, channels_of(model, STAGES), classes)
+
+
+@WIRINGS.register("resnet18")
+def wiring(model: Model) -> Wiring:
+    """How ResNet-20's layers follow one another."""
+    found = Wiring()
+    images = found.layer("conv1", found.images, norm="conv1_norm", relu=True)
+    for stage, _ in enumerate(STAGES, start=1):
+        for index in range(1, BLOCKS + 1):
+            images = _block(found, f"stage{stage}_block{index}", images, changes=stage > 1 and index == 1)
+    found.head(model, found.mean(images))
+    return found
+
+
+def _block(wiring: Wiring, name: str, images: int, changes: bool) -> int:
+    """A block's steps; ``changes`` says whether it changes the shape."""
+
+    def normed(layer: str, source: int, strides: int = 1, relu: bool = False) -> int:
+        norm = f"{name}/{layer}_norm"
+        return wiring.layer(f"{name}/{layer}", source, norm=norm, strides=strides, relu=relu)
+
+    strides = 2 if changes else 1
+    found = normed("conv2", normed("conv1", images, strides, relu=True))
+    return wiring.add(found, normed("shortcut", images, strides) if changes else images, relu=True)

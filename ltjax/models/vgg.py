@@ -6,6 +6,7 @@ import jax
 from ltjax.config import Model
 from ltjax.models.layers import batch_norm, channels_of, conv, head, max_pool
 from ltjax.models.network import MODELS
+from ltjax.models.wiring import WIRINGS, Wiring
 
 DEPTHS = (2, 2, 4, 4, 4)
 """Convolutions of each stage."""
@@ -34,3 +35,17 @@ class VGG(nn.Module):
 def vgg19(model: Model, classes: int) -> nn.Module:
     """Stages of 64, 128, 256, 512 and 512 channels, 16 convolutions in all."""
     return VGG(model, channels_of(model, (64, 128, 256, 512, 512)), classes)
+
+
+@WIRINGS.register("vgg19")
+def wiring(model: Model) -> Wiring:
+    """How VGG-19's layers follow one another."""
+    found = Wiring()
+    images = found.images
+    for stage, depth in enumerate(DEPTHS, start=1):
+        images = images if stage == 1 else found.pool(images)
+        for index in range(1, depth + 1):
+            name = f"stage{stage}_conv{index}"
+            images = found.layer(name, images, norm=f"{name}_norm", relu=True)
+    found.head(model, found.mean(images))
+    return found
