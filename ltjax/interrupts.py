@@ -53,6 +53,8 @@ class Interrupts:
             self.undo.enter_context(writer)
             before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
             self.undo.callback(signal.set_wakeup_fd, before)
+            self.undo.callback(setattr, sys, "unraisablehook", sys.unraisablehook)
+            sys.unraisablehook = _silent(sys.unraisablehook)
             for number, handler in _handle(self._first).items():
                 self.undo.callback(signal.signal, number, handler)
         return self
@@ -123,6 +125,14 @@ def _say(message: str) -> None:
     # past Python's buffers, which whatever was interrupted may hold
     with contextlib.suppress(OSError):
         os.write(2, f"ltjax: {message}\n".encode())
+
+
+def _silent(hook: Any) -> Any:
+    """A hook that does not tell of an interruption which Python drops, as where JAX hears of garbage.
+
+    It is not lost: ``check`` raises it again.
+    """
+    return lambda told: None if isinstance(told.exc_value, Interrupted) else hook(told)
 
 
 def _handle(handler: Any) -> dict[int, Any]:

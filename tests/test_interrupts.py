@@ -32,6 +32,15 @@ with Interrupts("the command") as interrupts:
 
 SLEEPS = "ready(); time.sleep(60)"
 HOLDS = "with interrupts.held('the letter'): ready(); time.sleep(60)"
+DROPS = "gc.callbacks.append(drop); gc.collect(); interrupts.check()"
+DROP = """
+import gc
+def drop(*_):
+    gc.callbacks.clear()
+    ready(); time.sleep(60)
+"""
+"""What is raised in a callback of the garbage collector, as JAX has one, is dropped by Python."""
+
 COMPUTES = "threading.Timer(0.2, ready).start(); hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
 """No handler of Python's runs before this is done."""
 
@@ -57,6 +66,13 @@ def test_the_first_signal_is_raised():
     process.send_signal(signal.SIGINT)
     _, err = end(process)
     assert "Interrupted" in err
+
+
+def test_the_first_signal_is_raised_again_where_python_drops_it_and_not_told_there():
+    process = start(DROPS, DROP)
+    process.send_signal(signal.SIGINT)
+    _, err = end(process)
+    assert err.count("Traceback") == 1 and "in check" in err and "ignored" not in err
 
 
 def test_what_is_held_is_finished_and_the_second_signal_ends_it_at_once():

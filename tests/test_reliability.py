@@ -4,7 +4,9 @@ Each is survived, or refused with one message, and nothing that was finished is 
 """
 
 import errno
+import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -151,8 +153,10 @@ def test_of_two_runs_that_are_started_in_one_folder_one_runs_and_the_other_is_to
     folder = tmp_path / "run"
     first = start(folder)
     wait_for(first, paths.config(folder).exists)
+    os.kill(first.pid, signal.SIGSTOP)  # or it may have ended before the second has begun
     second = start(folder)
     out, _ = second.communicate()
+    os.kill(first.pid, signal.SIGCONT)
     assert second.returncode == 2 and f"is being written by process {first.pid} on " in out, out
     assert first.wait() == 0, first.stdout.read()
     first.stdout.close()
