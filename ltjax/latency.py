@@ -18,7 +18,7 @@ BATCHES = (1, 512)
 """One example, as where answers are wanted at once, and many, as where there is much to do."""
 
 SECONDS = 4.0
-"""What measuring all forms at one batch size may take, but for a least number of calls."""
+"""What measuring all forms at one batch size may take, but for a least number of turns."""
 
 BURST = 5
 """Calls of one form in a row; the first, which finds another's weights in the caches, is not timed."""
@@ -27,16 +27,20 @@ LONG = 0.05
 """Seconds from which on a call is timed by itself."""
 
 LEAST = 5
-"""Calls that are timed of each form at least."""
+"""Turns of each form at least."""
 
 
 class Timing(NamedTuple):
-    """Seconds of a call: the median, the quarters of the calls that bound it, and how many were timed."""
+    """The median seconds of a call, of how many, and the ratio to the first form's turn by turn.
+
+    Of the ratios, the median and the quarters that bound the middle half of them.
+    """
 
     median: float
-    low: float
-    high: float
     calls: int
+    low: float
+    ratio: float
+    high: float
 
 
 def measure(
@@ -47,7 +51,7 @@ def measure(
     Args:
         forms: functions from images to logits, by name; the first's logits are what the others' must be.
         images: what each is given, by the same names, where it computes.
-        seconds: what to spend beyond compilation and the least number of calls.
+        seconds: what to spend beyond compilation and the least number of turns.
 
     Returns:
         A timing of each form that gives the first's logits, and the names of those that do not.
@@ -64,13 +68,14 @@ def measure(
 
 
 def _by_turns(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Timing]:
-    times: dict[str, list[float]] = {name: [] for name in calls}
+    turns: dict[str, list[list[float]]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds + sum(_seconds(call) for call in calls.values())
-    while time.perf_counter() < end or min(map(len, times.values()), default=LEAST) < LEAST:
+    while time.perf_counter() < end or min(map(len, turns.values()), default=LEAST) < LEAST:
         for name, call in calls.items():
             first = _seconds(call)
-            times[name] += [first] if first > LONG else [_seconds(call) for _ in range(BURST - 1)]
-    return {name: _timing(found) for name, found in times.items()}
+            turns[name].append([first] if first > LONG else [_seconds(call) for _ in range(BURST - 1)])
+    medians = {name: np.array([np.median(turn) for turn in found]) for name, found in turns.items()}
+    return {name: _timing(found, medians[name] / medians[next(iter(calls))]) for name, found in turns.items()}
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -79,9 +84,9 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def _timing(found: list[float]) -> Timing:
-    low, median, high = np.quantile(found, [0.25, 0.5, 0.75])
-    return Timing(float(median), float(low), float(high), len(found))
+def _timing(turns: list[list[float]], ratios: np.ndarray) -> Timing:
+    times = [time for turn in turns for time in turn]
+    return Timing(float(np.median(times)), len(times), *map(float, np.quantile(ratios, [0.25, 0.5, 0.75])))
 
 
 def machine() -> dict[str, Any]:

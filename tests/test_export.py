@@ -133,8 +133,10 @@ def test_what_gives_other_logits_is_not_timed():
              "wrong": lambda images: images * 1.01}  # fmt: skip
     timings, wrong = latency.measure(calls, dict.fromkeys(calls, images), seconds=0)
     assert wrong == ["wrong"] and set(timings) == {"dense", "right"}
+    assert timings["dense"].ratio == 1
     for timing in timings.values():
-        assert 0 < timing.low <= timing.median <= timing.high and timing.calls >= latency.LEAST
+        assert timing.median > 0 and timing.calls >= latency.LEAST
+        assert 0 < timing.low <= timing.ratio <= timing.high
 
 
 def test_forms_are_timed_by_turns():
@@ -145,18 +147,18 @@ def test_forms_are_timed_by_turns():
     assert turns[:6] == ["one", "two"] * 3
 
 
-def timing(median, spread=0.05):
-    """A timing whose calls lie about the median."""
-    return {"median": median, "low": median * (1 - spread), "high": median * (1 + spread), "calls": 9}
+def timing(ratio, spread=0.05):
+    """A timing whose turns have such ratios to the dense network's, more or less."""
+    return {"median": ratio * 1e-3, "calls": 9, "ratio": ratio, "low": ratio - spread, "high": ratio + spread}
 
 
 def made(**changes):
     """A card with invented numbers."""
-    timings = {"dense": timing(1e-3), "compacted": timing(0.5e-3), "sparse": timing(4e-3)}
+    timings = {"dense": timing(1), "compacted": timing(0.5), "sparse": timing(4)}
     return {
         "bytes": {"dense": 1000, "compacted": 900, "sparse": 300},
         "flops": {"dense": 2000, "compacted": 1500, "sparse": 200},
-        "latency": {"1": timings, "512": {**timings, "compacted": timing(1.05e-3)}},
+        "latency": {"1": timings, "512": {**timings, "compacted": timing(1.05)}},
         "weights": {"percent": 12.34}, "not_compacted": "", "other_logits": [],
         **changes,
     }  # fmt: skip
@@ -173,8 +175,8 @@ SAID = {
         "times as slow."),
     "a difference that is none": (
         made(), "At batch 512, of the dense network: compacted as fast; sparse (CSR) 4.0 times as slow."),
-    "calls that differ more than forms do": (
-        made(latency={"1": {"dense": timing(1, spread=0.4), "sparse": timing(0.6, spread=0.4)}}),
+    "turns that do not agree": (
+        made(latency={"1": {"dense": timing(1), "sparse": timing(0.6, spread=0.5)}}),
         "At batch 1, of the dense network: sparse (CSR) as fast."),
     "arithmetic": (made(), "12.3% survive, and 10.0% of the arithmetic with them; compaction, which leaves "
                            "out whole units alone, leaves 75.0% of it."),

@@ -63,6 +63,8 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         exported = export(run, options.round, lane, options.to)
         for line in exported.lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
+        if options.measure:
+            console.print("timing each form; --no-measure leaves it out", highlight=False, soft_wrap=True)
         made = card.make_card(run, options.round, lane, options.to, exported, options.measure)
         for path in card.write(options.to, made):
             console.print(f"{path}: what it is and takes", highlight=False, markup=False, soft_wrap=True)
