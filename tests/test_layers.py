@@ -13,15 +13,15 @@ FLOORS = [
         "sweeps", "paths", "version", "debris", "processes", "last_words", "locks", "interrupts",
     },
     {
-        "masks", "canonical", "convolution", "models", "augmentations", "optimizers", "data", "tables",
-        "checkpoints", "tensors", "catalogue",
+        "masks", "kernels", "canonical", "convolution", "models", "augmentations", "optimizers", "data",
+        "tables", "checkpoints", "tensors", "catalogue",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "snapshots", "devices", "lanes", "programs"},
     {"search", "lottery"},
     {
         "runs", "recovery", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
-        "distributed",
+        "distributed", "running",
         "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
     },
     {"commands"},
@@ -40,7 +40,7 @@ CONTAINED = {
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": {"commands", "options", "completion"},
-    "rich": {"commands", "display"},
+    "rich": {"commands", "display", "running"},
     "optax": {"optimizers", "training"},
 }
 
