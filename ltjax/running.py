@@ -51,11 +51,15 @@ def run_experiment(
         KeyboardInterrupt: the user interrupted; the same call continues.
     """
     home = Path("runs") / experiment.name if folder is None else Path(folder)
-    # in a notebook rich would make a block of HTML of every line
-    console = Console(quiet=quiet, force_jupyter=False, force_terminal=False if quiet else None)
     with Interrupts(f"run_experiment of '{home}'") as interrupts:
-        run(experiment, home, only, console, interrupts, pace=pace)
+        run(experiment, home, only, _console(quiet), interrupts, pace=pace)
     return read_study([home])
+
+
+def _console(quiet: bool) -> Console:
+    """The terminal, or plain text in a notebook: rich would make a block of HTML of every line there."""
+    plain = quiet or Console().is_jupyter
+    return Console(quiet=quiet, force_jupyter=False, force_terminal=False if plain else None)
 
 
 def run(
