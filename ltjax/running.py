@@ -28,6 +28,9 @@ from ltjax.types import Lane
 from ltjax.validation import check_start, validate
 from ltjax.version import __version__
 
+NOTEBOOK = 96
+"""Characters of a line in a notebook, whose own width is not told."""
+
 
 def run_experiment(
     experiment: Experiment, folder: str | Path | None = None, *, only: Collection[int] = (),
@@ -58,8 +61,9 @@ def run_experiment(
 
 def _console(quiet: bool) -> Console:
     """The terminal, or plain text in a notebook: rich would make a block of HTML of every line there."""
-    plain = quiet or Console().is_jupyter
-    return Console(quiet=quiet, force_jupyter=False, force_terminal=False if plain else None)
+    if quiet or not Console().is_jupyter:
+        return Console(quiet=quiet, force_terminal=False if quiet else None)
+    return Console(force_jupyter=False, force_terminal=False, width=NOTEBOOK)
 
 
 def run(

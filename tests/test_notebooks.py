@@ -29,7 +29,7 @@ EVERY = 20
 REDUCED = {
     "1_find_a_ticket.ipynb": f'{TRAINED}FOLDER = "runs/tickets"',
     "2_look_inside.ipynb": f'{TRAINED}FOLDER = "runs/tickets"\nTRIAL = 1',
-    "3_your_own_score_and_arm.ipynb": f'{TRAINED}FOLDER = "runs"',
+    "3_your_own_score_and_arm.ipynb": f'{TRAINED}ROUNDS = 2\nCONTROLS = (2,)\nFOLDER = "runs"',
     "4_the_papers_lenet_figures.ipynb": 'RESULTS = "runs"\nRUNS = ("tickets",)',
 }
 """The parameters of every notebook in tests; the last one draws what the first one found."""
@@ -38,7 +38,7 @@ SHOWN = {
     "1_find_a_ticket.ipynb": 2,
     "2_look_inside.ipynb": 9,
     "3_your_own_score_and_arm.ipynb": 2,
-    "4_the_papers_lenet_figures.ipynb": 10,
+    "4_the_papers_lenet_figures.ipynb": 13,
 }
 """How many figures each shows."""
 
