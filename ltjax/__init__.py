@@ -13,6 +13,7 @@ from ltjax.evaluation import Evaluation, evaluate
 from ltjax.lottery import Round, find_tickets
 from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.optimizers import OPTIMIZERS
+from ltjax.running import run_experiment
 from ltjax.runs import load_collections, load_ticket, load_trained
 from ltjax.schedules import SCHEDULES
 from ltjax.scores import SCORES
@@ -24,5 +25,5 @@ __all__ = [
     "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round",
     "Ticket", "Train", "UserError", "Wiring", "__version__",
     "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
-    "rewind",
+    "rewind", "run_experiment",
 ]  # fmt: skip

@@ -34,6 +34,7 @@ from ltjax import checkpoints, masks, paths
 from ltjax.errors import UserError
 from ltjax.files import write_whole
 from ltjax.histograms import Histogram, block, shares
+from ltjax.kernels import Layers, layers
 from ltjax.runs import Run
 from ltjax.trees import take
 
@@ -52,9 +53,6 @@ EVERY = 4
 """Rounds between two maps of the pixels."""
 
 INSIDE, OUTSIDE = "in the ticket", "not in the ticket"
-
-Layers: TypeAlias = dict[str, np.ndarray]
-"""An array for each fully-connected kernel [inputs, units], by layer, from input to output."""
 
 Theta0: TypeAlias = Callable[[int], Layers]
 """The initial kernels of a trial."""
@@ -77,18 +75,6 @@ def distil(run: Run) -> pd.DataFrame:
     table = pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
     table.attrs[DISTILLED] = _parts(run)
     return table
-
-
-def layers(tree: Any) -> Layers:
-    """The fully-connected kernels of params or a mask: numbered layers in order, then ``output``."""
-    found = {path.removesuffix("/kernel"): np.asarray(leaf)
-             for path, leaf in masks.kernels(tree).items() if np.ndim(leaf) == 2}  # fmt: skip
-    return {name: found[name] for name in sorted(found, key=_place)}
-
-
-def _place(name: str) -> tuple[bool, int, str]:
-    digits = "".join(each for each in name if each.isdigit())
-    return name == "output", int(digits or 0), name
 
 
 def _tickets(run: Run, round: int, of: str) -> Iterator[tuple[int, Any]]:

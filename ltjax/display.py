@@ -17,7 +17,7 @@ from ltjax.config import Experiment
 from ltjax.types import Lane
 
 QUIET_SECONDS = 10.0
-"""Seconds between two plain lines where the output is no terminal."""
+"""Seconds between two plain lines of a log."""
 
 
 class Display:
@@ -27,10 +27,13 @@ class Display:
         experiment: what is run.
         todo: trial-steps still to be trained, for the time left.
         console: where to write.
+        pace: seconds between two plain lines, where the output is no terminal; a round's end always has one.
     """
 
-    def __init__(self, experiment: Experiment, todo: int, console: Console) -> None:
-        self.experiment, self.todo, self.console = experiment, todo, console
+    def __init__(
+        self, experiment: Experiment, todo: int, console: Console, pace: float = QUIET_SECONDS
+    ) -> None:
+        self.experiment, self.todo, self.console, self.pace = experiment, todo, console, pace
         self.rounds = max(each.prune.rounds for each in sweeps.points(experiment).values())
         self.done = self.skipped = self.begun = 0
         self.part: tuple[int, Sequence[Lane]] | None = None
@@ -89,7 +92,7 @@ class Display:
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()
-        if step < self.experiment.train.steps and now - self.spoke < QUIET_SECONDS:
+        if step < self.experiment.train.steps and now - self.spoke < self.pace:
             return False
         self.spoke = now
         return True

@@ -13,15 +13,15 @@ FLOORS = [
         "sweeps", "paths", "version", "debris", "processes", "last_words", "locks", "interrupts",
     },
     {
-        "masks", "canonical", "convolution", "models", "augmentations", "optimizers", "data", "tables",
-        "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
+        "masks", "kernels", "canonical", "convolution", "models", "augmentations", "optimizers", "data",
+        "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "snapshots", "devices", "lanes", "programs"},
     {"search", "lottery"},
     {
         "runs", "recovery", "opening", "begun", "merging", "plan", "display", "backend", "command", "options",
-        "distributed",
+        "distributed", "running",
         "loggers", "study", "histograms", "anatomy", "figures", "claims", "page", "evaluation",
         "exporting", "latency", "card", "card_words",
     },
@@ -44,7 +44,7 @@ CONTAINED = {
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
     "tyro": {"commands", "options", "completion"},
-    "rich": {"commands", "display"},
+    "rich": {"commands", "display", "running"},
     "optax": {"optimizers", "training"},
 }
 

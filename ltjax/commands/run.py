@@ -1,53 +1,25 @@
 """``ltjax run``: run an experiment into a folder, or continue it."""
 
 import argparse
-import contextlib
 import dataclasses
 import shlex
 import sys
-import time
-from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import jax
-import numpy as np
 import tyro
 from rich.console import Console
 
-from ltjax import (
-    backend,
-    catalogue,
-    distributed,
-    identity,
-    locks,
-    opening,
-    paths,
-    processes,
-    recovery,
-    sweeps,
-)
+from ltjax import backend, catalogue, distributed, processes, running, sweeps
 from ltjax.arms import ARMS
-from ltjax.begun import Begun
 from ltjax.command import exit_codes
 from ltjax.commands.list import show
 from ltjax.config import Experiment
-from ltjax.data import Dataset, load_dataset
-from ltjax.devices import choose_devices
-from ltjax.display import Display, duration, summary_table
 from ltjax.distributed import Distributed
-from ltjax.errors import UserError, shown
 from ltjax.interrupts import Interrupts
-from ltjax.loggers import LOGGERS, Logs, Place
-from ltjax.lottery import find_tickets
-from ltjax.opening import open_together, write_environment, write_points
 from ltjax.options import Quiet, read
 from ltjax.plan import describe, plan
-from ltjax.runs import Run
-from ltjax.search import lanes_of
-from ltjax.types import Lane
-from ltjax.validation import check_start, validate
-from ltjax.version import __version__
+from ltjax.validation import validate
 
 PROGRAM = "python -m ltjax.run"
 
@@ -118,7 +90,7 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
 
 def _dry_run(options: Options, console: Console) -> None:
     validate(options.experiment)
-    _check_only(options)
+    running.check_only(options.experiment, options.only)
     for point, each in sweeps.points(options.experiment).items():
         console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
         console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
@@ -126,117 +98,7 @@ def _dry_run(options: Options, console: Console) -> None:
 
 def _run(options: Options, console: Console, interrupts: Interrupts) -> None:
     experiment = options.experiment
-    validate(experiment)
-    _check_only(options)
-    for name in options.log:
-        LOGGERS.find(name)
-    distributed.agree(_told(options))
-    choose_devices(experiment.compute)
-    dataset = load_dataset(experiment.data)
     folder = options.workdir or Path("runs") / experiment.name
-    if not paths.config(folder).exists():
-        check_start(experiment)
-    opening.check(folder, experiment)
-    with contextlib.ExitStack() as held:
-        processes.first_alone(lambda: held.enter_context(locks.writing(folder)))
-        _train(options, folder, dataset, console, interrupts)
-
-
-def _train(
-    options: Options, folder: Path, dataset: Dataset, console: Console, interrupts: Interrupts
-) -> None:
-    """Train what a folder lacks; only for the job that writes there."""
-    experiment, only = options.experiment, options.only or None
-    runs = open_together(folder, experiment)
-    for run in runs.values():
-        recovery.restore_theta0(run)
-    logs = _logs(options, folder)
-    begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
-    if processes.first():
-        write_environment(folder, backend.environment())
-    todo = _missing(experiment, runs, only) * experiment.train.steps
-    console.print(_heading(options, folder, runs, todo), highlight=False, soft_wrap=True)
-    began = last = time.monotonic()
-    with Display(experiment, todo, console) as display, contextlib.closing(logs):
-
-        def observe(round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
-            interrupts.check()
-            display.observe(round, lanes, step, seen)
-            logs.observe(round, lanes, step, seen)
-
-        for found in find_tickets(
-            experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
-        ):
-            now = time.monotonic()
-            with interrupts.held("the checkpoint"):
-                runs[found.point].save(found, now - last)
-                if found.point and processes.first():
-                    write_points(folder, runs)
-            logs.finished(found)
-            last = now
-    begun.clear()
-    _tables(runs, console)
-    took = duration(time.monotonic() - began)
-    console.print(
-        f"{folder} holds the tables, curves and checkpoints; this took {took}. "
-        f"Figures, claims and a page: python -m ltjax.report {shlex.quote(str(folder))}{_own(options)}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _logs(options: Options, folder: Path) -> Logs:
-    """What is told while it trains, by the job's first process alone."""
-    makers = [LOGGERS.find(name) for name in dict.fromkeys(options.log)]
-    return Logs([make(Place(folder, options.experiment)) for make in makers if processes.first()])
-
-
-def _told(options: Options) -> str:
-    """What all processes of a job must have been told alike; where data lie may differ."""
-    data = dataclasses.replace(options.experiment.data, dir=None, raw=None)
-    alike = dataclasses.replace(options.experiment, data=data)
-    return f"{identity.to_json(alike)} {options.only} {__version__} {jax.__version__}"
-
-
-def _own(options: Options) -> str:
-    """What a later command needs to know of a file that registers a user's own."""
-    return f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
-
-
-def _check_only(options: Options) -> None:
-    trials = options.experiment.trials
-    for trial in options.only:
-        if not 0 <= trial < trials:
-            raise UserError(f"--only must name trials from 0 to {trials - 1}, not {shown(trial)}.")
-
-
-def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:
-    """Lanes still to be trained, over all rounds and points."""
-    return sum(
-        len(set(lanes_of(each, round, only)) - runs[point].lanes(round))
-        for point, each in sweeps.points(experiment).items()
-        for round in range(each.prune.rounds + 1)
-    )
-
-
-def _heading(options: Options, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
-    experiment, only = options.experiment, options.only or None
-    begun = any(run.parts for run in runs.values())
-    doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
-    devices = f"{jax.device_count()} {jax.default_backend()} devices"
-    devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
-    points = list(sweeps.points(experiment).values())
-    rounds = max(each.prune.rounds for each in points)
-    lanes = max(sum(len(lanes_of(each, round, only)) for each in points) for round in range(rounds + 1))
-    return (
-        f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
-        f"rounds 0 to {rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
-        + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
-    )
-
-
-def _tables(runs: Mapping[str, Run], console: Console) -> None:
-    for point, run in runs.items():
-        if run.parts:
-            console.print(f"\n{point}" if point else "", highlight=False)
-            console.print(summary_table(run.summary()))
+    own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
+    told = running.Told(console, log=options.log)
+    running.run(experiment, folder, options.only, told, interrupts, own)

@@ -4,7 +4,7 @@ Adding one takes a function ``(Study) -> matplotlib.figure.Figure`` under a ``@f
 a module imported here.
 """
 
-from ltjax.figures import compared, courses, deep, distilled, networks, swept, swept_conv
+from ltjax.figures import compared, courses, deep, distilled, networks, swept, swept_conv, tickets
 from ltjax.figures.gallery import FIGURES, Entry, figure, in_order
 from ltjax.figures.saving import Drawn, draw
 
@@ -22,4 +22,5 @@ __all__ = [
     "networks",
     "swept",
     "swept_conv",
+    "tickets",
 ]

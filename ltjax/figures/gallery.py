@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, ParamSpec, TypeAlias
 
 import matplotlib.style
 from matplotlib.figure import Figure
@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from ltjax.figures.style import STYLE
 from ltjax.registry import Registry
 from ltjax.study import Study
+
+P = ParamSpec("P")
 
 Draw: TypeAlias = Callable[[Study], Figure]
 """Draws a figure; raises ``ltjax.study.Absent`` where the study lacks what it needs."""
@@ -36,16 +38,22 @@ def in_order() -> list[str]:
     return sorted(FIGURES, key=place)
 
 
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """The drawing function, called in ltjax's style whatever the user's is."""
+
+    @functools.wraps(draw)
+    def drawn(*arguments: P.args, **named: P.kwargs) -> Figure:
+        with matplotlib.style.context(["default", STYLE]):
+            return draw(*arguments, **named)
+
+    return drawn
+
+
 def figure(name: str, title: str) -> Callable[[Draw], Draw]:
     """A decorator that enters a drawing function, to be called in ltjax's style whatever the user's is."""
 
     def enter(draw: Draw) -> Draw:
-        @functools.wraps(draw)
-        def styled(study: Study) -> Figure:
-            with matplotlib.style.context(["default", STYLE]):
-                return draw(study)
-
-        FIGURES[name] = Entry(title, styled)
-        return styled
+        FIGURES[name] = Entry(title, styled(draw))
+        return FIGURES[name].draw
 
     return enter

@@ -10,6 +10,8 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from ltjax.figures.showing import Shown
+
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 """The paper's ticks of percentages: every third round."""
 
@@ -20,7 +22,7 @@ def panels(
     """A figure of ``count`` panels in reading order; sizes are of one panel, in inches."""
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    figure = Figure(figsize=(max(width * columns, 4.4), height * rows + 0.5), layout="constrained")
+    figure = Shown(figsize=(max(width * columns, 4.4), height * rows + 0.5), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for spare in axes[count:]:
         spare.set_axis_off()
