@@ -35,7 +35,7 @@ NOTEBOOK = 96
 
 
 class Told(NamedTuple):
-    """Where a run's progress is told: ``pace`` is the seconds between two plain lines, ``log`` names loggers."""
+    """Where progress is told: ``pace`` is the seconds between two plain lines, ``log`` names loggers."""
 
     console: Console
     pace: float = QUIET_SECONDS
