@@ -64,7 +64,6 @@ def test_indices_are_as_small_as_can_be(shape, dtype):
     assert found["starts"].dtype == np.uint8 and list(found["shape"]) == list(shape)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_csr_gives_the_networks_logits_whatever_is_multiplied_at_once(name, monkeypatch):
     network = make_network(SMALL[name], IMAGE, 10)
