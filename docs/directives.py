@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from ltjax.commands.list import PURPOSES
 
-WIDTH = "96"
+WIDTH = "86"
 """Characters of a line of help."""
 
 
