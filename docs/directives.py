@@ -30,7 +30,7 @@ class Registry(SphinxDirective):
         for name, purpose in PURPOSES[self.arguments[0]]().items():  # type: ignore[index]
             body += _row([nodes.literal(name, name)], _words(purpose))
         group += body
-        return [nodes.table("", group, classes=["registry"])]
+        return [nodes.table("", group, classes=["registry"], support_smartquotes=False)]
 
 
 class Help(SphinxDirective):
