@@ -27,7 +27,6 @@ myst_heading_anchors = 3  # as on GitHub, so that [text](page.md#heading) works 
 myst_enable_extensions = ["attrs_inline"]
 
 default_role = "code"
-smartquotes = False  # --workdir is no dash
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
@@ -62,9 +61,14 @@ def link_root_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = re.sub(rf"\]\((?:\.\./)((?:\.\./)*){name}\.md", rf"](\g<1>{page}.md", source[0])
 
 
-def escape_bars(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """|θ₀| in a docstring is a magnitude, not a reference."""
-    lines[:] = [re.sub(r"\|(\S{1,9}?)\|", r"\|\1\|", line) for line in lines]
+def mark_up(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """|θ₀| in a docstring is a magnitude and not a reference, and --workdir an option and no dash."""
+    for at, line in enumerate(lines):
+        parts = line.split("``")  # the odd ones are code
+        for even in range(0, len(parts), 2):
+            parts[even] = re.sub(r"\|(\S{1,9}?)\|", r"\|\1\|", parts[even])
+            parts[even] = re.sub(r"(?<!\S)(--[a-z][\w.-]*\w)", r"``\1``", parts[even])
+        lines[at] = "``".join(parts)
 
 
 def without_napoleon(
@@ -92,7 +96,7 @@ def skip_member(app: Sphinx, what: str, name: str, obj: object, skip: bool, opti
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", link_root_pages)
-    app.connect("autodoc-process-docstring", escape_bars, priority=300)
+    app.connect("autodoc-process-docstring", mark_up, priority=300)
     app.connect("autodoc-process-docstring", without_napoleon, priority=400)
     app.connect("autodoc-process-docstring", without_napoleon, priority=600)
     app.connect("autodoc-process-signature", hide_signature)

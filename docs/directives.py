@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from ltjax.commands.list import PURPOSES
 
-WIDTH = "96"
+WIDTH = "86"
 """Characters of a line of help."""
 
 
@@ -30,7 +30,7 @@ class Registry(SphinxDirective):
         for name, purpose in PURPOSES[self.arguments[0]]().items():  # type: ignore[index]
             body += _row([nodes.literal(name, name)], _words(purpose))
         group += body
-        return [nodes.table("", group, classes=["registry"])]
+        return [nodes.table("", group, classes=["registry"], support_smartquotes=False)]
 
 
 class Help(SphinxDirective):

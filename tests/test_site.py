@@ -86,10 +86,11 @@ def test_no_link_within_the_site_leads_nowhere(site, pages):
     assert checked > len(pages)
 
 
-def test_the_site_asks_nothing_of_the_network(pages):
+def test_the_site_asks_nothing_of_the_network(site, pages):
     """Pages link to elsewhere, but what they are made of lies beside them."""
-    for path in pages:
-        assert not re.search(r'<(script|img|link rel="stylesheet")[^>]* (src|href)="https?:', str(path))
+    loaded = re.compile(r"<(?:script|img)[^>]* src=\"[^\"]*|<link[^>]* rel=\"stylesheet\"[^>]* href=\"[^\"]*")
+    parts = [part for path in pages for part in loaded.findall((site / path).read_text())]
+    assert parts and not [part for part in parts if "://" in part]
 
 
 def test_every_public_name_is_in_the_reference(site):
@@ -101,7 +102,8 @@ def test_every_public_name_is_in_the_reference(site):
 @pytest.mark.parametrize("kind", PURPOSES)
 def test_every_entry_of_a_registry_is_in_the_reference(kind, pages):
     reference = "".join(word for path, page in pages.items() if path.parts[0] == "api" for word in page.words)
-    assert all(name in reference and purpose in reference for name, purpose in PURPOSES[kind]().items())
+    told = {name: purpose.replace("``", "") for name, purpose in PURPOSES[kind]().items()}
+    assert [name for name, purpose in told.items() if name not in reference or purpose not in reference] == []
 
 
 def test_the_studys_page_is_what_registries_and_results_make_it():
