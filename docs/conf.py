@@ -61,6 +61,11 @@ def link_root_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = re.sub(rf"\]\((?:\.\./)((?:\.\./)*){name}\.md", rf"](\g<1>{page}.md", source[0])
 
 
+def link_notebooks(app: Sphinx, path: Path, docname: str, content: list[str]) -> None:
+    """Links of README to notebooks, which lie beside it, lead to files that the site gives out."""
+    content[0] = content[0].replace("](notebooks/", "](../notebooks/")
+
+
 def mark_up(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
     """|θ₀| in a docstring is a magnitude and not a reference, and --workdir an option and no dash."""
     for at, line in enumerate(lines):
@@ -96,6 +101,7 @@ def skip_member(app: Sphinx, what: str, name: str, obj: object, skip: bool, opti
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("source-read", link_root_pages)
+    app.connect("include-read", link_notebooks)
     app.connect("autodoc-process-docstring", mark_up, priority=300)
     app.connect("autodoc-process-docstring", without_napoleon, priority=400)
     app.connect("autodoc-process-docstring", without_napoleon, priority=600)
