@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from ltjax.commands import run
+from ltjax import running
 
 from .bad_files import FROM, JSON, JUNK, PROGRAMS, TEXT
 from .bad_input import Answer, Tried, answer, flaw, loose_flaw
@@ -44,7 +44,7 @@ def work(tmp_path, monkeypatch):
     (folder / "given").mkdir(parents=True)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))
-    monkeypatch.setattr(run, "find_tickets", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(running, "find_tickets", lambda *_, **__: pytest.fail("it trained"))
     return folder
 
 

@@ -31,7 +31,7 @@ def test_real_cifar10_is_whole_and_standardised():
 @real
 def test_conv2_learns_cifar10_and_finds_tickets(tmp_path, monkeypatch):
     """Channels and examples fewer than the paper's, so that it takes a minute; all else is the paper's."""
-    monkeypatch.setattr("ltjax.run.load_dataset", lambda data: part_of(load_dataset(data)))
+    monkeypatch.setattr("ltjax.running.load_dataset", lambda data: part_of(load_dataset(data)))
     line = (
         f"--config conv2_iterative --trials 2 --prune.rounds 1 --model.channels 8 --train.steps 300 "
         f"--train.evaluate-every 100 --train.learning-rate 1e-3 --workdir {tmp_path / 'run'}"
