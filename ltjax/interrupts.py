@@ -24,6 +24,8 @@ PATIENCE = 1.0
 
 _leaving = threading.Lock()
 
+_silenced = False
+
 
 class Interrupted(KeyboardInterrupt):
     """Raised by the first signal; ``number`` is the signal's."""
@@ -53,8 +55,7 @@ class Interrupts:
             self.undo.enter_context(writer)
             before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
             self.undo.callback(signal.set_wakeup_fd, before)
-            self.undo.callback(setattr, sys, "unraisablehook", sys.unraisablehook)
-            sys.unraisablehook = _silent(sys.unraisablehook)
+            _silence()
             for number, handler in _handle(self._first).items():
                 self.undo.callback(signal.signal, number, handler)
         return self
@@ -127,12 +128,15 @@ def _say(message: str) -> None:
         os.write(2, f"ltjax: {message}\n".encode())
 
 
-def _silent(hook: Any) -> Any:
-    """A hook that does not tell of an interruption which Python drops, as where JAX hears of garbage.
+def _silence() -> None:
+    """Have nothing told of an interruption which Python drops, as where JAX hears of garbage.
 
-    It is not lost: ``check`` raises it again.
+    It is not lost: ``check`` raises it again. The hook stays, as others are put upon it.
     """
-    return lambda told: None if isinstance(told.exc_value, Interrupted) else hook(told)
+    global _silenced
+    if not _silenced:
+        hook, _silenced = sys.unraisablehook, True
+        sys.unraisablehook = lambda told: None if isinstance(told.exc_value, Interrupted) else hook(told)
 
 
 def _handle(handler: Any) -> dict[int, Any]:
