@@ -46,7 +46,8 @@ class Logs:
     """Tells sinks of a run: ``observe`` is for ``find_tickets``, ``finished`` for each round that it gives.
 
     Curves are mean accuracies over an arm's lanes that train together, those of a sweep's points among them;
-    where a round trains in turns, each turn is a series of its own. ``curves/`` has every lane by itself, and the losses.
+    where a round trains in turns, each turn is a series of its own. ``curves/`` has every lane by itself, and
+    the losses.
     """
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
