@@ -1,5 +1,6 @@
 """How long forms of a network take for a batch of images, measured side by side on this machine."""
 
+import itertools
 import os
 import platform
 import time
@@ -26,8 +27,8 @@ BURST = 5
 LONG = 0.05
 """Seconds from which on a call is timed by itself."""
 
-LEAST = 5
-"""Turns of each form at least."""
+LEAST = 6
+"""Turns of each form at least: as many as three forms have orders."""
 
 
 class Timing(NamedTuple):
@@ -47,6 +48,9 @@ def measure(
     forms: Mapping[str, Logits], images: Mapping[str, Any], seconds: float = SECONDS
 ) -> tuple[dict[str, Timing], list[str]]:
     """Time forms of one network on a batch, by turns, so that what else the machine does meets all alike.
+
+    Turns go through all orders of the forms: JAX after SciPy, whose calls leave its threads asleep, takes up
+    to a quarter longer (one network twice in a fixed order, LeNet at batch 512 on two cores).
 
     Args:
         forms: functions from images to logits, by name; the first's logits are what the others' must be.
@@ -70,10 +74,12 @@ def measure(
 def _by_turns(calls: Mapping[str, Callable[[], Any]], seconds: float) -> dict[str, Timing]:
     turns: dict[str, list[list[float]]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds + sum(_seconds(call) for call in calls.values())
-    while time.perf_counter() < end or min(map(len, turns.values()), default=LEAST) < LEAST:
-        for name, call in calls.items():
-            first = _seconds(call)
-            turns[name].append([first] if first > LONG else [_seconds(call) for _ in range(BURST - 1)])
+    for turn, order in enumerate(itertools.cycle(itertools.permutations(calls))):
+        if turn >= LEAST and time.perf_counter() > end:
+            break
+        for name in order:
+            first = _seconds(calls[name])
+            turns[name].append([first] if first > LONG else [_seconds(calls[name]) for _ in range(BURST - 1)])
     medians = {name: np.array([np.median(turn) for turn in found]) for name, found in turns.items()}
     return {name: _timing(found, medians[name] / medians[next(iter(calls))]) for name, found in turns.items()}
 

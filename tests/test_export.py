@@ -138,12 +138,13 @@ def test_what_gives_other_logits_is_not_timed():
         assert 0 < timing.low <= timing.ratio <= timing.high
 
 
-def test_forms_are_timed_by_turns():
+def test_forms_are_timed_by_turns_in_all_orders():
     order = []
-    calls = {name: (lambda _, name=name: order.append(name) or np.ones(1)) for name in ("one", "two")}
+    calls = {name: (lambda _, name=name: order.append(name) or np.ones(1)) for name in "abc"}
     latency.measure(calls, dict.fromkeys(calls), seconds=0)
-    turns = [name for at, name in enumerate(order) if at == 0 or order[at - 1] != name]
-    assert turns[:6] == ["one", "two"] * 3
+    bursts = order[2 * len(calls) :: latency.BURST]  # after logits that are compared and a call that is timed
+    turns = ["".join(bursts[at : at + 3]) for at in range(0, len(bursts), 3)]
+    assert turns == ["abc", "acb", "bac", "bca", "cab", "cba"]
 
 
 def timing(ratio, spread=0.05):
