@@ -10,6 +10,8 @@ from typing import Any
 
 import jax
 
+from ltjax import paths
+
 PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow",
     "scikit-learn", "tensorflow-datasets", "tyro",
@@ -28,17 +30,12 @@ def set_up() -> None:
         # autotuning may choose other kernels in another process; see docs/architecture.md
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+        jax.config.update("jax_compilation_cache_dir", str(paths.cache() / "xla"))
 
 
 def cores() -> int:
     """The cores this process may use, where the system tells; else all of the machine's."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def cache_folder() -> Path:
-    """ltjax's folder in the user's cache, by the XDG convention."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ltjax"
 
 
 def environment() -> dict[str, Any]:

@@ -1,17 +1,22 @@
-"""Completion of ``ltjax …`` in shells: a script that tyro writes of every command's options."""
+"""Completion of ``ltjax …`` in shells: a script that tyro writes of every command's options and choices."""
 
 import contextlib
+import dataclasses
 import importlib
 import io
 from collections.abc import Iterable
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Literal, Union
 
 import tyro
 
+from ltjax import catalogue
 from ltjax.errors import UserError, unknown
 from ltjax.options import registry
 
 SHELLS = ("bash", "zsh", "fish")
+
+NAMING = ("run", "evaluate")
+"""Commands whose ``--config`` is an experiment's name."""
 
 
 def script(commands: Iterable[str], shell: str | None = None) -> str:
@@ -37,5 +42,16 @@ def _every(commands: Iterable[str]) -> Any:
 
 def _options(name: str) -> Any:
     module = importlib.import_module(f"ltjax.commands.{name}")
+    options = module.Options
     default = getattr(module, "defaults", lambda: tyro.MISSING)()
-    return Annotated[module.Options, tyro.conf.subcommand(name, default=default)]
+    if name in NAMING:
+        options = _naming(options)
+        default = options(**vars(default)) if dataclasses.is_dataclass(default) else default
+    return Annotated[options, tyro.conf.subcommand(name, default=default)]
+
+
+def _naming(options: type) -> type:
+    """Options whose ``config`` has the named experiments as choices; a path is completed by hand."""
+    names: Any = Literal[tuple(catalogue.experiments())]
+    own = [("config", names | None, dataclasses.field(default=None))]
+    return dataclasses.make_dataclass(options.__name__, own, bases=(options,), frozen=True)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -151,3 +151,10 @@ def spread(values: pd.Series, middle: str, ends: str) -> str:
         '1.50 (1.0–2.0)'
     """
     return f"{values.mean():{middle}} ({values.min():{ends}}–{values.max():{ends}})"
+
+
+def show(purposes: Mapping[str, str], console: Console) -> None:
+    """Print names and what each is for, a line each."""
+    width = max(map(len, purposes))
+    for name, purpose in purposes.items():
+        console.print(f"{name:{width}}  {purpose}", highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,13 @@
 """Where everything lies in a run's folder: one function a path, and nothing else builds paths."""
 
+import os
 import re
 from pathlib import Path
+
+
+def cache() -> Path:
+    """ltjax's own folder in the user's cache, by the XDG convention; of no run."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ltjax"
 
 
 def config(run: Path) -> Path:

@@ -142,31 +142,49 @@ def test_claims_are_listed_with_what_the_paper_says(capsys):
     ]
 
 
-COMPLETE = """
+BASH = """
 source {script}
 COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE="{words}"; COMP_POINT=${{#COMP_LINE}}
 $(complete -p ltjax | sed 's/.*-F \\([^ ]*\\) .*/\\1/') ltjax
 echo "${{COMPREPLY[@]}}"
 """
+COMPLETE = {"bash": BASH, "fish": "source {script}; complete -C '{words}'"}
+"""How a shell is asked to complete words without a terminal."""
 
 
-@pytest.mark.parametrize(
-    ("typed", "completed"),
-    [
-        ("ltjax rep", {"report"}),
-        ("ltjax run --train.opt", {"--train.optimizer"}),
-        ("ltjax run --arms.rei", {"--arms.reinit"}),
-        ("ltjax merge --q", {"--quiet"}),
-    ],
-)
-def test_bash_completes_commands_and_options(typed, completed, tmp_path_factory, capsys):
-    script = tmp_path_factory.getbasetemp() / "completion.sh"
+COMPLETED = {
+    "ltjax rep": {"report"},
+    "ltjax run --train.opt": {"--train.optimizer"},
+    "ltjax run --arms.rei": {"--arms.reinit"},
+    "ltjax merge --q": {"--quiet"},
+    "ltjax run --config lenet_it": {"lenet_iterative"},
+    "ltjax evaluate runs/x --config vgg19_ra": {"vgg19_rates"},
+}
+"""What is typed, and what a shell makes of its last word."""
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("typed", COMPLETED)
+def test_shells_complete_commands_options_and_experiments(typed, shell, tmp_path_factory, capsys):
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    script = tmp_path_factory.getbasetemp() / f"completion.{shell}"
     if not script.exists():
-        script.write_text(answer(capsys, "--completion", "bash")[1])
-    done = subprocess.run(
-        ["bash", "-c", COMPLETE.format(script=script, words=typed)], capture_output=True, text=True
+        script.write_text(answer(capsys, "--completion", shell)[1])
+    asked = COMPLETE[shell].format(script=script, words=typed)
+    done = subprocess.run([shell, "-c", asked], capture_output=True, text=True)
+    # fish has a word and what it means on a line, bash all words on one
+    words = (
+        [line.split("\t")[0] for line in done.stdout.splitlines()] if shell == "fish" else done.stdout.split()
     )
-    assert set(done.stdout.split()) == completed, done.stderr
+    assert set(words) == COMPLETED[typed], done.stderr
+
+
+def test_a_run_does_not_wait_for_what_it_does_not_need():
+    loaded = "import sys, ltjax.commands.run; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    late = {"sklearn", "matplotlib", "plotly", "scipy", "jinja2", "tensorflow_datasets", "tensorboardX"}
+    assert not late & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)

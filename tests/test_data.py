@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import ltjax
-from ltjax import Data, UserError
+from ltjax import Data, UserError, paths
 from ltjax.data import DATASETS, cache, load_dataset, prepared, split
 from ltjax.data.originals import CIFAR_LABELS
 
@@ -233,6 +233,19 @@ def test_digits_are_real_and_whole(digits):
     assert digits.train_images.shape == (1437, 8, 8, 1) and digits.test_images.shape == (360, 8, 8, 1)
     assert digits.train_images.dtype == np.uint8 and digits.train_images.max() == 255
     assert np.bincount(digits.train_labels).min() > 130
+
+
+def test_digits_are_kept_decoded_and_made_again_where_that_is_damaged(monkeypatch, tmp_path, digits):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    DATASETS["digits"].load(Data())
+    (kept,) = paths.cache().glob("digits-*.npz")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "sklearn.datasets", None)  # importing it fails
+        found = DATASETS["digits"].load(Data())
+    np.testing.assert_array_equal(found.train_images, digits.train_images)
+    np.testing.assert_array_equal(found.test_labels, digits.test_labels)
+    kept.write_bytes(kept.read_bytes()[:-100])
+    np.testing.assert_array_equal(DATASETS["digits"].load(Data()).train_images, digits.train_images)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -15,6 +15,7 @@ from ltjax.augmentations import AUGMENTATIONS
 from ltjax.catalogue import experiments, load_experiment
 from ltjax.command import exit_codes
 from ltjax.data import DATASETS
+from ltjax.display import show
 from ltjax.loggers import LOGGERS
 from ltjax.models import MODELS
 from ltjax.optimizers import OPTIMIZERS
@@ -70,13 +71,6 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         if options.config:
             load_experiment(options.config)
         show(PURPOSES[options.kind](), Console())
-
-
-def show(purposes: Mapping[str, str], console: Console) -> None:
-    """Print names and what each is for, a line each."""
-    width = max(map(len, purposes))
-    for name, purpose in purposes.items():
-        console.print(f"{name:{width}}  {purpose}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _sizes(source: Any) -> str:

@@ -13,8 +13,8 @@ from rich.console import Console
 from ltjax import backend, catalogue, distributed, processes, running, sweeps
 from ltjax.arms import ARMS
 from ltjax.command import exit_codes
-from ltjax.commands.list import show
 from ltjax.config import Experiment
+from ltjax.display import show
 from ltjax.distributed import Distributed
 from ltjax.interrupts import Interrupts
 from ltjax.options import Quiet, read

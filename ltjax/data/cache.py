@@ -1,4 +1,4 @@
-"""The decoded arrays of a data set, kept beside it: the next start takes a moment and needs no TFDS."""
+"""The decoded arrays of a data set, kept in a file: the next start takes a moment and needs no TFDS."""
 
 import contextlib
 import hashlib

@@ -1,13 +1,15 @@
 """The registry of data sets: their sizes, where each comes from, how its images are standardised."""
 
 from collections.abc import Callable
+from importlib import metadata
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.datasets import load_digits
 
+from ltjax import paths
 from ltjax.config import Data
-from ltjax.data.examples import Dataset
+from ltjax.data import cache
+from ltjax.data.examples import Arrays, Dataset
 from ltjax.data.prepared import load_prepared
 from ltjax.errors import UserError
 from ltjax.registry import Registry
@@ -71,9 +73,19 @@ def digits(data: Data) -> Dataset:
 
     They lie in the order of their writers; the last 360 are the test split, so it is other writers' hands.
     """
+    path = paths.cache() / f"digits-{metadata.version('scikit-learn')}.npz"
+    if (arrays := cache.read(path)) is None:
+        arrays = _digits()
+        cache.write(path, arrays)
+    return Dataset(*arrays, 10)
+
+
+def _digits() -> Arrays:
+    from sklearn.datasets import load_digits  # importing it takes two seconds
+
     images, labels = load_digits(return_X_y=True)
     pixels = np.round(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-    return Dataset(pixels[:-360], labels[:-360], pixels[-360:], labels[-360:], 10)
+    return pixels[:-360], labels[:-360], pixels[-360:], labels[-360:]
 
 
 @data_set("mnist", train=60_000, test=10_000, image=(28, 28, 1), classes=10)

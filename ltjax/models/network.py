@@ -1,6 +1,7 @@
 """A network as two pure functions, and the registry of networks."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import flax.linen as nn
@@ -41,7 +42,15 @@ def make_network(model: Model, image_shape: tuple[int, ...], classes: int) -> Ne
             raise UserError(f"model.{name} must be at least 1 each, not {getattr(model, name)}.")
     if not 0 <= model.dropout < 1:
         raise UserError(f"model.dropout must lie in [0, 1), not {model.dropout}.")
-    module = MODELS.find(model.name)(model, classes)
+    return _network(MODELS.find(model.name), model, tuple(image_shape), classes)
+
+
+@cache
+def _network(
+    make: Callable[[Model, int], nn.Module], model: Model, image_shape: tuple[int, ...], classes: int
+) -> Network:
+    """Made once, so that all who ask for a network share what JAX has traced and compiled of it."""
+    module = make(model, classes)
 
     def init(key: Key) -> tuple[Params, Collections]:
         variables = dict(module.init(key, jnp.zeros((1, *image_shape))))

@@ -43,6 +43,7 @@ class ResNet(nn.Module):
     model: Model
     channels: tuple[int, ...]
     classes: int
+    blocks: int = BLOCKS
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
@@ -50,7 +51,7 @@ class ResNet(nn.Module):
         images = conv(self.model, self.channels[0], "conv1")(images)
         images = nn.relu(batch_norm(self.model, train, "conv1_norm")(images))
         for stage, channels in enumerate(self.channels, start=1):
-            for index in range(1, BLOCKS + 1):
+            for index in range(1, self.blocks + 1):
                 strides = 2 if stage > 1 and index == 1 else 1
                 block = Block(self.model, channels, strides, name=f"stage{stage}_block{index}")
                 images = block(images, train)

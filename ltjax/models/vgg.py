@@ -18,11 +18,12 @@ class VGG(nn.Module):
     model: Model
     channels: tuple[int, ...]
     classes: int
+    depths: tuple[int, ...] = DEPTHS
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Logits [batch, classes] of images [batch, height, width, channels]."""
-        for stage, (depth, channels) in enumerate(zip(DEPTHS, self.channels, strict=True), start=1):
+        for stage, (depth, channels) in enumerate(zip(self.depths, self.channels, strict=True), start=1):
             images = images if stage == 1 else max_pool(images)
             for index in range(1, depth + 1):
                 name = f"stage{stage}_conv{index}"
