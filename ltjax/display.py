@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ltjax import sweeps
 from ltjax.config import Experiment
-from ltjax.types import Lane
+from ltjax.lottery import Part
 
 QUIET_SECONDS = 10.0
 """Seconds between two plain lines of a log."""
@@ -36,7 +36,7 @@ class Display:
         self.experiment, self.todo, self.console, self.pace = experiment, todo, console, pace
         self.rounds = max(each.prune.rounds for each in sweeps.points(experiment).values())
         self.done = self.skipped = self.begun = 0
-        self.part: tuple[int, Sequence[Lane]] | None = None
+        self.part: tuple[int, Part] | None = None
         self.began = self.spoke = time.monotonic()
         self.bar = Progress(
             TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
@@ -63,17 +63,17 @@ class Display:
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
-    def observe(self, round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
+    def observe(self, round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
         """Show an evaluation: accuracies per split and lane at a step."""
-        if (round, lanes) != self.part:  # which may begin in the middle, from a snapshot
-            self.part, self.finished, self.first = (round, lanes), self.done, time.monotonic()
+        if (round, part) != self.part:  # which may begin in the middle, from a snapshot
+            self.part, self.finished, self.first = (round, part), self.done, time.monotonic()
             self.begun = step
-            self.skipped += step * len(lanes)
-        self.done = self.finished + step * len(lanes)
-        tickets = [index for index, lane in enumerate(lanes) if lane.arm == "ticket"] or slice(None)
+            self.skipped += step * len(part)
+        self.done = self.finished + step * len(part)
+        tickets = [index for index, (_, lane) in enumerate(part) if lane.arm == "ticket"] or slice(None)
         fields: dict[str, Any] = {
-            "round": round, "step": step, "lanes": len(lanes), "left": self._left(),
-            "speed": self._speed((step - self.begun) * len(lanes)),
+            "round": round, "step": step, "lanes": len(part), "left": self._left(),
+            "speed": self._speed((step - self.begun) * len(part)),
             "seen": " ".join(
                 f"{split[:5]} {seen[split][tickets].mean():.4f}" for split in ("validation", "test")
             ),

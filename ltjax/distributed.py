@@ -19,14 +19,14 @@ from typing import Any, Literal
 import jax
 
 from ltjax import last_words, processes
-from ltjax.errors import UserError
+from ltjax.errors import UserError, first_line
 
 
 @dataclass(frozen=True)
 class Distributed:
     """The processes of a job on several machines; each is given the same command but for its own number.
 
-    Nothing is needed where Slurm, Open MPI, Kubernetes or Cloud TPU started them.
+    Nothing is needed where Slurm, Open MPI (5 and later: with mpi4py), Kubernetes or Cloud TPU started them.
     """
 
     coordinator: str | None = None
@@ -53,6 +53,11 @@ def check(options: Distributed) -> None:
     missing = [f"--distributed.{name}" for name, value in given.items() if value is None]
     if 0 < len(missing) < 3 and detected(options) is None:
         raise UserError(f"a job of several processes also needs {' and '.join(missing)}.")
+    if options.coordinator is None and detected(options) == "ompi" and _open_mpi_5():
+        raise UserError(
+            "this Open MPI does not say where the job's first process is: give its machine as "
+            "--distributed.coordinator HOST:PORT, or install mpi4py, which finds it."
+        )
     host, _, port = (options.coordinator or "localhost:1").rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UserError(f"--distributed.coordinator must be HOST:PORT, not {options.coordinator!r}.")
@@ -73,12 +78,17 @@ def detected(options: Distributed) -> str | None:
     if _number("SLURM_NTASKS") > 1 and _number("SLURM_STEP_NUM_TASKS", 2) > 1 and _has("SLURM_STEP_NODELIST"):
         return "slurm"
     if _number("OMPI_COMM_WORLD_SIZE") > 1:
-        return "ompi"
+        return "mpi4py" if _open_mpi_5() and importlib.util.find_spec("mpi4py") else "ompi"
     if _has("JOB_COMPLETION_INDEX") and _has("KUBERNETES_SERVICE_HOST"):
         return "k8s"
     if "," in os.environ.get("TPU_PROCESS_ADDRESSES", os.environ.get("TPU_WORKER_HOSTNAMES", "")):
         return "gketpu"
     return "gcetpu" if _on_tpu_machine() and not _has("TPU_SKIP_MDS_QUERY") else None
+
+
+def _open_mpi_5() -> bool:
+    """Whether this is Open MPI 5 or later, which no longer tells where its first process is."""
+    return not _has("OMPI_MCA_orte_hnp_uri")
 
 
 def _has(name: str) -> bool:
@@ -146,7 +156,7 @@ def _join(options: Distributed, cluster: str | None) -> None:
             )  # fmt: skip
     except Exception as error:  # of many types, by what was not there
         raise UserError(
-            f"the other processes of the job could not be met ({str(error).splitlines()[0]}); see "
+            f"the other processes of the job could not be met ({first_line(error)}); see "
             "--distributed.coordinator, --distributed.processes and --distributed.process."
         ) from error
 

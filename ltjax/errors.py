@@ -45,6 +45,11 @@ def sentence(text: object) -> str:
     return str(text) if str(text).endswith((".", "?", "!")) else f"{text}."
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says first; what it is, where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def is_control(character: str) -> bool:
     """Whether a character is a control character or a lone surrogate, which no name or path can do with."""
     return unicodedata.category(character) in ("Cc", "Cs")

@@ -17,7 +17,7 @@ from ltjax.plain import to_tree
 from ltjax.runs import Run
 from ltjax.search import Nothing, Outcome, Search
 from ltjax.sparse import to_sparse
-from ltjax.tensors import save_tensors
+from ltjax.tensors import metadata, save_tensors
 from ltjax.trees import nested
 from ltjax.types import Lane, Mask, Params
 from ltjax.version import __version__
@@ -63,7 +63,7 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
         OSError: it cannot be written.
     """
     found = run.outcome(round, lane)
-    search = Search(run.experiment, run, network_of(run.experiment))
+    search = Search(run.experiment, run, network_of(run.experiment), only=[lane.trial])
     trees: dict[str, Any] = {
         "theta0": search.theta0(lane.trial), "initial": _initial(search, round, lane, found.mask),
         "mask": found.mask, "final": found.trained, "collections": found.collections or None,
@@ -74,12 +74,14 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     trees["compacted"] = to_tree(forms.compacted.network) if forms else None
     trees["units"] = nested(forms.compacted.units) if forms else None
     facts = {"ltjax": __version__, "experiment": run.experiment.name, "round": round, **lane._asdict()}
-    for path in _paths(folder):  # an earlier export's would be taken for this lane's
-        path.unlink(missing_ok=True)
+    for name in CARD:  # an earlier export's would be taken for this lane's
+        (folder / name).unlink(missing_ok=True)
     lines = [_write(folder / f"{name}.safetensors", tree, {**facts, "content": CONTENTS[name]})
              for name, tree in trees.items() if tree is not None]  # fmt: skip
     write_text(folder / CONFIG, identity.to_json(run.experiment))
     lines.append(f"{folder / CONFIG}: the experiment")
+    for name in (name for name, tree in trees.items() if tree is None):
+        (folder / f"{name}.safetensors").unlink(missing_ok=True)
     if trees["initial"] is None:
         why = "because what the lane began with cannot be drawn again from the run"
         lines.append(f"not written: {folder / 'initial.safetensors'}, {why}")
@@ -103,7 +105,7 @@ def _initial(search: Search, round: int, lane: Lane, mask: Mask) -> Params | Non
     if lane.arm == "ticket":
         return masks.apply(mask, search.theta0(lane.trial))
     try:
-        drawn = Search(search.experiment, Nothing(), search.network).theta0(lane.trial)
+        drawn = Search(search.experiment, Nothing(), search.network, only=[lane.trial]).theta0(lane.trial)
         start = search.starts(round, [lane])[0]
     except UserError:  # the round before is not in the run, or the file of model.start is gone
         return None
@@ -131,8 +133,14 @@ def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise UserError(f"'{folder}' is a file; choose another folder with --to.")
     # a name that begins with a dot is of a write that was killed
-    others = {path for path in folder.glob("*") if not path.name.startswith(".")} - set(_paths(folder))
-    if others:
+    found = {path for path in folder.glob("*") if not path.name.startswith(".")}
+    if others := found - set(_paths(folder)):
         raise UserError(
             f"'{folder}' holds more than an export ('{min(others).name}'); choose another with --to."
         )
+    if found and not any(_is_exported(path) for path in found):
+        raise UserError(f"'{folder}' holds files that no export wrote; choose another with --to.")
+
+
+def _is_exported(path: Path) -> bool:
+    return path.suffix == ".safetensors" and {"ltjax", "content"} <= metadata(path).keys()

@@ -73,11 +73,11 @@ class Round:
         return Ticket(masks.apply(mask, self.theta0[trial]), mask)
 
 
-Observe = Callable[[int, Sequence[Lane], int, dict[str, np.ndarray]], None]
-"""Called with round, lanes, step and the accuracies per split [lanes] there."""
-
 Part: TypeAlias = Sequence[tuple[str, Lane]]
-"""Lanes that train together, each with its point."""
+"""Lanes that train together, each with its point (``""`` where nothing is swept)."""
+
+Observe: TypeAlias = Callable[[int, Part, int, dict[str, np.ndarray]], None]
+"""Called with round, lanes, step and the accuracies per split [lanes] there."""
 
 Keeper: TypeAlias = Callable[[int, Part], Snapshots]
 """Asked, with the round, for the snapshots of a part that is about to be trained."""
@@ -160,10 +160,10 @@ class _Walk:
         """Train some lanes of a round together; what was found, by point."""
         lanes = {point: [lane for _, lane in each] for point, each in groupby(part, key=itemgetter(0))}
         starts = [start for point in lanes for start in self.searches[point].starts(index, lanes[point])]
-        watch, everyone = self.observe, [lane for _, lane in part]
+        watch = self.observe
         trained = program.run(
             starts,
-            watch and (lambda step, seen: watch(index, everyone, step, seen)),
+            watch and (lambda step, seen: watch(index, part, step, seen)),
             self.snapshots and self.snapshots(index, part),
         )
         lane_masks = [jax.device_get(start.mask) for start in starts]

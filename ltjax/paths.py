@@ -68,7 +68,7 @@ def is_written_by_runs(path: Path) -> bool:
 def is_own(path: Path) -> bool:
     """Whether a path has the name of something that ltjax writes into a run's folder."""
     run = path.parent
-    folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run))
+    folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run), tensorboard(run), wandb(run))
     return is_written_by_runs(path) or path in (*folders, anatomy(run), claims(run), report(run))
 
 
@@ -96,6 +96,16 @@ def anatomy(run: Path) -> Path:
 def figures(run: Path) -> Path:
     """The folder of figures, PNG and SVG."""
     return run / "figures"
+
+
+def tensorboard(run: Path) -> Path:
+    """The folder of TensorBoard's event files."""
+    return run / "tensorboard"
+
+
+def wandb(run: Path) -> Path:
+    """The folder that Weights & Biases makes."""
+    return run / "wandb"
 
 
 def claims(run: Path) -> Path:

@@ -34,7 +34,10 @@ def experiment_of(folder: Path, asked: Experiment, points: Collection[str] = ())
     told = [checkpoints.note(path).get("experiment") for path in kept]
     if None in told or not (paths.rounds(folder).parent.exists() or points):
         return None  # of an older version, or tables alone
-    return functools.reduce(identity.extended, map(identity.from_settings, told)) if told else asked
+    try:
+        return functools.reduce(identity.extended, map(identity.from_settings, told)) if told else asked
+    except (ValueError, TypeError):  # settings of another version
+        return None
 
 
 def _own(path: Path, points: Collection[str]) -> bool:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import shlex
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,13 +20,12 @@ from ltjax.devices import choose_devices
 from ltjax.display import QUIET_SECONDS, Display, duration, summary_table
 from ltjax.errors import UserError, shown
 from ltjax.interrupts import Interrupts
-from ltjax.loggers import LOGGERS, Logs, Place
-from ltjax.lottery import find_tickets
+from ltjax.loggers import LOGGERS, Logs, Place, start
+from ltjax.lottery import Part, Round, find_tickets
 from ltjax.opening import open_together, write_environment, write_points
 from ltjax.runs import Run
 from ltjax.search import lanes_of
 from ltjax.study import Study, read_study
-from ltjax.types import Lane
 from ltjax.validation import check_start, validate
 from ltjax.version import __version__
 
@@ -137,7 +136,8 @@ def _train(
     runs = open_together(folder, experiment)
     for run in runs.values():
         recovery.restore_theta0(run)
-    logs = _logs(told, Place(folder, experiment))
+    # the job's first process alone tells them
+    logs = Logs(processes.first_alone(lambda: start(told.log, Place(folder, experiment))) or [])
     begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
     if processes.first():
         write_environment(folder, backend.environment())
@@ -146,10 +146,10 @@ def _train(
     last = time.monotonic()
     with Display(experiment, todo, told.console, told.pace) as display, contextlib.closing(logs):
 
-        def observe(round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
+        def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()
-            display.observe(round, lanes, step, seen)
-            logs.observe(round, lanes, step, seen)
+            display.observe(round, part, step, seen)
+            logs.observe(round, part, step, seen)
 
         for found in find_tickets(
             experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
@@ -159,16 +159,17 @@ def _train(
                 runs[found.point].save(found, now - last)
                 if found.point and processes.first():
                     write_points(folder, runs)
-            logs.finished(found)
+            _tell(logs, found, runs[found.point], only)
             last = now
     begun.clear()
     return runs
 
 
-def _logs(told: Told, place: Place) -> Logs:
-    """What else is told while it trains, by the job's first process alone."""
-    makers = [LOGGERS.find(name) for name in dict.fromkeys(told.log)]
-    return Logs([make(place) for make in makers if processes.first()])
+def _tell(logs: Logs, found: Round, run: Run, only: Collection[int] | None) -> None:
+    """Tell loggers of a round once all of its lanes are there, whenever each was trained."""
+    if logs.sinks and not set(lanes_of(run.experiment, found.index, only)) - run.lanes(found.index):
+        rows = run.summary()
+        logs.finished(found.index, found.point, rows[rows["round"] == found.index])
 
 
 def _alike(experiment: Experiment, only: Collection[int]) -> str:

@@ -69,6 +69,15 @@ def load_tensors(path: Path) -> dict[str, Any]:
     return tree
 
 
+def metadata(path: Path) -> dict[str, str]:
+    """The words that a safetensors file has about itself; none where it has none, or is no such file."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError):
+        return {}
+
+
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
         with safe_open(path, framework="np") as file:

@@ -122,6 +122,25 @@ def test_a_run_without_its_configuration_is_not_continued_as_another(copy):  # n
         open_run(copy, TINY)
 
 
+def test_a_run_that_was_logged_is_continued_without_its_configuration(copy, finished):  # noqa: F811
+    paths.config(copy).unlink()
+    for folder in (paths.tensorboard(copy), paths.wandb(copy)):
+        (folder / "round_00").mkdir(parents=True)
+    open_run(copy, TINY)
+    assert_same_results(copy, finished.folder)
+
+
+def test_a_run_of_another_versions_settings_without_its_configuration_is_refused(
+    copy,  # noqa: F811
+    monkeypatch,
+):
+    paths.config(copy).unlink()
+    told = checkpoints.note
+    monkeypatch.setattr(recovery.checkpoints, "note", lambda path: {**told(path), "experiment": {"seeed": 3}})
+    with pytest.raises(UserError, match="no run of ltjax"):
+        open_run(copy, TINY)
+
+
 def test_tables_without_their_checkpoints_are_not_overwritten(copy):  # noqa: F811
     shutil.rmtree(copy / "checkpoints")
     before = contents(copy)

@@ -1,5 +1,6 @@
 """Several processes: the same numbers as one, by whatever they were started, and continued by any number."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -164,6 +165,15 @@ def test_what_cannot_be_a_job_is_told_before_anything_starts(options, told):
         check(Distributed(**options))
 
 
+def test_an_open_mpi_that_does_not_say_where_to_meet_asks_for_it(monkeypatch):
+    """Version 5 without mpi4py."""
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"--distributed\.coordinator HOST:PORT, or install mpi4py"):
+        check(Distributed())
+    check(Distributed(coordinator="first:12355"))
+
+
 @pytest.mark.parametrize(
     ("variables", "cluster"),
     [
@@ -174,6 +184,7 @@ def test_what_cannot_be_a_job_is_told_before_anything_starts(options, told):
         ({**slurm(0, 4, 1234), "SLURM_STEP_NUM_TASKS": "1"}, None),
         (open_mpi(0, 2, 1234), "ompi"),
         (open_mpi(0, 1, 1234), None),
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "mpi4py"),
         ({"JOB_COMPLETION_INDEX": "0", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "k8s"),
         ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, None),
         ({"TPU_WORKER_HOSTNAMES": "host-0,host-1"}, "gketpu"),
@@ -183,5 +194,7 @@ def test_what_cannot_be_a_job_is_told_before_anything_starts(options, told):
 def test_who_started_the_processes_is_found_out(variables, cluster, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "mpi4py" or find(name))
     assert detected(Distributed()) == cluster
     assert detected(Distributed(cluster="none")) is None

@@ -149,6 +149,8 @@ BAD = [
     ("{run} --round 1 --arm random", "no random of trial 0"),
     ("{run} --round 1 --config digits", "--config is for a safetensors file"),
     ("{run} --round 1 --split tets", "tets"),
+    ("{run} --round 1 --collections {tmp}/p.safetensors", "--collections is for a safetensors file"),
+    ("{tmp}/p.safetensors --config {run} --trial 1", "--trial is for a run's folder"),
     ("{tmp}/p.safetensors", "say with --config"),
     ("{tmp}/p.safetensors --config lenett", "no experiment 'lenett'"),
     ("{tmp}/p.safetensors --config {run} --round 1", "--round is for a run's folder"),

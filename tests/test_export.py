@@ -1,6 +1,8 @@
 """What an exported lane takes: the sparse file, the forms' logits and times, and what the card says."""
 
+import errno
 import json
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -14,12 +16,13 @@ from ltjax.errors import UserError
 from ltjax.exporting import CONTENTS
 from ltjax.keys import named_key
 from ltjax.models import WIRINGS, Wiring, make_network
+from ltjax.running import run_experiment
 from ltjax.sparse import csr_logits, from_sparse, to_sparse
 from ltjax.tensors import load_tensors, save_tensors
 from ltjax.trees import leaves_by_path
 from ltjax.types import Lane
 
-from .conftest import TINY
+from .conftest import TINY, with_prune
 from .test_compaction import IMAGE, sparse
 from .test_models import SMALL
 
@@ -255,6 +258,30 @@ def test_quiet_says_nothing_and_writes_all(finished, tmp_path, capsys):
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {*(f"{name}.safetensors" for name in CONTENTS if name != "collections"), "config.json",
                        *exporting.CARD}  # fmt: skip
+
+
+def test_where_the_disk_is_full_an_earlier_export_is_not_lost(finished, tmp_path, monkeypatch):
+    command(f"{finished.folder} --round 1 --to {tmp_path} --no-measure")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(exporting, "save_tensors", full)
+    command(f"{finished.folder} --round 2 --to {tmp_path} --no-measure", expect=1)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert kept == {name: each for name, each in before.items() if name not in exporting.CARD}
+
+
+def test_a_lane_is_exported_where_the_params_that_others_would_begin_with_are_gone(finished, tmp_path):
+    command(f"{finished.folder} --round 0 --to {tmp_path}/0 --no-measure")
+    start = str(tmp_path / "{trial}" / "theta0.safetensors")
+    (tmp_path / "1").symlink_to(tmp_path / "0")
+    own = replace(with_prune(TINY, rounds=0), model=replace(TINY.model, start=start))
+    run_experiment(own, tmp_path / "run", only=[0], quiet=True)
+    (tmp_path / "1").unlink()
+    command(f"{tmp_path}/run --round 0 --to {tmp_path}/to --no-measure")
+    assert (tmp_path / "to" / "initial.safetensors").exists()
 
 
 def test_nothing_of_an_earlier_export_stays_and_a_network_without_wiring_is_exported(

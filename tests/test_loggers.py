@@ -3,14 +3,15 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ltjax import UserError, find_tickets
+from ltjax import Compute, Lane, UserError, find_tickets, run_experiment
 from ltjax.commands import run
-from ltjax.loggers import LOGGERS, Logs, Place
+from ltjax.loggers import LOGGERS, Logs, Place, start
 from ltjax.loggers.logs import RESULTS, extra
 
 from .conftest import TINY, with_prune
@@ -41,7 +42,7 @@ def told():
     sink, rounds = Kept(), []
     logs = Logs([sink])
     for found in find_tickets(with_prune(TINY, rounds=1), observe=logs.observe):
-        logs.finished(found)
+        logs.finished(found.index, found.point, found.summary)
         rounds.append(found)
     logs.close()
     return sink, rounds
@@ -69,22 +70,53 @@ def test_results_are_means_of_an_arm_by_round(told):
     assert sink.closed
 
 
-def test_lanes_that_train_in_turns_are_series_of_their_own(told):
-    sink, logs = Kept(), None
-    logs = Logs([sink])
-    lanes = told[1][0].lanes
-    for part in (lanes[:2], lanes[2:]):
-        for step in (0, 20):
-            logs.observe(3, part, step, {"test": np.linspace(0.5, 0.9, len(part))})
-    names = [name for name, *_ in sink.told]
-    assert len(set(names)) == 2 and sum(name.endswith("_turn_2") for name in names) == 2
+PARTS = {
+    "all together": ([("", "ticket", 0, 0), ("", "ticket", 1, 0)], ["ticket"]),
+    "arms": ([("", "reinit", 0, 0), ("", "ticket", 0, 0)], ["reinit", "ticket"]),
+    "the second turn": ([("", "ticket", 2, 0), ("", "ticket", 3, 0)], ["ticket_from_trial_2"]),
+    "a turn within repeats": ([("", "reinit", 1, 1), ("", "reinit", 2, 0)], ["reinit_from_trial_1_repeat_1"]),
+    "repeats of trial 0": ([("", "reinit", 0, 2)], ["reinit_from_trial_0_repeat_2"]),
+    "points": ([("x=1", "ticket", 0, 0), ("x=2", "ticket", 0, 0)], ["x=1/ticket", "x=2/ticket"]),
+}
+
+
+@pytest.mark.parametrize(("lanes", "names"), PARTS.values(), ids=PARTS)
+def test_lanes_that_train_apart_are_series_of_their_own(lanes, names):
+    """By names that are the same whenever the lanes are trained, so that no start hides another's."""
+    sink = Kept()
+    part = [(point, Lane(*lane)) for point, *lane in lanes]
+    Logs([sink]).observe(3, part, 20, {"test": np.linspace(0.5, 0.9, len(part))})
+    assert [name for name, *_ in sink.told] == [f"round_03/{name}" for name in names]
+
+
+def test_a_round_is_told_of_once_all_of_its_lanes_are_there(tmp_path, monkeypatch):
+    sink = Kept()
+    monkeypatch.setitem(LOGGERS, "kept", lambda place: sink)
+    short = replace(with_prune(TINY, rounds=0), arms={"ticket": 1}, compute=Compute(lanes=1))
+    study = run_experiment(short, tmp_path, quiet=True, log=["kept"])
+    rows = study.runs[0].summary
+    mean = {name: pytest.approx(rows[name].mean()) for name in RESULTS}
+    assert [point for point in sink.told if point[0] == "rounds/ticket"] == [
+        ("rounds/ticket", "round", 0, mean)
+    ]
+    assert {name for name, *_ in sink.told} == {
+        "round_00/ticket", "round_00/ticket_from_trial_1", "rounds/ticket"
+    }  # fmt: skip
+
+
+def test_a_logger_that_cannot_be_reached_is_told_of_and_the_run_goes_on(tmp_path, monkeypatch, capsys):
+    def unreachable(place):
+        raise TimeoutError("no network")
+
+    monkeypatch.setitem(LOGGERS, "far", unreachable)
+    assert start(["far"], Place(tmp_path, TINY)) == []
+    assert "far failed and is told nothing more: TimeoutError('no network')" in capsys.readouterr().err
 
 
 def test_a_logger_that_fails_is_told_nothing_more_and_the_others_are(capsys):
     bad, good = Kept(fails=True), Kept()
     logs = Logs([bad, good])
     for step in (0, 20):
-        logs.observe(0, (), step, {})
         logs._write("rounds/ticket", "round", step, {"x": 1.0})
     logs.close()
     assert len(good.told) == 2 and good.closed and not bad.closed
@@ -153,6 +185,17 @@ def test_weights_and_biases_keeps_a_run_offline(tmp_path):
     for name in ("rounds/ticket/percent_remaining", "round_01/reinit/test_accuracy", "round_01/ticket/step"):
         assert name.encode() in data
     assert b'"optimizer"' in data, "the experiment is its configuration"
+
+
+def test_weights_and_biases_without_a_login_is_one_sentence(tmp_path):
+    pytest.importorskip("wandb")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ltjax", "run", *SHORT, "--workdir", str(tmp_path / "run"), "--log", "wandb"],
+        env={**kept, "HOME": str(tmp_path)}, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "--log wandb was refused" in done.stderr and "set WANDB_MODE=offline" in done.stderr
 
 
 def test_what_watching_a_run_shows_runs(tmp_path):

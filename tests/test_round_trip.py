@@ -19,6 +19,7 @@ from ltjax.trees import leaves_by_path
 from ltjax.types import Lane
 
 from .conftest import TINY, finish, with_prune, with_train
+from .test_docs import blocks
 
 PAGE = Path(__file__).parent.parent / "docs" / "trained_networks.md"
 
@@ -66,6 +67,18 @@ def test_plain_flax_gives_the_logits_and_writes_the_params_back(work, runs, digi
                      for file in ("from_flax.safetensors", "exports/conv2/final.safetensors"))  # fmt: skip
     assert back.keys() == trained.keys()
     assert all(np.array_equal(back[name], leaf) for name, leaf in trained.items())
+
+
+def test_what_is_shown_of_the_forms_runs_and_gives_the_same_network(work, runs, digits):
+    text = (PAGE.parent / "export.md").read_text()
+    shown = "\n".join(blocks(text, "python")).replace('"DIR', '"exports/trial_0')
+    found = {"images": split(digits, 100, TINY.seed).test.floats()}
+    exec(shown, found)
+    trained = runs["lenet"].outcome(1, Lane("ticket", 0))
+    for mine, kept in ((found["params"], trained.trained), (found["mask"], trained.mask)):
+        assert all(np.array_equal(mine[layer][name], leaf)
+                   for layer, leaves in kept.items() for name, leaf in leaves.items())  # fmt: skip
+    np.testing.assert_allclose(found["logits"], logits(runs["lenet"], digits), rtol=1e-4, atol=1e-5)
 
 
 def test_pytorch_gives_the_logits_and_what_it_tuned_is_evaluated_here(work, runs, digits, capsys):

@@ -233,12 +233,16 @@ def test_the_start_of_a_control_is_not_drawn_again_where_theta0_is_drawn_otherwi
         ("{run} --round 9 --to {tmp}/new", "has no ticket of trial 0, repeat 0, round 9"),
         ("{run} --round 0 --to {run}", "holds more than an export"),
         ("{run} --round 0 --to {tmp}/taken", "is a file; choose another"),
+        ("{run} --round 0 --to {tmp}/mine", "holds files that no export wrote"),
         ("{tmp} --round 0 --to {tmp}/new", "holds no run of ltjax"),
         ("{run} --to {tmp}/new", "--round"),
     ],
 )
 def test_what_cannot_be_exported_is_one_message_and_writes_nothing(line, message, finished, tmp_path, capsys):
     (tmp_path / "taken").write_text("")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").write_text("years of work")
     command(line.format(run=finished.folder, tmp=tmp_path), expect=2)
     assert message in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+    assert {path.name for path in tmp_path.iterdir()} == {"taken", "mine"}
+    assert (tmp_path / "mine" / "config.json").read_text() == "years of work"

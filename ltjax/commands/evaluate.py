@@ -70,8 +70,10 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
 def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
     if options.config is None:
         raise UserError(f"say with --config NAME or --config RUN whose params '{options.what}' holds.")
-    if options.round is not None:
-        raise UserError("--round is for a run's folder; a file holds the params of one network.")
+    given = {"round": options.round is not None, "arm": options.arm != "ticket",
+             "trial": options.trial != 0, "repeat": options.repeat != 0}  # fmt: skip
+    for name in (name for name, is_given in given.items() if is_given):
+        raise UserError(f"--{name} is for a run's folder; a file holds the params of one network.")
     experiment = load_experiment(options.config)
     params, collections = shapes_of(network_of(experiment))
     if collections:
@@ -84,6 +86,8 @@ def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:
     run = read_run(options.what)
     if options.config is not None and not options.config.endswith(".py"):
         raise UserError("--config is for a safetensors file; a run's folder has its own configuration.")
+    if options.collections is not None:
+        raise UserError("--collections is for a safetensors file; a run's folder has its own.")
     if options.config is not None:
         load_experiment(options.config)
     if options.round is None:

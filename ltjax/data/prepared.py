@@ -23,7 +23,7 @@ from ltjax.config import Data
 from ltjax.data import cache
 from ltjax.data.examples import Arrays
 from ltjax.data.originals import ORIGINALS
-from ltjax.errors import UserError
+from ltjax.errors import UserError, first_line
 
 
 def load_prepared(name: str, data: Data) -> Arrays:
@@ -82,7 +82,7 @@ def _decode(name: str, folder: Path) -> tuple[Arrays, Path]:
         train, test = (_read_split(builder.as_data_source(split=split)) for split in ("train", "test"))
     except Exception as error:  # what a damaged record raises depends on where the damage is
         raise UserError(
-            f"the prepared data in '{folder / name}' cannot be read ({_first_line(error)}); "
+            f"the prepared data in '{folder / name}' cannot be read ({first_line(error)}); "
             "remove that folder and repeat the command to prepare it again."
         ) from error
     return (*train, *test), Path(builder.data_path)
@@ -172,10 +172,6 @@ def _require_network(name: str, folder: Path, published: Mapping[str, tuple[str,
             f"there is a network, get its files ({', '.join(published)}) with `curl --remote-name-all "
             f"{' '.join(urls)}`, then give their folder as --data.raw."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _tfds() -> Any:

@@ -5,6 +5,6 @@ takes a function ``Place -> Sink`` and its ``@LOGGERS.register`` line, in a modu
 """
 
 from ltjax.loggers import tensorboard, wandb
-from ltjax.loggers.logs import LOGGERS, Logs, Place, Sink
+from ltjax.loggers.logs import LOGGERS, Logs, Place, Sink, start
 
-__all__ = ["LOGGERS", "Logs", "Place", "Sink", "tensorboard", "wandb"]
+__all__ = ["LOGGERS", "Logs", "Place", "Sink", "start", "tensorboard", "wandb"]

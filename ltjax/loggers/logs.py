@@ -2,16 +2,17 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 
 from ltjax.config import Experiment
 from ltjax.errors import UserError, escaped
-from ltjax.lottery import Round
+from ltjax.lottery import Part
 from ltjax.registry import Registry
 from ltjax.types import Lane
 
@@ -43,35 +44,31 @@ LOGGERS: Registry[Callable[[Place], Sink]] = Registry("logger")
 
 
 class Logs:
-    """Tells sinks of a run: ``observe`` is for ``find_tickets``, ``finished`` for each round that it gives.
+    """Tells sinks of a run: ``observe`` is for ``find_tickets``, ``finished`` for each round that is done.
 
-    Curves are mean accuracies over an arm's lanes that train together, those of a sweep's points among them;
-    where a round trains in turns, each turn is a series of its own. ``curves/`` has every lane by itself, and
-    the losses.
+    A series of a round has the mean accuracies of an arm's lanes that train together: of those that do not
+    begin with the arm's first lane, because a round trains in turns or trials were added, the name says with
+    which they begin. ``curves/`` has every lane by itself, and the losses.
     """
 
     def __init__(self, sinks: Sequence[Sink]) -> None:
         self.sinks = list(sinks)
-        self.turns: dict[int, list[Sequence[Lane]]] = {}
 
-    def observe(self, round: int, lanes: Sequence[Lane], step: int, seen: dict[str, np.ndarray]) -> None:
+    def observe(self, round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
         """Tell of an evaluation: accuracies [lane] by split, at a step of a round."""
-        turns = self.turns.setdefault(round, [])
-        if lanes not in turns:
-            turns.append(lanes)
-        turn = turns.index(lanes)
-        for arm in dict.fromkeys(lane.arm for lane in lanes):
-            own = [index for index, lane in enumerate(lanes) if lane.arm == arm]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for index, (point, lane) in enumerate(part):
+            groups.setdefault((point, lane.arm), []).append(index)
+        for (point, arm), own in groups.items():
             values = {f"{split}_accuracy": float(each[own].mean()) for split, each in seen.items()}
-            self._write(f"round_{round:02d}/{arm}" + f"_turn_{turn + 1}" * (turn > 0), "step", step, values)
+            name = arm + _from(part[own[0]][1])
+            self._write(_path(f"round_{round:02d}", point, name), "step", step, values)
 
-    def finished(self, found: Round) -> None:
-        """Tell of a round's results: means over an arm's lanes."""
-        for arm, rows in found.summary.groupby("arm"):
-            values = {name: float(rows[name].mean()) for name in RESULTS}
-            self._write(
-                "/".join(filter(None, ["rounds", found.point, str(arm)])), "round", found.index, values
-            )
+    def finished(self, round: int, point: str, rows: pd.DataFrame) -> None:
+        """Tell of a round's results at a point: means over an arm's rows of ``summary.csv``."""
+        for arm, of_arm in rows.groupby("arm"):
+            values = {name: float(of_arm[name].mean()) for name in RESULTS}
+            self._write(_path("rounds", point, str(arm)), "round", round, values)
 
     def close(self) -> None:
         """Have every sink write what it holds back."""
@@ -87,8 +84,38 @@ class Logs:
                 tell(sink)
             except Exception as error:
                 self.sinks.remove(sink)
-                failed = f"{type(sink).__name__} failed and is told nothing more: {error!r}"
-                print(f"ltjax: {escaped(failed)}", file=sys.stderr)
+                _failed(type(sink).__name__, error)
+
+
+def start(names: Collection[str], place: Place) -> list[Sink]:
+    """The sinks of loggers by name; one that fails, for want of a network say, is told of and left out.
+
+    Raises:
+        UserError: there is none of a name, its library is not installed, or the user needs to do something.
+    """
+    sinks = []
+    for name in dict.fromkeys(names):
+        try:
+            sinks.append(LOGGERS.find(name)(place))
+        except UserError:
+            raise
+        except Exception as error:
+            _failed(name, error)
+    return sinks
+
+
+def _failed(name: str, error: Exception) -> None:
+    print(f"ltjax: {escaped(f'{name} failed and is told nothing more: {error!r}')}", file=sys.stderr)
+
+
+def _from(lane: Lane) -> str:
+    """What tells lanes from others of their arm: which is the first, where that is not the arm's."""
+    trial = f"_from_trial_{lane.trial}" if lane.trial or lane.repeat else ""
+    return trial + (f"_repeat_{lane.repeat}" if lane.repeat else "")
+
+
+def _path(*names: str) -> str:
+    return "/".join(filter(None, names))
 
 
 def extra(module: str, name: str) -> ModuleType:

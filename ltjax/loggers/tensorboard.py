@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ltjax import paths
 from ltjax.loggers.logs import LOGGERS, Place, Sink, extra
 
 
@@ -33,4 +34,4 @@ class TensorBoard:
 @LOGGERS.register("tensorboard")
 def tensorboard(place: Place) -> Sink:
     """TensorBoard event files in the run's folder: tensorboard --logdir runs/NAME/tensorboard"""
-    return TensorBoard(place.folder / "tensorboard")
+    return TensorBoard(paths.tensorboard(place.folder))

@@ -3,6 +3,7 @@
 import dataclasses
 import uuid
 
+from ltjax.errors import UserError, first_line
 from ltjax.loggers.logs import LOGGERS, Place, Sink, extra
 
 
@@ -14,11 +15,16 @@ class Wandb:
         place.folder.mkdir(parents=True, exist_ok=True)
         # a name for the run that repeating its command finds again
         id = uuid.uuid5(uuid.NAMESPACE_URL, str(place.folder.resolve())).hex
-        self.run = library.init(
-            project="ltjax", name=place.folder.name, dir=str(place.folder), id=id, resume="allow",
-            config=dataclasses.asdict(place.experiment),
-            settings=library.Settings(silent=True, console="off", disable_git=True),
-        )  # fmt: skip
+        try:
+            self.run = library.init(
+                project="ltjax", name=place.folder.name, dir=str(place.folder), id=id, resume="allow",
+                config=dataclasses.asdict(place.experiment),
+                settings=library.Settings(silent=True, console="off", disable_git=True),
+            )  # fmt: skip
+        except (library.errors.UsageError, library.errors.AuthenticationError) as error:
+            raise UserError(
+                f"--log wandb was refused ({first_line(error)}); `wandb login`, or set WANDB_MODE=offline."
+            ) from error
         self.series: set[str] = set()
 
     def write(self, series: str, axis: str, at: int, values: dict[str, float]) -> None:
