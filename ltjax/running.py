@@ -101,7 +101,7 @@ def run(
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     if not paths.config(folder).exists():
-        check_start(experiment)
+        check_start(experiment, only)
     opening.check(folder, experiment)
     with contextlib.ExitStack() as held:
         processes.first_alone(lambda: held.enter_context(locks.writing(folder)))

@@ -1,6 +1,6 @@
 """What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import jax
 import numpy as np
@@ -55,15 +55,15 @@ def validate(experiment: Experiment, source: Source | None = None) -> None:
     _amount(points)
 
 
-def check_start(experiment: Experiment) -> None:
-    """Check the files of ``model.start``, which a run needs only until it has kept its own copy.
+def check_start(experiment: Experiment, only: Collection[int] = ()) -> None:
+    """Check the files of ``model.start`` (of some trials alone), needed only until a run has its own copy.
 
     Raises:
         UserError: one is missing or does not fit the network.
     """
     source = DATASETS.find(experiment.data.name)
     for point in sweeps.points(experiment).values():
-        for trial in range(point.trials if point.model.start else 0):
+        for trial in (only or range(point.trials)) if point.model.start else ():
             load_start(str(point.model.start), trial, _params(point, source))
 
 

@@ -12,10 +12,12 @@ from ltjax.config import Model
 from ltjax.errors import UserError
 from ltjax.evaluation import evaluate
 from ltjax.exporting import export
+from ltjax.models import MODELS
 from ltjax.tensors import save_tensors
 from ltjax.types import Lane
 
 from .conftest import TINY, finish, with_prune
+from .test_experiments import SHALLOW
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,9 @@ RESNET = replace(
 @pytest.fixture(scope="module")
 def normed(tmp_path_factory):
     """A finished run of a network with BatchNorm, whose statistics its checkpoints keep."""
-    return finish(RESNET, tmp_path_factory.mktemp("normed") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS, "resnet18", SHALLOW["resnet18"])
+        yield finish(RESNET, tmp_path_factory.mktemp("normed") / "run")
 
 
 def test_a_network_with_batch_norm_is_evaluated_by_the_statistics_it_learned(normed, params, digits):
