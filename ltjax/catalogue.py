@@ -45,6 +45,10 @@ def load_experiment(name: str | Path) -> Experiment:
         path = path / "config.json"
     if path.suffix == ".json":
         return _read(path)
+    if path.suffix != ".py" and path.exists():
+        raise UserError(f"'{name}' is no experiment: no .py file, config.json or run's folder.")
+    if path.suffix != ".py" and len(path.parts) > 1:
+        raise UserError(f"there is no '{name}'; an experiment's file or a run's folder is expected there.")
     if path.suffix != ".py":
         raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
     return _run(path)

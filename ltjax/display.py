@@ -1,6 +1,5 @@
 """What a person sees of a run: a live line on a terminal, plain lines elsewhere, tables at the end."""
 
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -104,7 +103,7 @@ class Display:
             f"{fields['left']}  {fields['seen']}",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
-        sys.stdout.flush()
+        self.console.file.flush()  # rich has one where stdout is closed, too
 
 
 def duration(seconds: float) -> str:

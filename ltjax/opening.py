@@ -142,13 +142,23 @@ def _grown(folder: Path, asked: Experiment) -> Experiment:
 def _stored(folder: Path, asked: Experiment) -> Experiment | None:
     """What a folder holds, by its configuration or, where that was lost, by all else; None if nothing."""
     if paths.config(folder).exists():
-        return read_config(folder)
+        return None if _is_bare(folder) and _other(folder, asked) else read_config(folder)
     if not holds_something_else(folder):
         return None
     points = sweeps.points(asked) if asked.sweep else ()
     if found := recovery.experiment_of(folder, asked, points):
         return found
     raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether a folder has only what a run writes before it trains: it was refused, or stopped so early."""
+    bare = {paths.config(folder), paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
+    return all(path in bare or path.name.startswith(".") for path in folder.iterdir())
+
+
+def _other(folder: Path, asked: Experiment) -> bool:
+    return bool(identity.differences(read_config(folder), asked))
 
 
 def write_environment(folder: Path, facts: dict[str, Any]) -> None:

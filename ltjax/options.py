@@ -81,8 +81,19 @@ def read_sweep(texts: list[str]) -> Sweep:
 def _values(text: str) -> tuple[Any, ...]:
     try:
         return tuple(ast.literal_eval(f"({text},)"))  # numbers, None, tuples
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # what ast's parser raises
-        return tuple(text.split(","))  # names
+    except UNREADABLE:
+        return tuple(map(_value, text.split(",")))  # names, perhaps among others
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except UNREADABLE:
+        return text
+
+
+UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+"""What ast's parser raises."""
 
 
 def show_sweep(sweep: Sweep) -> list[str]:

@@ -34,11 +34,15 @@ NOTEBOOK = 96
 
 
 class Told(NamedTuple):
-    """Where progress is told: ``pace`` is the seconds between two plain lines, ``log`` names loggers."""
+    """Where progress is told, and how.
+
+    ``pace`` is the seconds between two plain lines, ``log`` names loggers, ``program`` is what was started.
+    """
 
     console: Console
     pace: float = QUIET_SECONDS
     log: Collection[str] = ()
+    program: str = "ltjax run"
 
 
 def run_experiment(
@@ -108,10 +112,11 @@ def run(
         began = time.monotonic()
         runs = _train(experiment, folder, only or None, dataset, told, interrupts)
         _tables(runs, told.console)
+        report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
         told.console.print(
             f"{folder} holds the tables, curves and checkpoints; this took "
             f"{duration(time.monotonic() - began)}. "
-            f"Figures, claims and a page: python -m ltjax.report {shlex.quote(str(folder))}{own}",
+            f"Figures, claims and a page: {report}",
             highlight=False,
             soft_wrap=True,
         )

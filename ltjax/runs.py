@@ -162,6 +162,11 @@ def read_config(folder: Path) -> Experiment:
         UserError: there is no run, or its configuration is damaged.
     """
     path = paths.config(folder)
+    if (folder / "mask.safetensors").exists():
+        raise UserError(
+            f"'{folder}' is an export of one lane and no run; what it holds is evaluated by "
+            f"`ltjax evaluate {folder}/final.safetensors --config {folder}`."
+        )
     try:
         experiment = identity.from_json(read_text(path))
         bounds.check(experiment)

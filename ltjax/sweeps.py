@@ -79,9 +79,11 @@ def with_setting(experiment: Experiment, name: str, value: Any) -> Experiment:
         UserError: there is no such setting, or it cannot vary.
     """
     settings = identity.flatten(experiment)
-    if name not in settings or {name, name.split(".")[0]} & set(FIXED):
+    if {name, name.split(".")[0]} & set(FIXED):
+        raise UserError(f"{name} cannot be swept: all points have one name, data set and set of arms.")
+    if name not in settings:
         free = [each for each in settings if not {each, each.split(".")[0]} & set(FIXED)]
-        raise unknown("setting", name, free, "that can be swept.")
+        raise unknown("setting", name, free)
     changed = _replaced(experiment, name.split("."), tuple(value) if isinstance(value, list) else value)
     return identity.checked(changed)
 

@@ -151,7 +151,11 @@ CONTRADICTIONS = [
     ("--model.widths " + "3 " * 101, "model.widths"), ("--train.drops " + "3 " * 101, "train.drops"),
     ("--arms 3", "--arms"), ("--arms.reinit.x 3", "--arms.reinit.x"), ("--arms.reinti 3", "--arms.reinti"),
     ("--arms. 3", "--arms."), ("--train.steps.x 3", "--train.steps.x"), ("--only x", "--only"),
-    ("--only 1.5", "--only"), ("--dry-run=5", "5"), ("--only None", "--only"), ("digits", "digits"),
+    ("--only 1.5", "--only"), ("--only", "--only"), ("--only --trials 2", "--only"), ("--log", "--log"),
+    ("--sweep --dry-run", "--sweep"), ("--sweep seed=1,2 --sweep trials=1,2", "--sweep"),
+    ("--sweep arms.reinit=0,1", "arms.reinit cannot be swept"), ("--sweep seed=1,x", "'x'"),
+    ("lenet_iterative --dry-run", "--config 'lenet_iterative'"),
+    ("--dry-run=5", "5"), ("--only None", "--only"), ("digits", "digits"),
     ("--dry-run -- --trials", "--trials"), ("-", "-"), ("- - -", "-"), ("--=3", "--=3"), ("[/red]",
     "[/red]"), ("@file", "@file"), ("-x", "-x"),
 ]  # fmt: skip

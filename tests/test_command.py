@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -178,6 +179,16 @@ def test_shells_complete_commands_options_and_experiments(typed, shell, tmp_path
         [line.split("\t")[0] for line in done.stdout.splitlines()] if shell == "fish" else done.stdout.split()
     )
     assert set(words) == COMPLETED[typed], done.stderr
+
+
+def test_a_run_whose_output_is_closed_is_trained(tmp_path):
+    line = f"ltjax run {' '.join(SHORT)} --workdir {tmp_path}/run >&-"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", line], env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(pd.read_csv(tmp_path / "run" / "summary.csv")) == 2
 
 
 def test_a_run_does_not_wait_for_what_it_does_not_need():

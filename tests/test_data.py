@@ -235,6 +235,13 @@ def test_digits_are_real_and_whole(digits):
     assert np.bincount(digits.train_labels).min() > 130
 
 
+def test_what_fails_in_a_loader_of_ones_own_is_told_with_its_place(monkeypatch):
+    monkeypatch.setitem(DATASETS, "mine", DATASETS["digits"]._replace(load=lambda data: np.stack([])))
+    told = r"data set 'mine' could not be loaded: ValueError: need at least one array.*line \d+"
+    with pytest.raises(UserError, match=told):
+        load_dataset(Data(name="mine"))
+
+
 def test_digits_are_kept_decoded_and_made_again_where_that_is_damaged(monkeypatch, tmp_path, digits):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     DATASETS["digits"].load(Data())

@@ -155,6 +155,29 @@ def test_where_things_lie_and_run_makes_no_other_experiment(copy):
     assert open_run(copy, asked).experiment == TINY
 
 
+def test_a_folder_in_which_nothing_was_trained_may_become_another_run(tmp_path):
+    """As where a run was refused for want of memory or of a logger, and its command corrected."""
+    open_run(tmp_path, replace(TINY, seed=4))
+    (tmp_path / "environment.json").write_text("{}")
+    assert open_run(tmp_path, TINY).experiment == TINY == open_run(tmp_path, TINY).experiment
+    run = open_run(tmp_path, TINY)
+    run.save_theta0(0, {"fc1": {"kernel": np.zeros((2, 2), np.float32)}})
+    with pytest.raises(UserError, match="holds another experiment"):
+        open_run(tmp_path, replace(TINY, seed=4))
+
+
+def test_an_export_is_no_run(tmp_path):
+    (tmp_path / "mask.safetensors").touch()
+    for refused in (
+        lambda: Run(tmp_path),
+        lambda: open_run(tmp_path, TINY),
+        lambda: runs.read_config(tmp_path),
+    ):
+        (tmp_path / "config.json").write_text("{}")
+        with pytest.raises(UserError, match=f"is an export .*`ltjax evaluate {tmp_path}/final.safetensors"):
+            refused()
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="no run of ltjax"):

@@ -59,12 +59,12 @@ def test_a_point_is_the_experiment_with_its_values():
     ("sweep", "message"),
     [
         ({"train.learning_rat": (1,)}, "no setting 'train.learning_rat'; did you mean 'train.learning_rate'"),
-        ({"name": ("a",)}, "no setting 'name'"),
+        ({"name": ("a",)}, "name cannot be swept"),
         ({"train.steps": (1, 2), "seed": (1,)}, "as many values each; train.steps has 2, seed has 1"),
         ({"train.steps": ("many",)}, "train.steps is 'many', where a whole number is expected"),
         ({"train.steps": (1, 1)}, "two points are called 'steps=1'"),
         ({"train.steps": ()}, "no values"),
-        ({"data.name": ("digits", "mnist")}, "no setting 'data.name'"),  # all points train on one data set
+        ({"data.name": ("digits", "mnist")}, "data.name cannot be swept"),  # all points train on one data set
         ({"seed": tuple(range(1001))}, "at most 1000 points"),
         ({"model.start": ("x" * 300,)}, "at most 255 bytes"),
     ],

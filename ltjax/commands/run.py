@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from ltjax.command import exit_codes
 from ltjax.config import Experiment
 from ltjax.display import show
 from ltjax.distributed import Distributed
+from ltjax.errors import UserError, shown
 from ltjax.interrupts import Interrupts
 from ltjax.options import Quiet, read
 from ltjax.plan import describe, plan
@@ -63,8 +65,9 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             _dry_run(options, console)
         else:
             with distributed.job(options.distributed, f"{program} {shlex.join(given)}"):
-                silent = options.quiet or not processes.first()
-                _run(options, Console(quiet=True, force_terminal=False) if silent else console, interrupts)
+                if options.quiet or not processes.first():
+                    console = Console(quiet=True, force_terminal=False)
+                _run(options, console, interrupts, program)
 
 
 def defaults(config: str = "digits") -> Options:
@@ -80,12 +83,29 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     Raises:
         UserError: there is no such experiment. Exits with 2 on misspelt options and wrong types.
     """
+    _check(arguments)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")
     config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
     options = read(Options, arguments, program, default=defaults(config))
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
+
+
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what tyro would take in silence, or in words that do not help.
+
+    Raises:
+        UserError: the first argument is no option, or an option of several values has none or is repeated.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        raise UserError(f"name the experiment as --config {shown(arguments[0])}; --list shows what there is.")
+    for name in ("--only", "--log", "--sweep"):
+        places = [at for at, argument in enumerate(arguments) if argument == name]
+        if len(places) > 1:
+            raise UserError(f"{name} is there twice; it takes several values after one another.")
+        if any([*arguments, "--"][at + 1].startswith("--") for at in places):
+            raise UserError(f"{name} has no value; is it a variable that is not set?")
 
 
 def _dry_run(options: Options, console: Console) -> None:
@@ -96,9 +116,9 @@ def _dry_run(options: Options, console: Console) -> None:
         console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
 
 
-def _run(options: Options, console: Console, interrupts: Interrupts) -> None:
+def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:
     experiment = options.experiment
     folder = options.workdir or Path("runs") / experiment.name
     own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
-    told = running.Told(console, log=options.log)
+    told = running.Told(console, log=options.log, program=program)
     running.run(experiment, folder, options.only, told, interrupts, own)

@@ -1,5 +1,6 @@
 """The registry of data sets: their sizes, where each comes from, how its images are standardised."""
 
+import traceback
 from collections.abc import Callable
 from importlib import metadata
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from ltjax.config import Data
 from ltjax.data import cache
 from ltjax.data.examples import Arrays, Dataset
 from ltjax.data.prepared import load_prepared
-from ltjax.errors import UserError
+from ltjax.errors import UserError, first_line
 from ltjax.registry import Registry
 
 
@@ -60,7 +61,16 @@ def load_dataset(data: Data) -> Dataset:
         UserError: there is none of that name, it cannot be had, or it has other sizes than registered.
     """
     source = DATASETS.find(data.name)
-    dataset = source.load(data)
+    try:
+        dataset = source.load(data)
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a function of the user's own
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise UserError(
+            f"the data set '{data.name}' could not be loaded: {type(error).__name__}: {first_line(error)} "
+            f"({place.filename}, line {place.lineno})."
+        ) from error
     found, expected = source_of(dataset)[1:], source[1:]
     if found != expected:
         raise UserError(f"'{data.name}' has sizes {found}, not {expected}; its files are not the whole data.")
