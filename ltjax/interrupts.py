@@ -38,6 +38,8 @@ class Interrupted(KeyboardInterrupt):
 class Interrupts:
     """A context in which the first signal raises ``Interrupted`` and the second ends the process.
 
+    What a library swallowed is raised again when the context is left, if not by ``check`` before.
+
     Args:
         again: the command that continues what is interrupted, which is told at the end.
     """
@@ -60,8 +62,10 @@ class Interrupts:
                 self.undo.callback(signal.signal, number, handler)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.undo.close()
+        if kind is None:
+            self.check()
 
     def check(self) -> None:
         """Raise what was caught: an exception raised in a callback of compiled code may never arrive."""

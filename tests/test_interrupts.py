@@ -32,7 +32,7 @@ with Interrupts("the command") as interrupts:
 
 SLEEPS = "ready(); time.sleep(60)"
 HOLDS = "with interrupts.held('the letter'): ready(); time.sleep(60)"
-DROPS = "gc.callbacks.append(drop); gc.collect(); interrupts.check()"
+DROPS = "gc.callbacks.append(drop); gc.collect()"
 DROP = """
 import gc
 def drop(*_):
@@ -68,8 +68,9 @@ def test_the_first_signal_is_raised():
     assert "Interrupted" in err
 
 
-def test_the_first_signal_is_raised_again_where_python_drops_it_and_not_told_there():
-    process = start(DROPS, DROP)
+@pytest.mark.parametrize("then", ["; interrupts.check(); print('more')", ""], ids=["asked for", "at the end"])
+def test_the_first_signal_is_raised_again_where_python_drops_it_and_not_told_there(then):
+    process = start(DROPS + then, DROP)
     process.send_signal(signal.SIGINT)
     _, err = end(process)
     assert err.count("Traceback") == 1 and "in check" in err and "ignored" not in err

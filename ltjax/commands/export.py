@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
     backend.set_up()
-    with exit_codes(program, arguments):
+    with exit_codes(program, arguments) as interrupts:
         options = read(Options, arguments, program)
         console = Console(quiet=options.quiet)
         lane = Lane(options.arm, options.trial, options.repeat)
@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             load_experiment(options.config)
         run = read_run(options.run)
         exported = export(run, options.round, lane, options.to)
+        interrupts.check()  # reading checkpoints may have swallowed it
         for line in exported.lines:
             console.print(line, highlight=False, markup=False, soft_wrap=True)
         if options.measure:
