@@ -154,7 +154,10 @@ def _stored(folder: Path, asked: Experiment) -> Experiment | None:
 def _is_bare(folder: Path) -> bool:
     """Whether a folder has only what a run writes before it trains: it was refused, or stopped so early."""
     bare = {paths.config(folder), paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
-    return all(path in bare or path.name.startswith(".") for path in folder.iterdir())
+    if not all(path in bare or path.name.startswith(".") for path in folder.iterdir()):
+        return False
+    # one without a checksum was written by hand, and is the user's
+    return paths.config(folder).is_file() and identity.CHECKSUM.encode() in paths.config(folder).read_bytes()
 
 
 def _other(folder: Path, asked: Experiment) -> bool:

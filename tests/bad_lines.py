@@ -154,7 +154,7 @@ CONTRADICTIONS = [
     ("--only 1.5", "--only"), ("--only", "--only"), ("--only --trials 2", "--only"), ("--log", "--log"),
     ("--sweep --dry-run", "--sweep"), ("--sweep seed=1,2 --sweep trials=1,2", "--sweep"),
     ("--sweep arms.reinit=0,1", "arms.reinit cannot be swept"), ("--sweep seed=1,x", "'x'"),
-    ("lenet_iterative --dry-run", "--config 'lenet_iterative'"),
+    ("lenet_iterative --dry-run", "lenet_iterative"),
     ("--dry-run=5", "5"), ("--only None", "--only"), ("digits", "digits"),
     ("--dry-run -- --trials", "--trials"), ("-", "-"), ("- - -", "-"), ("--=3", "--=3"), ("[/red]",
     "[/red]"), ("@file", "@file"), ("-x", "-x"),

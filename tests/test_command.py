@@ -57,6 +57,7 @@ def test_the_version_is_the_packages(capsys):
     ("arguments", "said"),
     [
         (["rnu"], "there is no command 'rnu'; did you mean 'run'?"),
+        (["run", "digits"], "name the experiment as --config 'digits'"),
         (["--verison"], "there is no command '--verison'"),
         (["--completion", "tcsh"], "there is no completion for 'tcsh'"),
         (["--completion"], "name a shell: --completion bash|zsh|fish."),

@@ -160,6 +160,13 @@ def test_a_folder_in_which_nothing_was_trained_may_become_another_run(tmp_path):
     open_run(tmp_path, replace(TINY, seed=4))
     (tmp_path / "environment.json").write_text("{}")
     assert open_run(tmp_path, TINY).experiment == TINY == open_run(tmp_path, TINY).experiment
+    by_hand = '{"seed": 4}'
+    (tmp_path / "config.json").write_text(by_hand)
+    with pytest.raises(UserError, match="holds another experiment"):
+        open_run(tmp_path, TINY)
+    assert (tmp_path / "config.json").read_text() == by_hand
+    (tmp_path / "config.json").unlink()
+    (tmp_path / "environment.json").unlink()
     run = open_run(tmp_path, TINY)
     run.save_theta0(0, {"fc1": {"kernel": np.zeros((2, 2), np.float32)}})
     with pytest.raises(UserError, match="holds another experiment"):
