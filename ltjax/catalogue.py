@@ -45,13 +45,13 @@ def load_experiment(name: str | Path) -> Experiment:
         path = path / "config.json"
     if path.suffix == ".json":
         return _read(path)
-    if path.suffix != ".py" and path.exists():
+    if path.suffix == ".py":
+        return _run(path)
+    if path.exists():
         raise UserError(f"'{name}' is no experiment: no .py file, config.json or run's folder.")
-    if path.suffix != ".py" and len(path.parts) > 1:
+    if len(path.parts) > 1:
         raise UserError(f"there is no '{name}'; an experiment's file or a run's folder is expected there.")
-    if path.suffix != ".py":
-        raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
-    return _run(path)
+    raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
 
 
 def _read(path: Path) -> Experiment:

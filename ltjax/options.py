@@ -15,6 +15,9 @@ Sweep = dict[str, tuple[Any, ...]]
 
 Options = TypeVar("Options")
 
+UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+"""What ast's parser raises."""
+
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 """Whether to say nothing but what goes wrong."""
 
@@ -90,10 +93,6 @@ def _value(text: str) -> Any:
         return ast.literal_eval(text)
     except UNREADABLE:
         return text
-
-
-UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
-"""What ast's parser raises."""
 
 
 def show_sweep(sweep: Sweep) -> list[str]:

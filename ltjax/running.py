@@ -26,6 +26,7 @@ from ltjax.opening import open_together, write_environment, write_points
 from ltjax.runs import Run
 from ltjax.search import lanes_of
 from ltjax.study import Study, read_study
+from ltjax.types import Lane
 from ltjax.validation import check_start, validate
 from ltjax.version import __version__
 
@@ -148,7 +149,7 @@ def _train(
         write_environment(folder, backend.environment())
     todo = _missing(experiment, runs, only) * experiment.train.steps
     told.console.print(_heading(experiment, folder, only, runs, todo), highlight=False, soft_wrap=True)
-    last = time.monotonic()
+    last, asked = time.monotonic(), sweeps.points(experiment)
     with Display(experiment, todo, told.console, told.pace) as display, contextlib.closing(logs):
 
         def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
@@ -164,15 +165,15 @@ def _train(
                 runs[found.point].save(found, now - last)
                 if found.point and processes.first():
                     write_points(folder, runs)
-            _tell(logs, found, runs[found.point], only)
+            _tell(logs, found, runs[found.point], lanes_of(asked[found.point], found.index, only))
             last = now
     begun.clear()
     return runs
 
 
-def _tell(logs: Logs, found: Round, run: Run, only: Collection[int] | None) -> None:
-    """Tell loggers of a round once all of its lanes are there, whenever each was trained."""
-    if logs.sinks and not set(lanes_of(run.experiment, found.index, only)) - run.lanes(found.index):
+def _tell(logs: Logs, found: Round, run: Run, asked: Collection[Lane]) -> None:
+    """Tell loggers of a round once all lanes that were asked for are there, whenever each was trained."""
+    if logs.sinks and run.lanes(found.index).issuperset(asked):
         rows = run.summary()
         logs.finished(found.index, found.point, rows[rows["round"] == found.index])
 

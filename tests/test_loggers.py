@@ -13,6 +13,7 @@ from ltjax import Compute, Lane, UserError, find_tickets, run_experiment
 from ltjax.commands import run
 from ltjax.loggers import LOGGERS, Logs, Place, start
 from ltjax.loggers.logs import RESULTS, extra
+from ltjax.opening import open_run
 
 from .conftest import TINY, with_prune
 from .test_docs import ROOT, blocks
@@ -93,6 +94,7 @@ def test_a_round_is_told_of_once_all_of_its_lanes_are_there(tmp_path, monkeypatc
     sink = Kept()
     monkeypatch.setitem(LOGGERS, "kept", lambda place: sink)
     short = replace(with_prune(TINY, rounds=0), arms={"ticket": 1}, compute=Compute(lanes=1))
+    open_run(tmp_path, replace(short, trials=3))  # once more was asked for, and never trained
     study = run_experiment(short, tmp_path, quiet=True, log=["kept"])
     rows = study.runs[0].summary
     mean = {name: pytest.approx(rows[name].mean()) for name in RESULTS}

@@ -49,6 +49,10 @@ class Options:
     """What to evaluate on; validation is the experiment's own, held out by its seed."""
 
 
+OF_RUNS = {"round": None, "arm": "ticket", "trial": 0, "repeat": 0}
+"""Options that a file has no use for, and what they are where they are not given."""
+
+
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -70,10 +74,8 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
 def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
     if options.config is None:
         raise UserError(f"say with --config NAME or --config RUN whose params '{options.what}' holds.")
-    given = {"round": options.round is not None, "arm": options.arm != "ticket",
-             "trial": options.trial != 0, "repeat": options.repeat != 0}  # fmt: skip
-    for name in (name for name, is_given in given.items() if is_given):
-        raise UserError(f"--{name} is for a run's folder; a file holds the params of one network.")
+    if given := [name for name, default in OF_RUNS.items() if getattr(options, name) != default]:
+        raise UserError(f"--{given[0]} is for a run's folder; a file holds the params of one network.")
     experiment = load_experiment(options.config)
     params, collections = shapes_of(network_of(experiment))
     if collections:
