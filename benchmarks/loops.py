@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ltjax import Compute, Dataset, Experiment, masks
+from ltjax import lanes as lanes_module
 from ltjax.augmentations import AUGMENTATIONS
 from ltjax.data import DATASETS, Splits, split
 from ltjax.keys import named_key
@@ -83,9 +84,10 @@ class LaneLoop:
         self.every, self.step = train.evaluate_every, 0
         self.real, self.start = program._place(lane_starts(bench, lanes))
         began = time.perf_counter()
-        program.bytes_needed(lane_starts(bench, 1)[0])  # compiles what trains and what evaluates
-        self.compile_seconds = time.perf_counter() - began
         self.state, _ = program._call("begin", self.real, self.start)
+        interval = program._program("interval", *self.arguments(), length=self.every)
+        self.compile_seconds = time.perf_counter() - began
+        self.bytes = lanes_module._bytes(interval.memory_analysis())
         self.tallies: Any = None
 
     def __call__(self, intervals: int) -> None:

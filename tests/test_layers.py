@@ -13,7 +13,7 @@ FLOORS = [
         "sweeps", "paths", "version", "debris", "processes", "last_words", "locks", "interrupts",
     },
     {
-        "masks", "kernels", "canonical", "convolution", "models", "augmentations", "optimizers", "data",
+        "masks", "kernels", "flops", "canonical", "convolution", "models", "augmentations", "optimizers", "data",
         "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
