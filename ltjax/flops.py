@@ -56,8 +56,13 @@ def _inner(params: dict[str, Any]) -> Iterator[Jaxpr]:
 
 def _product(equation: JaxprEqn) -> int:
     (contracted, _), _ = equation.params["dimension_numbers"]
-    shape = equation.invars[0].aval.shape
-    return 2 * int(equation.outvars[0].aval.size) * math.prod(shape[axis] for axis in contracted)
+    shape = _shape(equation.invars[0])
+    return 2 * math.prod(_shape(equation.outvars[0])) * math.prod(shape[axis] for axis in contracted)
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = variable.aval.shape
+    return shape
 
 
 def _convolution(equation: JaxprEqn) -> int:
@@ -65,10 +70,10 @@ def _convolution(equation: JaxprEqn) -> int:
 
     Where the images are spread out by a stride, as in a gradient, the zeros between them are not counted.
     """
-    kernel, numbers = equation.invars[1].aval.shape, equation.params["dimension_numbers"].rhs_spec
+    kernel, numbers = _shape(equation.invars[1]), equation.params["dimension_numbers"].rhs_spec
     each = math.prod(kernel[axis] for axis in numbers[1:])
     spread = math.prod(equation.params["lhs_dilation"])
-    return 2 * int(equation.outvars[0].aval.size) * each // spread
+    return 2 * math.prod(_shape(equation.outvars[0])) * each // spread
 
 
 COUNTED: dict[str, Callable[[JaxprEqn], int]] = {

@@ -15,7 +15,9 @@ def shape(*sizes: int) -> jax.ShapeDtypeStruct:
 
 
 def convolve(images, kernel, strides=(1, 1)):
-    return lax.conv_general_dilated(images, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return lax.conv_general_dilated(
+        images, kernel, strides, "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
 
 
 def strided_gradients(images, kernel):
