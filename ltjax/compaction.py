@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ltjax.models.wiring import FLAT, IMAGES, Step, Wiring, whole
-from ltjax.patches import linear, values
+from ltjax.patches import patch_linear, patch_values
 from ltjax.plain import Layer, Plain
 
 UNIFORM = 1e-12
@@ -39,7 +39,7 @@ def compact(wiring: Wiring, network: Plain, image: tuple[int, ...]) -> Compacted
     Compacting again leaves out nothing more.
     """
     # what is constant has its value on any image
-    constants = [value[0] for value in values(wiring, network, np.zeros((1, *image)))]
+    constants = [value[0] for value in patch_values(wiring, network, np.zeros((1, *image)))]
     shapes = [value.shape for value in constants]
     reached = _reached(wiring, network, shapes)
     needed = _needed(wiring, network, shapes)
@@ -131,7 +131,7 @@ def _bias(step: Step, layer: Layer, constants: np.ndarray, folded: np.ndarray) -
     """A layer's bias, and what the constants of the units that are folded into it contribute."""
     if not folded.any():
         return layer.bias
-    added = linear(step, np.where(folded, constants, 0)[None], layer.kernel)[0]
+    added = patch_linear(step, np.where(folded, constants, 0)[None], layer.kernel)[0]
     if added.ndim == 3 and np.ptp(added, axis=(0, 1)).max() <= UNIFORM * np.abs(added).max():
         added = added[0, 0]  # one number a channel in place of an image of them
     return (layer.bias + added).astype(np.float32)

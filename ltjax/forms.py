@@ -13,7 +13,7 @@ from ltjax.config import Model
 from ltjax.errors import UserError, shown
 from ltjax.keys import named_key
 from ltjax.models import WIRINGS, Collections, Wiring, make_network
-from ltjax.patches import values
+from ltjax.patches import patch_values
 from ltjax.plain import Plain, logits, plain
 from ltjax.plain import values as plain_values
 from ltjax.sparse import csr_logits
@@ -56,7 +56,7 @@ def make_forms(
             own = np.asarray(dense_logits(model, image, classes, params, collections)(images))
         with np.errstate(all="ignore"):  # params of a lane that diverged
             forms = Forms(wiring, whole, compact(wiring, whole, image))
-            found = values(wiring, forms.compacted.network, images)[-1]
+            found = patch_values(wiring, forms.compacted.network, images)[-1]
     except (ValueError, TypeError, IndexError, KeyError) as error:
         raise UserError(f"the wiring of '{model.name}' is not its network's ({shown(str(error))})") from error
     if not np.isfinite(own).all():

@@ -12,22 +12,22 @@ from ltjax.models.wiring import Step, Wiring, forward
 from ltjax.plain import Plain
 
 
-def values(wiring: Wiring, network: Plain, images: np.ndarray) -> list[np.ndarray]:
+def patch_values(wiring: Wiring, network: Plain, images: np.ndarray) -> list[np.ndarray]:
     """The values of all steps in float64 on images [batch, height, width, channels], the logits last."""
 
     def layer(step: Step, inputs: np.ndarray) -> np.ndarray:
-        return linear(step, inputs, network.layers[step.name].kernel) + network.layers[step.name].bias
+        return patch_linear(step, inputs, network.layers[step.name].kernel) + network.layers[step.name].bias
 
     return forward(wiring, images.astype(np.float64), layer, np.maximum, network.kept)
 
 
-def linear(step: Step, inputs: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def patch_linear(step: Step, inputs: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """A layer's product with its kernel alone, in float64."""
     matrix = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
-    return product(step, inputs, kernel.shape, lambda rows: rows @ matrix)
+    return patch_product(step, inputs, kernel.shape, lambda rows: rows @ matrix)
 
 
-def product(
+def patch_product(
     step: Step, inputs: np.ndarray, shape: tuple[int, ...], times: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """A layer's product with a kernel of that shape.

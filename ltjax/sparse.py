@@ -15,7 +15,7 @@ from scipy.sparse import csr_array
 
 from ltjax import masks
 from ltjax.models.wiring import Step, Wiring, forward
-from ltjax.patches import product
+from ltjax.patches import patch_product
 from ltjax.plain import Plain
 from ltjax.trees import leaves_by_path, nested
 from ltjax.types import Mask, Params
@@ -86,7 +86,7 @@ def csr_logits(wiring: Wiring, network: Plain) -> Callable[[np.ndarray], np.ndar
     def layer(step: Step, inputs: np.ndarray) -> np.ndarray:
         own, matrix = network.layers[step.name], matrices[step.name]
         most = max(1, PATCHES // (4 * matrix.shape[1] * math.prod(inputs.shape[1:-1])))
-        parts = [product(step, inputs[at : at + most], own.kernel.shape, lambda rows: (matrix @ rows.T).T)
+        parts = [patch_product(step, inputs[at : at + most], own.kernel.shape, lambda rows: (matrix @ rows.T).T)
                  for at in range(0, len(inputs), most)]  # fmt: skip
         return np.concatenate(parts) + own.bias
 
