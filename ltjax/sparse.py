@@ -86,8 +86,10 @@ def csr_logits(wiring: Wiring, network: Plain) -> Callable[[np.ndarray], np.ndar
     def layer(step: Step, inputs: np.ndarray) -> np.ndarray:
         own, matrix = network.layers[step.name], matrices[step.name]
         most = max(1, PATCHES // (4 * matrix.shape[1] * math.prod(inputs.shape[1:-1])))
-        parts = [patch_product(step, inputs[at : at + most], own.kernel.shape, lambda rows: (matrix @ rows.T).T)
-                 for at in range(0, len(inputs), most)]  # fmt: skip
+        parts = [
+            patch_product(step, inputs[at : at + most], own.kernel.shape, lambda rows: (matrix @ rows.T).T)
+            for at in range(0, len(inputs), most)
+        ]
         return np.concatenate(parts) + own.bias
 
     return lambda images: np.asarray(forward(wiring, images, layer, np.maximum, network.kept)[-1])

@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ltjax import checkpoints, paths, runs, tables
+from ltjax import checkpoints, paths, tables
 from ltjax.lottery import find_tickets
+from ltjax.runs import read_config
 
 from . import damage
 from .conftest import TINY
@@ -164,7 +165,7 @@ class Trial:
         """What is there and is not whole, or not the undisturbed run's."""
         found = [f"{path} is another" for path in finished(folder) if not self.same(folder, path)]
         if paths.config(folder).exists():
-            runs.read_config(folder)
+            read_config(folder)
         if paths.summary(folder).exists():
             lines = paths.summary(self.undisturbed).read_text()
             found += [] if lines.startswith(paths.summary(folder).read_text()) else ["summary.csv is another"]

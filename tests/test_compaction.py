@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltjax import compaction, masks, patches, plain
+from ltjax import compaction, masks, plain
 from ltjax.errors import UserError
 from ltjax.keys import named_key
 from ltjax.models import MODELS, WIRINGS, Wiring, make_network
+from ltjax.patches import patch_values
 from ltjax.plain import Layer, Plain
 from ltjax.trees import leaves_by_path, map_with_path
 
@@ -130,7 +131,8 @@ def test_a_streams_channel_stays_where_it_is_alive_anywhere(first, second, outpu
     assert list(found.units["conv1"]) == list(found.units["conv2"]) == left
     images = np.random.default_rng(0).normal(size=(5, *image))
     np.testing.assert_allclose(
-        patches.values(wiring, found.network, images)[-1], patches.values(wiring, network, images)[-1]
+        patch_values(wiring, found.network, images)[-1],
+        patch_values(wiring, network, images)[-1],
     )
 
 
@@ -170,7 +172,7 @@ def brute_force(wiring, mask):
     wide = {name.removesuffix("/kernel"): leaf for name, leaf in masks.kernels(mask).items()}
     sizes, forth, same = [], defaultdict(set), defaultdict(set)
     shapes = [
-        np.shape(value)[1:] for value in patches.values(wiring, dense(wiring, wide), np.ones((1, *IMAGE)))
+        np.shape(value)[1:] for value in patch_values(wiring, dense(wiring, wide), np.ones((1, *IMAGE)))
     ]
     for at, step in enumerate(wiring.steps):
         sizes.append(shapes[at][-1])
@@ -226,7 +228,10 @@ def test_a_compacted_network_is_the_masked_one_and_as_small_as_can_be(tried, see
     logits = np.asarray(apply(drawn, collections, images))
     found = compaction.compact(wiring, plain.plain(wiring, drawn, collections), IMAGE)
     np.testing.assert_allclose(
-        patches.values(wiring, found.network, images)[-1], logits, rtol=1e-4, atol=1e-4 * np.abs(logits).max()
+        patch_values(wiring, found.network, images)[-1],
+        logits,
+        rtol=1e-4,
+        atol=1e-4 * np.abs(logits).max(),
     )
     for name, units in brute_force(wiring, mask).items():
         assert list(found.units[name]) == units or (not units and len(found.units[name]) == 1), name
@@ -248,7 +253,7 @@ def test_jax_runs_a_compacted_network_as_numpy_does_and_it_comes_back_from_its_t
     found = compaction.compact(wiring, network, IMAGE).network
     images = jax.random.normal(named_key(1), (3, *IMAGE))
     again = plain.from_tree(plain.to_tree(found))
-    logits = patches.values(wiring, found, np.asarray(images))[-1]
+    logits = patch_values(wiring, found, np.asarray(images))[-1]
     for each in (found, again):
         jaxs = jax.jit(lambda network: plain.logits(wiring, network, images))(each)
         np.testing.assert_allclose(jaxs, logits, rtol=1e-4, atol=1e-4 * np.abs(logits).max())

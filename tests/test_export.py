@@ -74,7 +74,7 @@ def test_csr_gives_the_networks_logits_whatever_is_multiplied_at_once(name, monk
     params, mask = sparse(shapes[0], 3, [0.1, 0.5])
     whole = plain.plain(WIRINGS[name](SMALL[name]), masks.apply(mask, params), sparse(shapes[1], 3, [1])[0])
     images = np.random.default_rng(0).normal(size=(3, *IMAGE)).astype(np.float32)
-    wanted = patches.values(WIRINGS[name](SMALL[name]), whole, images)[-1]
+    wanted = patches.patch_values(WIRINGS[name](SMALL[name]), whole, images)[-1]
     for together in (2**26, 1):
         monkeypatch.setattr("ltjax.sparse.PATCHES", together)
         found = csr_logits(WIRINGS[name](SMALL[name]), whole)(images)

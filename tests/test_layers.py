@@ -13,8 +13,8 @@ FLOORS = [
         "sweeps", "paths", "version", "debris", "processes", "last_words", "locks", "interrupts",
     },
     {
-        "masks", "kernels", "flops", "canonical", "convolution", "models", "augmentations", "optimizers", "data",
-        "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
+        "masks", "kernels", "flops", "canonical", "convolution", "models", "augmentations", "optimizers",
+        "data",        "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "snapshots", "devices", "lanes", "programs"},

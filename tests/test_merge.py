@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import checkpoints, identity, paths, runs
+from ltjax import checkpoints, identity, paths
 from ltjax.commands import merge
 from ltjax.config import Experiment
 from ltjax.errors import UserError
@@ -16,7 +16,7 @@ from ltjax.lottery import find_tickets
 from ltjax.merging import Taken
 from ltjax.merging import merge as merged
 from ltjax.opening import open_run
-from ltjax.runs import Run
+from ltjax.runs import Run, read_config
 
 from .conftest import TINY, finish
 from .test_runs import assert_same_results, largest_file, truncate, without_last_round
@@ -82,7 +82,7 @@ def test_two_halves_are_the_whole_bit_for_bit_and_stay_as_they_are(halves, finis
     assert_same_results(tmp_path / "whole", finished.folder)
     assert [contents(folder) for folder in halves] == before
     assert f"{halves[0]}: 6 lanes taken\n" in capsys.readouterr().out
-    assert runs.read_config(tmp_path / "whole") == TINY
+    assert read_config(tmp_path / "whole") == TINY
     assert not list(find_tickets(TINY, past=open_run(tmp_path / "whole", TINY))), "nothing is left to train"
 
 
@@ -131,7 +131,7 @@ def test_the_configuration_grows_to_hold_all(tmp_path):
     one = configure(tmp_path / "one", replace(TINY, arms={"ticket": 1}, trials=7, name="one"))
     two = configure(tmp_path / "two", replace(TINY, arms={"ticket": 1, "random": 2}, name="two"))
     merged([one, two], tmp_path / "to")
-    assert runs.read_config(tmp_path / "to") == replace(
+    assert read_config(tmp_path / "to") == replace(
         TINY, arms={"ticket": 1, "random": 2}, trials=7, name="one"
     )
 
@@ -192,7 +192,7 @@ def test_swept_runs_are_merged_point_by_point(finished, tmp_path):
     shutil.rmtree(paths.part(two / "learning_rate=0.2", 2, 0))
     assert merged([two, one], tmp_path / "all") == [Taken(two, 20, 0), Taken(one, 4, 8)]
     experiment = replace(TINY, sweep={"train.learning_rate": (0.3, 0.2)})
-    assert runs.read_config(tmp_path / "all") == experiment
+    assert read_config(tmp_path / "all") == experiment
     for rate in (0.2, 0.3):
         assert_same_results(tmp_path / "all" / f"learning_rate={rate}", finished.folder)
     rows = pd.read_csv(paths.summary(tmp_path / "all"))

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax import checkpoints, opening, paths, runs, tables
+from ltjax import checkpoints, opening, paths, tables
 from ltjax.errors import UserError
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_run
-from ltjax.runs import Run
+from ltjax.runs import Run, read_config
 from ltjax.types import Lane
 
 from .conftest import TINY, finish, with_prune, with_train
@@ -120,15 +120,15 @@ def test_more_rounds_and_another_arm_extend_a_run_to_what_one_go_would_have_give
     finish(small, tmp_path / "run")
     for grown in (with_prune(small, rounds=2), replace(TINY, trials=1), TINY):
         run = finish(grown, tmp_path / "run")
-        assert runs.read_config(tmp_path / "run") == run.experiment
+        assert read_config(tmp_path / "run") == run.experiment
     assert_same_results(tmp_path / "run", finished.folder)
-    assert runs.read_config(tmp_path / "run") == TINY
+    assert read_config(tmp_path / "run") == TINY
 
 
 def test_fewer_rounds_or_trials_than_a_run_has_leave_it_as_it_is(copy, finished):
     finish(with_prune(replace(TINY, trials=1), rounds=1), copy)
     assert_same_results(copy, finished.folder)
-    assert runs.read_config(copy) == TINY
+    assert read_config(copy) == TINY
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_export_is_no_run(tmp_path):
     for refused in (
         lambda: Run(tmp_path),
         lambda: open_run(tmp_path, TINY),
-        lambda: runs.read_config(tmp_path),
+        lambda: read_config(tmp_path),
     ):
         (tmp_path / "config.json").write_text("{}")
         with pytest.raises(UserError, match=f"is an export .*`ltjax evaluate {tmp_path}/final.safetensors"):
