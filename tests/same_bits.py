@@ -9,8 +9,8 @@ The cases are those of the first revision: what only the second one has (an arm,
 difference. What has another name in the second is looked up in ``RENAMED``.
 
 Both share a folder of compilations, in which JAX finds a program by all that it computes: revisions find one
-another's only where theirs are the same. LeNet is compiled as it is for users; convolutional networks without
-XLA's dearest passes, in which small differences of a program could hide, unless ``--whole`` is said.
+another's only where theirs are the same. Every optimizer and arm is run as compiled for users; the other
+cases without XLA's dearest passes, which alone could tell some programs apart, unless ``--whole`` is said.
 """
 
 import argparse
@@ -184,7 +184,7 @@ def main() -> None:
     parser.add_argument("revision", help="the revision before, as git calls it")
     parser.add_argument("second", nargs="?", help="the revision after; the working tree by default")
     parser.add_argument("--case", nargs="+", default=[], help="only these cases, by the names that are told")
-    parser.add_argument("--whole", action="store_true", help="compile convolutional networks wholly; slow")
+    parser.add_argument("--whole", action="store_true", help="compile every case as for users; slow")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
