@@ -1,0 +1,277 @@
+"""The runs of ``tests.same_bits``: which they are, and the program that makes them with one revision.
+
+    PYTHONPATH=TREE python -P tests/same_bits_runs.py ORDER
+
+ORDER is an ``Order`` as JSON. The program is started once for each revision, so it may use nothing of ltjax
+but what stays: settings, ``ltjax.run_experiment``, ``ltjax.load_experiment``, ``ltjax.data.data_set`` and the
+names of the registries.
+"""
+
+import dataclasses
+import importlib.util
+import itertools
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+Settings: TypeAlias = Mapping[str, Any]
+"""Settings by dotted name, as JSON has them; the revision's defaults are all others."""
+
+Names: TypeAlias = Mapping[str, list[str]]
+"""Entries of the registries by the registries' own names."""
+
+REGISTRIES = ("ARMS", "AUGMENTATIONS", "INITIALIZERS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES")
+
+LENET = {
+    "trials": 1, "data.validation": 137, "model.widths": [8, 6], "prune.rounds": 1, "train.steps": 12,
+    "train.batch": 250, "train.evaluate_every": 6, "train.evaluate_batch": 500,
+}  # fmt: skip
+"""LeNet on digits; an epoch has five steps. A batch of a power of two would hide how a mean is rounded."""
+
+CONV = {
+    "trials": 1, "data.name": "colours", "data.validation": 20, "model.widths": [6], "prune.rounds": 1,
+    "train.steps": 8, "train.batch": 20, "train.evaluate_every": 4, "train.evaluate_batch": 40,
+    "train.optimizer": "sgd", "train.learning_rate": 0.05,
+}  # fmt: skip
+"""A network on ``colours``, by the optimizer that hides least; another epoch begins at the sixth step."""
+
+CHANNELS = {"conv2": [2], "conv4": [2, 3], "conv6": [2, 3, 4], "resnet18": [2, 3, 4],
+            "vgg19": [2, 3, 2, 3, 2]}  # fmt: skip
+"""Few channels for each stage; a network that is not here has its own."""
+
+START = "start_{trial}.safetensors"
+
+WHOLLY = ("arms", "optimizer", "weight decay, warmup, drops")
+"""Beginnings of the cases that are compiled as they are for users; the others without XLA's dearest passes.
+
+Compiling a network takes a minute, its few steps a moment.
+"""
+
+
+def cases(names: Names) -> dict[str, list[Settings]]:
+    """Every case by name: the settings of a run, or of its beginning and of how it is continued."""
+    both = dict.fromkeys(("ticket", "reinit"), 1)
+    found: dict[str, list[Settings]] = {
+        "arms": [{**LENET, "trials": 2, "prune.rounds": 2, "arms": dict.fromkeys(names["ARMS"], 2)}],
+        "schedules, scores, scopes": [_pruning(names)],
+        "given params": [{
+            **LENET, "trials": 2, "seed": 7, "model.start": START, "control_rounds": [1], "arms": both,
+        }],
+        "weight decay, warmup, drops": [{
+            **LENET, "train.optimizer": "momentum", "train.momentum": 0.8, "train.learning_rate": 0.1,
+            "train.weight_decay": 0.01, "train.warmup": 3, "train.drops": [6, 9],
+        }],
+        "dropout, exact curves": [{
+            **LENET, "model.dropout": 0.3, "train.train_curve": "exact", "train.evaluate_every": 5,
+        }],
+        "bfloat16": [{**LENET, "model.precision": "bfloat16"}],
+        "initialisers": [{**LENET, "prune.rounds": 0, "sweep": {
+            "model.init": [*names["INITIALIZERS"], names["INITIALIZERS"][0]],
+            "model.init_std": [None] * len(names["INITIALIZERS"]) + [0.2],
+        }}],
+        "sweep as lanes": [{**LENET, "train.optimizer": "sgd", "train.drops": [7], "sweep": {
+            "train.learning_rate": [0.1, 0.01, 0.1], "train.warmup": [0, 0, 3],
+        }}],
+        "sweep as programs": [{**LENET, "sweep": {
+            "model.widths": [[8, 6], [7]], "train.batch": [250, 200], "seed": [0, 1],
+        }}],
+        "diverged": [{**LENET, "prune.rounds": 0, "train.optimizer": "sgd", "train.learning_rate": 1e30}],
+        "devices": [{**CONV, "model.name": "conv2", "model.channels": [2], "trials": 2, "sweep": {
+            "compute.batching": ["vmap", "vmap", "vmap", "map", "auto"],
+            "compute.convolution": ["grouped", "unrolled", "loop", "auto", "auto"],
+            "compute.data": [1, 1, 1, 1, 2], "compute.lanes": [None, None, None, 1, None],
+            "compute.devices": [None, 1, None, None, None],
+        }}],
+        "begun before": [
+            {**LENET, "train.optimizer": "momentum"},
+            {**LENET, "train.optimizer": "momentum", "trials": 2, "prune.rounds": 2, "arms": both},
+        ],
+        "sweep begun before": [
+            {**LENET, "sweep": {"train.learning_rate": [0.1]}},
+            {**LENET, "prune.rounds": 2, "sweep": {"train.learning_rate": [0.1, 0.01]}},
+        ],
+    }  # fmt: skip
+    for optimizer in names["OPTIMIZERS"]:
+        found[f"optimizer {optimizer}"] = [{**LENET, "train.optimizer": optimizer}]
+    for augmentation in names["AUGMENTATIONS"]:
+        found[f"augmentation {augmentation}"] = [{**LENET, "data.augment": augmentation}]
+    for model in names["MODELS"]:
+        found[f"network {model}"] = [{
+            **CONV, "model.name": model, "model.channels": CHANNELS.get(model), "arms": both,
+            "sweep": {
+                "prune.scope": ["layer", "global"], "prune.rates.conv": [0.15, 0.25],
+                "prune.rates.fc": [0.2, 0.25], "prune.rates.output": [None, 0.25],
+            },
+        }]  # fmt: skip
+    return found
+
+
+def _pruning(names: Names) -> Settings:
+    """Every schedule with every score in either scope, as one sweep."""
+    points = list(itertools.product(names["SCHEDULES"], names["SCORES"], ("layer", "global")))
+    schedules, scores, scopes = zip(*points, strict=True)
+    rates = dict.fromkeys(("prune.rates.conv", "prune.rates.fc", "prune.rates.output"), 0.3)
+    return {
+        **LENET, **rates, "prune.rounds": 2, "arms": {"ticket": 1, "continued": 1},
+        "sweep": {
+            "prune.schedule": schedules, "prune.score": scores, "prune.scope": scopes,
+            "prune.fractions": [[0.3, 0.6] if each == "oneshot" else [] for each in schedules],
+        },
+    }  # fmt: skip
+
+
+class Order(NamedTuple):
+    """What one revision is to do.
+
+    Args:
+        tree: the revision's files.
+        home: a new folder for its runs.
+        before: the home of the revision that went before, whose cases these are and whose runs are continued;
+            empty for the first.
+        called: what the revision calls a setting, by its present name, where that is another.
+        experiments: what the revision calls a named experiment, by what the first one calls it.
+        only: the cases to run; none are all.
+        whole: whether all cases are compiled as they are for users.
+    """
+
+    tree: str
+    home: str
+    before: str
+    called: Mapping[str, str]
+    experiments: Mapping[str, str]
+    only: list[str]
+    whole: bool = False
+
+
+def renamed(name: str, table: Mapping[str, str]) -> str:
+    """A dotted name where it, or a beginning of it, is in a table; a sweep's settings too."""
+    if name.startswith("sweep."):
+        return f"sweep.{renamed(name.removeprefix('sweep.'), table)}"
+    for one, other in table.items():
+        if name == one or name.startswith(f"{one}."):
+            return other + name.removeprefix(one)
+    return name
+
+
+def nested(settings: Settings, called: Mapping[str, str]) -> dict[str, Any]:
+    """Settings as a ``config.json`` has them, under the names of a revision."""
+    tree: dict[str, Any] = {}
+    for name, value in settings.items():
+        *folders, last = renamed(name, called).split(".")
+        node = tree
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[last] = {renamed(key, called): each for key, each in value.items()} if name == "sweep" else value
+    return tree
+
+
+def own_experiments(tree: Path) -> None:
+    """Make ``ltjax.experiments`` the tree's own, where an editable install would give another's."""
+    file = tree / "experiments" / "__init__.py"
+    spec = importlib.util.spec_from_file_location(
+        "ltjax.experiments", file, submodule_search_locations=[str(file.parent)]
+    )
+    if file.exists() and spec:
+        sys.modules["ltjax.experiments"] = importlib.util.module_from_spec(spec)
+
+
+def registries() -> Names:
+    """The entries of the registries, wherever ltjax keeps them."""
+    modules = [vars(module) for name, module in sorted(sys.modules.items()) if name.startswith("ltjax")]
+    return {each: list(next(names[each] for names in modules if each in names)) for each in REGISTRIES}
+
+
+def colours() -> None:
+    """Enter a data set: images of 16 × 16 pixels in three colours, each class's own pattern under noise."""
+    import ltjax
+    from ltjax.data import data_set
+
+    @data_set("colours", train=120, test=80, image=(16, 16, 3), classes=10)
+    def load(data: Any) -> Any:
+        random = np.random.default_rng(0)
+        patterns, labels = random.integers(0, 128, (10, 16, 16, 3)), random.integers(0, 10, 200)
+        images = (patterns[labels] + random.integers(0, 128, (200, 16, 16, 3))).astype(np.uint8)
+        splits = images[:120], labels[:120], images[120:], labels[120:]
+        return ltjax.Dataset(*splits, 10, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+
+
+def write_starts(folder: Path) -> None:
+    """Write the params that the case ``given params`` begins with."""
+    from safetensors.numpy import save_file
+
+    random, sizes = np.random.default_rng(1), (64, *LENET["model.widths"], 10)
+    for trial in range(2):
+        tensors = {}
+        for name, shape in zip(("fc1", "fc2", "output"), itertools.pairwise(sizes), strict=True):
+            tensors[f"{name}/kernel"] = random.normal(0, 0.2, shape).astype(np.float32)
+            tensors[f"{name}/bias"] = random.normal(0, 0.2, shape[1:]).astype(np.float32)
+        save_file(tensors, folder / START.format(trial=trial))
+
+
+def run(name: str, stages: Sequence[Settings], order: Order) -> None:
+    """Make the run of a case into its folder; what began before another began it, a copy."""
+    import jax
+
+    import ltjax
+
+    home, last = Path(order.home), len(stages) - 1
+    folder, begun = home / name, f"{name} (begun)"
+    jax.config.update("jax_disable_most_optimizations", not (order.whole or name.startswith(WHOLLY)))
+    for number, settings in enumerate(stages):
+        if number < last and order.before:
+            shutil.copytree(Path(order.before) / begun, folder)
+            continue
+        config = home / f"{name} {number}.json"
+        config.write_text(json.dumps(nested({"name": "case", **settings}, order.called)))
+        ltjax.run_experiment(ltjax.load_experiment(config), folder, quiet=True)
+        if number < last:
+            shutil.copytree(folder, home / begun)
+
+
+def configurations(names: Iterable[str], order: Order) -> dict[str, Any]:
+    """Every setting of the named experiments, under the first revision's names of them."""
+    import ltjax
+
+    found = {}
+    for name in names:
+        try:
+            found[name] = dataclasses.asdict(ltjax.load_experiment(order.experiments.get(name, name)))
+        except Exception as error:
+            found[name] = {"error": str(error)}
+    return found
+
+
+def main() -> None:
+    """Do what is ordered; a case that fails leaves the error in place of its run."""
+    order = Order(**json.loads(sys.argv[1]))
+    own_experiments(Path(order.tree))
+    import ltjax
+
+    if not Path(ltjax.__file__).is_relative_to(order.tree):
+        sys.exit(f"ltjax was imported from {ltjax.__file__}, not from {order.tree}.")
+    home = Path(order.home)
+    if order.before:
+        said = json.loads((Path(order.before) / "names.json").read_text())
+    else:
+        named = sys.modules[ltjax.load_experiment.__module__].experiments()
+        said = {"registries": registries(), "experiments": list(named)}
+        write_starts(Path())
+    (home / "names.json").write_text(json.dumps(said))
+    (home / "experiments.json").write_text(json.dumps(configurations(said["experiments"], order)))
+    colours()
+    for name, stages in cases(said["registries"]).items():
+        if not order.only or name in order.only:
+            print(f"{home.name} revision: {name}", file=sys.stderr, flush=True)
+            try:
+                run(name, stages, order)
+            except Exception as error:
+                (home / f"{name}.failed").write_text(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()
