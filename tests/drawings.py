@@ -49,5 +49,7 @@ def empty(figure):
         drawn += [patch.get_data().values for patch in axes.patches if hasattr(patch, "get_data")]
         return any(np.isfinite(np.asarray(numbers, float)).any() for numbers in drawn)
 
-    shown = [axes for axes in figure.axes if axes.axison]
+    shown = [
+        axes for axes in figure.axes if (axes.axison or axes.images) and axes.get_label() != "<colorbar>"
+    ]
     return [axes.get_title() or axes.get_ylabel() for axes in shown if not shows(axes)] if shown else ["all"]

@@ -122,7 +122,7 @@ def test_a_how_to_can_be_followed_word_for_word(page, installed, tmp_path):
 def rows_of(table):
     """The rows of a printed table: round and arm, percent left, and the three means over trials."""
     number = r"([\d.,]+)(?: \([^)]*\))?"
-    row = rf"^ +(\d+) +(?:([a-z]+) +)?([\d.]+) +{number} +{number} +{number}$"
+    row = rf"^ +(\d+) +(?:([a-z]+) +)?([\d.]+) +{number} +{number} +{number} *$"
     found = re.findall(row, table, re.MULTILINE)
     return [
         (round, arm, left, *(float(each.replace(",", "")) for each in means))

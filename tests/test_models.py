@@ -96,8 +96,6 @@ def test_the_schedule_is_the_papers(name, percents):
 
 @pytest.fixture(scope="module", params=sorted(MODELS))
 def network(request):
-    if request.param not in SMALL:
-        pytest.skip("another test's own network")
     model = SMALL[request.param]
     made = make_network(model, (16, 16, 3), 10)
     return model, made, *made.init(named_key(0))
@@ -210,15 +208,18 @@ class Normed(nn.Module):
 
 @pytest.fixture(scope="module")
 def trained_lanes(digits):
-    """What three lanes, with flips and crops, train to under a layout of the work."""
+    """What three lanes, with flips and crops, train to under a layout of the work.
+
+    The first two begin with the same params, so that they differ by their draws alone.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "normed", lambda model, classes: Normed())
         network = make_network(Model(name="normed"), (8, 8, 1), 10)
-    train = Train(steps=3, batch=20, optimizer="momentum", learning_rate=0.01, weight_decay=1e-4, warmup=2,
+    train = Train(steps=3, batch=20, optimizer="momentum", learning_rate=0.1, weight_decay=1e-4, warmup=2,
                   drops=(2,), evaluate_every=3, evaluate_batch=100)  # fmt: skip
     splits = split(digits, 100, 0)
     training = Training(network, train, len(splits.train.labels), AUGMENTATIONS["flip_crop"])
-    begun = [network.init(named_key(lane)) for lane in range(3)]
+    begun = [network.init(named_key(lane // 2)) for lane in range(3)]
     starts = [
         LaneStart(params, collections, masks.dense(params), named_key(1, lane))
         for lane, (params, collections) in enumerate(begun)
@@ -235,7 +236,8 @@ def mapped(trained_lanes):
 def test_vmapped_lanes_with_batch_norm_agree_with_mapped_ones(how, trained_lanes, mapped):
     """Their statistics are their own, and they see their own flips and crops, however lanes convolve."""
     vmapped = trained_lanes(Compute(batching="vmap", devices=1, convolution=how))
-    chex.assert_trees_all_close(vmapped.params, mapped.params, atol=1e-4)
-    chex.assert_trees_all_close(vmapped.collections, mapped.collections, atol=1e-4)
-    means = mapped.collections["batch_stats"]["conv1_norm"]["mean"]
-    assert (means[0] != means[1]).all() and (means[1] != means[2]).all()
+    chex.assert_trees_all_close(vmapped.params, mapped.params, atol=1e-6)
+    chex.assert_trees_all_close(vmapped.collections, mapped.collections, atol=1e-6)
+    trained = mapped.collections["batch_stats"]["conv1_norm"]["mean"], mapped.params["output"]["kernel"]
+    for lanes in trained:  # they lie apart by more than could pass for rounding
+        assert all(np.abs(lanes[one] - lanes[other]).max() > 1e-3 for one, other in ((0, 1), (1, 2)))
