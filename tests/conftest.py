@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ltjax import Data, Experiment, Model, Prune, Train
 from ltjax.data import DATASETS
 from ltjax.lottery import find_tickets
 from ltjax.opening import open_run
+from ltjax.registry import Registry
 from ltjax.runs import Run
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -47,6 +49,26 @@ def kept_compilations(tmp_path_factory):
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+def registered() -> dict[str, dict]:
+    """What every registry holds that is imported, by its kind."""
+    modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == "ltjax"]
+    return {
+        each.kind: dict(each)
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, Registry)
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registries_left_as_they_were():
+    """A module's tests take back what they register."""
+    before = registered()
+    yield
+    after = registered()
+    assert {kind: after[kind] for kind in before} == before
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -39,3 +39,17 @@ def lines(axes):
         ends = np.array([segment[:, 1] for segment in bars.get_segments()])
         found[container.get_label()] = (line.get_xdata(), line.get_ydata(), ends[:, 0], ends[:, 1])
     return found
+
+
+def empty(figure):
+    """The panels, by title or axis, that show no number: no line with a point, no image and no outline."""
+
+    def shows(axes):
+        drawn = [line.get_ydata() for line in axes.lines] + [image.get_array() for image in axes.images]
+        drawn += [patch.get_data().values for patch in axes.patches if hasattr(patch, "get_data")]
+        return any(np.isfinite(np.asarray(numbers, float)).any() for numbers in drawn)
+
+    shown = [
+        axes for axes in figure.axes if (axes.axison or axes.images) and axes.get_label() != "<colorbar>"
+    ]
+    return [axes.get_title() or axes.get_ylabel() for axes in shown if not shows(axes)] if shown else ["all"]

@@ -150,7 +150,12 @@ COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); COMP_LINE="{words
 $(complete -p ltjax | sed 's/.*-F \\([^ ]*\\) .*/\\1/') ltjax
 echo "${{COMPREPLY[@]}}"
 """
-COMPLETE = {"bash": BASH, "fish": "source {script}; complete -C '{words}'"}
+ZSH = """
+words=({words}); CURRENT=$#words
+_describe() {{ print -l -- "${{(@P)2}}" }}
+source {script}
+"""
+COMPLETE = {"bash": BASH, "fish": "source {script}; complete -C '{words}'", "zsh": ZSH}
 """How a shell is asked to complete words without a terminal."""
 
 
@@ -165,7 +170,7 @@ COMPLETED = {
 """What is typed, and what a shell makes of its last word."""
 
 
-@pytest.mark.parametrize("shell", ["bash", "fish"])
+@pytest.mark.parametrize("shell", COMPLETE)
 @pytest.mark.parametrize("typed", COMPLETED)
 def test_shells_complete_commands_options_and_experiments(typed, shell, tmp_path_factory, capsys):
     if shutil.which(shell) is None:
@@ -175,10 +180,9 @@ def test_shells_complete_commands_options_and_experiments(typed, shell, tmp_path
         script.write_text(answer(capsys, "--completion", shell)[1])
     asked = COMPLETE[shell].format(script=script, words=typed)
     done = subprocess.run([shell, "-c", asked], capture_output=True, text=True)
-    # fish has a word and what it means on a line, bash all words on one
-    words = (
-        [line.split("\t")[0] for line in done.stdout.splitlines()] if shell == "fish" else done.stdout.split()
-    )
+    # bash has all words on one line; fish and zsh a word and what it means, after a tab or a colon
+    lines = done.stdout.split() if shell == "bash" else done.stdout.splitlines()
+    words = [re.split("[\t:]", line)[0] for line in lines]
     assert set(words) == COMPLETED[typed], done.stderr
 
 

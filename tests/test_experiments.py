@@ -19,6 +19,8 @@ from ltjax.search import lanes_of
 from ltjax.study import read_study
 from ltjax.validation import validate
 
+from .drawings import empty
+
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 ROUNDS = 2
@@ -133,10 +135,11 @@ def test_a_named_experiment_runs_end_to_end(name, tmp_path, monkeypatch):
         assert rows["round"].value_counts(sort=False).tolist() == lanes
         assert set(rows["arm"]) == set(each.arms) and not rows["diverged"].any()
     assert not list(find_tickets(experiment, past=open_runs(tmp_path, experiment)))
-    assert len(pd.read_csv(paths.summary(tmp_path)))
+    joined = pd.read_csv(paths.summary(tmp_path))
+    assert len(joined) == sum(len(run.summary()) for run in runs.values())
     study = read_study([tmp_path])
     for figure in DRAWS.get(name, []):
-        assert FIGURES[figure].draw(study).axes
+        assert empty(FIGURES[figure].draw(study)) == [], figure
 
 
 @pytest.mark.parametrize("name", sorted(experiments()))

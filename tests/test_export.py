@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltjax import card_words, exporting, forms, latency, masks, patches, plain
+from ltjax import backend, card_words, exporting, forms, latency, masks, patches, plain
 from ltjax.commands import export
 from ltjax.errors import UserError
 from ltjax.exporting import CONTENTS
@@ -223,7 +223,7 @@ def test_the_command_weighs_what_it_wrote(finished, tmp_path, capsys, monkeypatc
     assert found["bytes"] == {form: sizes[file] for form, file in files.items()}
     assert set(found["latency"]) == {"1", "512"} and found["other_logits"] == []
     assert all(set(each) == {"dense", "compacted", "sparse"} for each in found["latency"].values())
-    assert found["machine"]["cores"] >= 1
+    assert found["machine"]["cores"] == backend.cores() and found["machine"]["device"] == "cpu: cpu"
     printed, people = capsys.readouterr().out, (tmp_path / "card.md").read_text()
     for sentence in found["findings"]:
         assert sentence in printed and sentence in people

@@ -147,12 +147,18 @@ def test_the_courses_are_in_three_panels_of_the_papers_sizes(drawn, name, y):
     assert (early.get_xlim(), early.get_ylim()) == window
 
 
-def test_a_course_is_the_mean_over_trials_at_every_evaluation(drawn, study):
-    curves = study.find(arms=("ticket", "reinit")).curves
-    shown = curves.query("arm == 'ticket' and round == 7 and split == 'test' and step <= 15_000")
-    x, mean, _, _ = lines(panels(drawn["3"])[0])["21.1%"]
-    expected = shown.groupby("step")["accuracy"].mean()
-    assert x.tolist() == expected.index.tolist() and mean == pytest.approx(expected.to_numpy())
+def test_a_course_is_the_mean_over_trials_at_every_evaluation_and_its_bars_the_least_and_the_greatest():
+    """Of made-up trials that rise from 10% at step 0 to 95, 95 and 98% at step 8,000, and stay there."""
+
+    def course(arm, round, trial, repeat):
+        reached = (0.95, 0.95, 0.98)[trial] if round == 7 else 0.5
+        return {"early_stop_test_accuracy": reached, "final_test_accuracy": reached}
+
+    run = made_up(replace(tickets(7), trials=3), course)
+    x, *drawn = lines(panels(FIGURES["3"].draw(Study([run])))[0])["21.1%"]
+    assert x.tolist() == list(range(0, 15_001, 1000))
+    for got, reached in zip(drawn, (0.96, 0.95, 0.98), strict=True):
+        assert got == pytest.approx(np.interp(x.astype(float), [0, 8000], [0.1, reached]))
 
 
 @pytest.mark.parametrize("name", SWEPT)

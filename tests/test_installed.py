@@ -100,11 +100,13 @@ def test_the_tutorial_can_be_followed_word_for_word_in_an_empty_folder(installed
     install, followed = text.split("<!-- install -->\n")[1].split("```\n", 1)
     assert "pip install -c ltjax/requirements.txt ./ltjax" in install  # done already, by the fixture
     printed = [follow(language, block, tmp_path, installed) for language, block in steps(followed)]
-    tables = [block.splitlines()[0].split() for block in blocks(text, "text")]
-    assert tables[0] == ["round", *"% left early-stop step test % there test % at end".split()]
-    assert all(" ".join(tables[0]) in " ".join(printed[0].split()) for _ in tables[:1])
+    for shown, said, rows in zip(blocks(text, "text"), printed, (8, 4), strict=False):
+        compare_rows(rows_of(shown), rows_of(said)[-rows:])
+    assert len(rows_of(printed[1])) == 16  # all of the tickets and the reinits
     assert (tmp_path / "runs" / "digits" / "report.html").stat().st_size > 1_000_000
-    assert "before training:" in printed[4] and "after training:" in printed[4]
+    percents = [float(each) for each in re.findall(r"classifies (\d+)%.*?is (\d+)%", text, re.DOTALL)[0]]
+    accuracies = re.findall(r"training: .*?accuracy\W+([\d.]+)", printed[4])
+    assert [100 * float(each) for each in accuracies] == pytest.approx(percents, abs=4)
     assert ltjax.load_experiment(tmp_path / "runs" / "digits").prune.rounds == 9
 
 
@@ -115,6 +117,25 @@ def test_a_how_to_can_be_followed_word_for_word(page, installed, tmp_path):
         follow(language, block, tmp_path, installed)
     rows = [path.read_text().splitlines() for path in tmp_path.glob("runs/*/summary.csv")]
     assert rows and all(len(each) > 1 for each in rows)
+
+
+def rows_of(table):
+    """The rows of a printed table: round and arm, percent left, and the three means over trials."""
+    number = r"([\d.,]+)(?: \([^)]*\))?"
+    row = rf"^ +(\d+) +(?:([a-z]+) +)?([\d.]+) +{number} +{number} +{number} *$"
+    found = re.findall(row, table, re.MULTILINE)
+    return [
+        (round, arm, left, *(float(each.replace(",", "")) for each in means))
+        for round, arm, left, *means in found
+    ]
+
+
+def compare_rows(shown, said):
+    """On another machine early-stop steps and accuracies may differ somewhat; what is left may not."""
+    assert [row[:3] for row in shown] == [row[:3] for row in said] and shown
+    for one, other in zip(shown, said, strict=True):
+        assert other[3] == pytest.approx(one[3], rel=0.5), "early-stop step"
+        assert other[4:] == pytest.approx(one[4:], abs=1.5), "accuracies"
 
 
 def steps(text):

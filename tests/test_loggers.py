@@ -205,8 +205,3 @@ def test_what_watching_a_run_shows_runs(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "rounds/ticket round 1 {'percent_remaining'" in done.stdout and done.stdout.endswith("done\n")
-
-
-def test_loggers_say_what_each_is(tmp_path):
-    assert all(maker.__doc__ for maker in LOGGERS.values())
-    assert Place(tmp_path, TINY).experiment == TINY

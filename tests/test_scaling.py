@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ import scaling
 from scaling import Load, hours, loads_of, side_by_side, step_seconds
 
 from ltjax import load_experiment
+from ltjax.catalogue import experiments
 from ltjax.plan import plan
 
 SECONDS = {"1": 0.36, "5": 0.36, "10": 0.72}
@@ -55,6 +57,12 @@ def test_the_lanes_of_a_sweeps_points_are_shared_out_together():
     assert load.size == pytest.approx(1.0) and load.steps == experiment.train.steps
 
 
-def test_every_experiment_of_the_paper_is_counted():
-    named = {name for name in scaling.experiments() if name != "digits"}
-    assert {name.split("_")[0] for name in named} == set(scaling.NETWORKS)
+def test_every_experiment_of_the_paper_is_counted_once_under_its_own_network(monkeypatch):
+    monkeypatch.setattr(scaling, "plan", lambda experiment: SimpleNamespace(step_flops=1.0))
+    monkeypatch.setattr(scaling, "loads_of", lambda experiment, network, flops: experiment)
+    counted = scaling.study()
+    assert sorted(name for each in counted.values() for name in each) == sorted(
+        name for name in experiments() if name != "digits"
+    )
+    for network, named in counted.items():
+        assert {experiment.model.name for experiment in named.values()} == {network}

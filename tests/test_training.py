@@ -103,13 +103,31 @@ def test_every_epoch_is_another_permutation_without_replacement(splits):
     assert (orders[3] != orders[0]).mean() > 0.9
 
 
-@pytest.mark.parametrize("name", ["adam", "sgd", "momentum"])
-def test_the_learning_rate_reaches_the_optimizer(name):
-    """Adam's eps was once mistaken for its learning rate; the first update of |gradient| 1 shows both."""
-    optimizer = make_optimizer(Train(optimizer=name, learning_rate=0.05))
+UPDATES = {
+    "sgd": [(-0.05, 0.1), (-0.15, 0.2)],
+    "momentum": [(-0.05, 0.1), (-0.05 * (3 + 0.7), 0.05 * (4 + 0.7 * 2))],
+    # mean over the root of the mean square, each divided by what it lacks of 1 after two steps
+    "adam": [
+        (-0.05, 0.05),
+        tuple(
+            sign * 0.05 * ((0.09 * first + 0.1 * second) / 0.19)
+            / np.sqrt((0.000999 * first**2 + 0.001 * second**2) / 0.001999)
+            for sign, first, second in ((-1, 1, 3), (1, 2, 4))
+        ),
+    ],
+}  # fmt: skip
+"""By hand: two updates at rate 0.05, momentum 0.7, of the gradients (1, -2) and (3, -4)."""
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_an_optimizer_is_the_one_of_its_name_at_the_configurations_rate_and_momentum(name):
+    """Adam's eps was once mistaken for its learning rate."""
+    optimizer = make_optimizer(Train(optimizer=name, learning_rate=0.05, momentum=0.7))
     params = {"kernel": jnp.zeros(2)}
-    updates, _ = optimizer.update({"kernel": jnp.array([1.0, -1.0])}, optimizer.init(params), params)
-    np.testing.assert_allclose(updates["kernel"], [-0.05, 0.05], rtol=1e-5)
+    state = optimizer.init(params)
+    for gradient, expected in zip(([1.0, -2.0], [3.0, -4.0]), UPDATES[name], strict=True):
+        updates, state = optimizer.update({"kernel": jnp.array(gradient)}, state, params)
+        np.testing.assert_allclose(updates["kernel"], expected, rtol=1e-4)
 
 
 class WithStatistics(nn.Module):

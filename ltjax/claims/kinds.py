@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ltjax.registry import Registry
+from ltjax.registry import Registry, definition_of
 from ltjax.study import Study
 
 Status = Literal["reproduced", "not reproduced", "not run"]
@@ -65,12 +65,25 @@ CLAIMS: Registry[Claim] = Registry("claim")
 
 
 def claim(
-    id: str, *, figure: str, paper: str, measured: str, tolerance: str, quantity: str, network: str = ""
+    id: str,
+    *,
+    figure: str,
+    paper: str,
+    measured: str,
+    tolerance: str,
+    quantity: str,
+    network: str = "",
+    replace: bool = False,
 ) -> Callable[[Measure], Measure]:
-    """A decorator that enters a function from a study to ``Measured`` as a claim; see ``Claim``."""
+    """A decorator that enters a function from a study to ``Measured`` as a claim; see ``Claim``.
+
+    Raises:
+        UserError: by the decorator, where ``id`` exists already and ``replace`` is False.
+    """
 
     def enter(measure: Measure) -> Measure:
-        CLAIMS[id] = Claim(id, figure, paper, measured, tolerance, quantity, measure, network)
+        made = Claim(id, figure, paper, measured, tolerance, quantity, measure, network)
+        CLAIMS.enter(id, made, definition_of(measure), replace=replace)
         return measure
 
     return enter

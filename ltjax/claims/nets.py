@@ -61,13 +61,15 @@ def claim_each(
 
     Each is judged when its own network's runs are there. Words may name what is in ``Net``: ``{net.speed}``.
     """
-    words = {"paper": paper, "measured": measured, "tolerance": tolerance, "quantity": quantity}
 
     def enter(measure: MeasureNet) -> MeasureNet:
         for net in nets:
-            told = {name: text.format(net=net) for name, text in words.items()}
             judged = update_wrapper(partial(measure, net=net), measure)
-            claim(f"{id}-{net.key}", network=net.key, figure=figure, **told)(judged)
+            claim(
+                f"{id}-{net.key}", network=net.key, figure=figure, paper=paper.format(net=net),
+                measured=measured.format(net=net), tolerance=tolerance.format(net=net),
+                quantity=quantity.format(net=net),
+            )(judged)  # fmt: skip
         return measure
 
     return enter

@@ -13,7 +13,7 @@ from ltjax.data import cache
 from ltjax.data.examples import Arrays, Dataset
 from ltjax.data.prepared import load_prepared
 from ltjax.errors import UserError, first_line
-from ltjax.registry import Registry
+from ltjax.registry import Registry, definition_of
 
 
 class Source(NamedTuple):
@@ -32,12 +32,17 @@ Load = Callable[[Data], Dataset]
 
 
 def data_set(
-    name: str, *, train: int, test: int, image: tuple[int, int, int], classes: int
+    name: str, *, train: int, test: int, image: tuple[int, int, int], classes: int, replace: bool = False
 ) -> Callable[[Load], Load]:
-    """A decorator that enters a loading function under ``name``, with the sizes it will give."""
+    """A decorator that enters a loading function under ``name``, with the sizes it will give.
+
+    Raises:
+        UserError: by the decorator, where ``name`` exists already and ``replace`` is False.
+    """
 
     def enter(load: Load) -> Load:
-        DATASETS[name] = Source(load, train, test, image, classes)
+        source = Source(load, train, test, image, classes)
+        DATASETS.enter(name, source, definition_of(load), replace=replace)
         return load
 
     return enter

@@ -8,7 +8,7 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from ltjax.figures.style import STYLE
-from ltjax.registry import Registry
+from ltjax.registry import Registry, definition_of
 from ltjax.study import Study
 
 P = ParamSpec("P")
@@ -49,11 +49,15 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return drawn
 
 
-def figure(name: str, title: str) -> Callable[[Draw], Draw]:
-    """A decorator that enters a drawing function, to be called in ltjax's style whatever the user's is."""
+def figure(name: str, title: str, *, replace: bool = False) -> Callable[[Draw], Draw]:
+    """A decorator that enters a drawing function, to be called in ltjax's style whatever the user's is.
+
+    Raises:
+        UserError: by the decorator, where ``name`` exists already and ``replace`` is False.
+    """
 
     def enter(draw: Draw) -> Draw:
-        FIGURES[name] = Entry(title, styled(draw))
+        FIGURES.enter(name, Entry(title, styled(draw)), definition_of(draw), replace=replace)
         return FIGURES[name].draw
 
     return enter
