@@ -79,8 +79,8 @@ def test_bars_reach_from_the_least_trial_to_the_greatest(name):
     assert sum(below > UNIT / 2 for below, _ in apart) > 0.7 * len(apart) > 0
     for below, above in apart:
         assert above == pytest.approx(2 * below, rel=1e-6, abs=1e-9)
-        # of one unit each: accuracies and losses by a thousandth, or steps by 400
-        assert below < 1.001 * UNIT or below == pytest.approx(400)
+        # by about a unit: a thousandth (of a loss past its lowest, more), or 400 steps
+        assert below < 2 * UNIT or below == pytest.approx(400)
 
 
 def test_the_page_tells_and_plots_the_least_and_the_greatest_trial():
