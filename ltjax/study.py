@@ -66,9 +66,17 @@ class Results:
 
     @cached_property
     def curves(self) -> pd.DataFrame | None:
-        """The run's curves (columns ``ltjax.tables.CURVES``), or None where they were not kept."""
+        """The run's curves (columns ``ltjax.tables.CURVES``), or None where they were not kept.
+
+        Raises:
+            UserError: they are damaged, or not those that the checkpoints were written with.
+        """
         folder = paths.curves(self.folder, 0, 0).parent
-        return tables.read_curves(folder) if folder.is_dir() else None
+        if not folder.is_dir():
+            return None
+        if paths.rounds(self.folder).is_dir():  # the tables may have been kept without them
+            Run(self.folder).verify()
+        return tables.read_curves(folder)
 
     @cached_property
     def anatomy(self) -> pd.DataFrame | None:
