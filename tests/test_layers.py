@@ -14,7 +14,8 @@ FLOORS = [
     },
     {
         "masks", "kernels", "flops", "canonical", "convolution", "models", "augmentations", "optimizers",
-        "data",        "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse", "forms",
+        "data", "tables", "checkpoints", "tensors", "catalogue", "plain", "patches", "compaction", "sparse",
+        "forms",
     },
     {"scores", "pruning", "schedules", "arms", "training", "validation"},
     {"history", "snapshots", "devices", "lanes", "programs"},
