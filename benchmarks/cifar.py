@@ -38,10 +38,12 @@ from loops import (
     torch_device,
 )
 
-from ltjax import Compute, Experiment, backend, convolution, load_experiment
-from ltjax.augmentations import AUGMENTATIONS
-from ltjax.plan import step_flops
-from ltjax.training import Training
+from ltjax import Compute, Experiment, load_experiment
+from ltjax.lanes import backend
+from ltjax.lottery.dry_run import step_flops
+from ltjax.models import convolution
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.step import Training
 
 CADENCE = 150
 """Examples evaluated for every step of training: 15,000 every 100 steps, as in the paper."""

@@ -17,9 +17,10 @@ import numpy as np
 from lenet import machine, table
 from loops import Sizes, lane_starts, make_bench, progress
 
-from ltjax import Compute, backend, load_experiment
-from ltjax.lanes import LaneProgram
-from ltjax.training import Training
+from ltjax import Compute, load_experiment
+from ltjax.lanes import backend
+from ltjax.lanes.program import LaneProgram
+from ltjax.training.step import Training
 
 
 def trained(batch: int, devices: int) -> tuple[int, float]:

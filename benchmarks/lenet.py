@@ -39,8 +39,9 @@ from loops import (
     torch_device,
 )
 
-from ltjax import Compute, Experiment, backend, load_experiment
+from ltjax import Compute, Experiment, load_experiment
 from ltjax.data import DATASETS
+from ltjax.lanes import backend
 
 LOAD = os.getloadavg()[0]  # before this process adds its own
 QUIET = 0.5

@@ -11,14 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ltjax import Compute, Dataset, Experiment, masks
-from ltjax import lanes as lanes_module
-from ltjax.augmentations import AUGMENTATIONS
+from ltjax import Compute, Dataset, Experiment
+from ltjax.core.keys import named_key
 from ltjax.data import DATASETS, Splits, split
-from ltjax.keys import named_key
-from ltjax.lanes import LaneProgram
+from ltjax.lanes import program as lanes_module
+from ltjax.lanes.program import LaneProgram
 from ltjax.models import Network, make_network
-from ltjax.training import LaneStart, Training
+from ltjax.sparsity import masks
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.step import LaneStart, Training
 
 LANES = (1, 5, 15)
 LAYOUT_LANES = 5

@@ -53,7 +53,7 @@ def measure_part(name: str, known: Sequence[Row], quick: bool) -> Iterator[Row]:
     """The rows of a part, in this process."""
     import jax
 
-    from ltjax import backend
+    from ltjax.lanes import backend
 
     backend.set_up()
     if quick:
@@ -141,7 +141,7 @@ def speed_row(
     """The row of a loop that takes so many seconds a step of all its lanes."""
     from loops import lane_starts
 
-    from ltjax.plan import step_flops
+    from ltjax.lottery.dry_run import step_flops
 
     train, images = bench.experiment.train, bench.data[True].train.images.shape[1:]
     flops = lanes * step_flops(bench.network, lane_starts(bench, 1)[0], (train.batch, *images))
@@ -285,17 +285,17 @@ class Variant(NamedTuple):
 
 def xlas_own() -> contextlib.AbstractContextManager[Any]:
     """XLA's own convolution and gradients, with nothing of ours around them."""
-    from ltjax import canonical, convolution
+    from ltjax.models import convolution
 
     return patch.object(
-        convolution, "_operation", lambda window, *_: partial(canonical.automatic_forward, window)
+        convolution, "_operation", lambda window, *_: partial(convolution.automatic_forward, window)
     )
 
 
 @contextlib.contextmanager
 def written_out() -> Iterator[None]:
     """The gradients that are written out for CPU."""
-    from ltjax import convolution
+    from ltjax.models import convolution
 
     token = convolution._CANONICAL.set(True)
     try:
@@ -308,7 +308,7 @@ def channels_first() -> contextlib.AbstractContextManager[Any]:
     """Convolutions of NCHW images, transposed before and after; XLA may cancel transposes between layers."""
     from jax import lax
 
-    from ltjax import canonical
+    from ltjax.models import convolution
 
     def forward(window: Any, images: Any, kernel: Any) -> Any:
         found = lax.conv_general_dilated(
@@ -317,7 +317,7 @@ def channels_first() -> contextlib.AbstractContextManager[Any]:
         )  # fmt: skip
         return found.transpose(0, 2, 3, 1)
 
-    return patch.object(canonical, "automatic_forward", forward)
+    return patch.object(convolution, "automatic_forward", forward)
 
 
 def whole_lanes_unrolled() -> contextlib.AbstractContextManager[Any]:
@@ -325,7 +325,7 @@ def whole_lanes_unrolled() -> contextlib.AbstractContextManager[Any]:
     import jax
     import jax.numpy as jnp
 
-    from ltjax import lanes as lanes_module
+    from ltjax.lanes import program as lanes_module
 
     def unrolled(function: Any, real: Any, arguments: Any, *, vmapped: bool) -> Any:
         del vmapped

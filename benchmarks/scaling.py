@@ -28,11 +28,12 @@ from cifar import CADENCE
 from lenet import machine, table
 from loops import LaneLoop, Sizes, lane_starts, make_bench, progress
 
-from ltjax import Compute, Experiment, backend, load_experiment
-from ltjax.catalogue import experiments
-from ltjax.plan import plan
-from ltjax.search import lanes_of
-from ltjax.sweeps import points, program_key
+from ltjax import Compute, Experiment, load_experiment
+from ltjax.lanes import backend
+from ltjax.lottery.dry_run import plan
+from ltjax.lottery.search import lanes_of
+from ltjax.settings.loading import experiments
+from ltjax.settings.sweeps import points, program_key
 
 NETWORKS = {
     "lenet": "lenet_iterative", "conv2": "conv2_iterative", "conv4": "conv4_iterative",

@@ -11,7 +11,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from ltjax.commands.list import PURPOSES
+from ltjax.cli.commands.list import PURPOSES
 
 WIDTH = "86"
 """Characters of a line of help."""
@@ -41,7 +41,7 @@ class Help(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The text as it is."""
         name, printed = self.arguments[0], io.StringIO()
-        command = importlib.import_module(f"ltjax.commands.{name}")
+        command = importlib.import_module(f"ltjax.cli.commands.{name}")
         plain = patch.dict(os.environ, COLUMNS=WIDTH, NO_COLOR="1", TERM="dumb")
         with plain, contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
             command.main(["--help"], f"ltjax {name}")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ltjax.claims import CLAIMS, NETWORKS
-from ltjax.claims.evidence import paper_steps
-from ltjax.config import Experiment
-from ltjax.figures import FIGURES, in_order
-from ltjax.runs import read_config
-from ltjax.study import Absent, Study
+from ltjax.analysis.results import Absent, Study
+from ltjax.runs.folder import read_config
+from ltjax.settings.schema import Experiment
+from ltjax.studies import CLAIMS, FIGURES, NETWORKS, in_order
+from ltjax.studies.frankle2019.requirements import paper_steps
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "study.md"

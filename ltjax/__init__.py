@@ -1,24 +1,24 @@
 """ltjax: the lottery-ticket laboratory."""
 
 # first: importing the others takes seconds, in which Ctrl-C should be one sentence too
-from ltjax import interrupts as interrupts
+from ltjax.core import interrupts as interrupts
 
 # isort: split
-from ltjax.arms import ARMS, rewind
-from ltjax.catalogue import load_experiment
-from ltjax.config import Compute, Data, Experiment, Model, Prune, Rates, Train
+from ltjax.analysis.evaluation import Evaluation, evaluate
+from ltjax.cli.running import run_experiment
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane, Ticket
+from ltjax.core.version import __version__
 from ltjax.data import DATASETS, Dataset
-from ltjax.errors import UserError
-from ltjax.evaluation import Evaluation, evaluate
-from ltjax.lottery import Round, find_tickets
+from ltjax.lottery.arms import ARMS, rewind
+from ltjax.lottery.loop import Round, find_tickets
 from ltjax.models import MODELS, WIRINGS, Wiring
-from ltjax.optimizers import OPTIMIZERS
-from ltjax.running import run_experiment
-from ltjax.runs import load_collections, load_ticket, load_trained
-from ltjax.schedules import SCHEDULES
-from ltjax.scores import SCORES
-from ltjax.types import Lane, Ticket
-from ltjax.version import __version__
+from ltjax.runs.folder import load_collections, load_ticket, load_trained
+from ltjax.settings.loading import load_experiment
+from ltjax.settings.schema import Compute, Data, Experiment, Model, Prune, Rates, Train
+from ltjax.sparsity.schedules import SCHEDULES
+from ltjax.sparsity.scores import SCORES
+from ltjax.training.optimizers import OPTIMIZERS
 
 __all__ = [
     "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES", "WIRINGS",

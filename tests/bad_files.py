@@ -5,13 +5,14 @@ from dataclasses import asdict
 
 import hypothesis.strategies as st
 
-from ltjax import Experiment, identity
+from ltjax import Experiment
+from ltjax.settings import compatible
 
 from .bad_lines import huge, letters, unfit
 
 WHOLE = asdict(Experiment(arms={"ticket": 1, "reinit": 2}))
 TEXT = json.dumps(WHOLE)
-LEAVES = sorted(name for name in identity.flatten(Experiment()) if name != "sweep")
+LEAVES = sorted(name for name in compatible.flatten(Experiment()) if name != "sweep")
 GROUPS = ["data", "model", "train", "prune", "prune.rates", "compute", "arms"]
 
 WRONG = {

@@ -42,7 +42,7 @@ class _Hung(BaseException):
 
 def answer(command: str, arguments: Sequence[str]) -> Answer:
     """Run a command line in this process, for at most ``SECONDS``."""
-    main = importlib.import_module(f"ltjax.commands.{command}").main
+    main = importlib.import_module(f"ltjax.cli.commands.{command}").main
     out, err = io.StringIO(), io.StringIO()
     status: object = 0
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _alarm() as late:

@@ -12,11 +12,11 @@ import jax
 import pytest
 
 from ltjax import Data, Experiment, Model, Prune, Train
+from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
-from ltjax.lottery import find_tickets
-from ltjax.opening import open_run
-from ltjax.registry import Registry
-from ltjax.runs import Run
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs.folder import Run
+from ltjax.runs.opening import open_run
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ltjax import checkpoints, opening, paths, recovery
-from ltjax.begun import Begun
-from ltjax.errors import UserError
-from ltjax.lottery import Round
-from ltjax.merging import Piece
-from ltjax.opening import open_run
-from ltjax.runs import Run
-from ltjax.snapshots import Snapshot
-from ltjax.study import read_study
+from ltjax.analysis.results import read_study
+from ltjax.core.errors import UserError
+from ltjax.lanes.snapshots import Snapshot
+from ltjax.lottery.loop import Round
+from ltjax.runs import checkpoints, opening, paths
+from ltjax.runs.folder import Run
+from ltjax.runs.merging import Piece
+from ltjax.runs.opening import open_run
+from ltjax.runs.partial import Begun
 
 from .conftest import TINY
 
@@ -45,7 +45,7 @@ def rounds_of(run: Run) -> list[Round]:
 def write(folder: Path, rounds: Sequence[Round]) -> Run:
     """Do with a folder what the command line does, as far as files go: what training finds is known."""
     run = open_run(folder, TINY)
-    recovery.restore_theta0(run)
+    opening.restore_theta0(run)
     opening.write_environment(folder, {"versions": {}})
     begun = Begun(folder, 0.0)
     for found in rounds:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ltjax.catalogue import load_experiment
+from ltjax.settings.loading import load_experiment
 
 from .conftest import with_prune
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from ltjax import checkpoints, paths, tables
-from ltjax.lottery import find_tickets
-from ltjax.runs import read_config
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs import checkpoints, paths, tables
+from ltjax.runs.folder import read_config
 
 from . import damage
 from .conftest import TINY

@@ -9,14 +9,17 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax import checkpoints, identity, paths, schedules, sweeps, tables
-from ltjax.catalogue import load_experiment
-from ltjax.config import Experiment, Model, Prune
+from ltjax.analysis.results import Results
+from ltjax.core.trees import stack
+from ltjax.core.types import Mask, Params
 from ltjax.data import DATASETS
+from ltjax.lanes import history
 from ltjax.models import make_network
-from ltjax.study import Results
-from ltjax.trees import stack
-from ltjax.types import Mask, Params
+from ltjax.runs import checkpoints, paths
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.loading import load_experiment
+from ltjax.settings.schema import Experiment, Model, Prune
+from ltjax.sparsity import schedules
 
 Course = Callable[[str, int, int, int], Mapping[str, float]]
 """(arm, round, trial, repeat) to the columns of that summary row that are not the default's."""
@@ -61,8 +64,8 @@ def made_up(experiment: Experiment | str, course: Course, *, point: str = "", cu
         rows.append(row)
         if curves:
             blocks.append(_curves(experiment, row, validation))
-    run = Results(Path("made-up"), experiment, pd.DataFrame(rows, columns=tables.SUMMARY), point)
-    run.__dict__["curves"] = pd.concat(blocks, ignore_index=True)[tables.CURVES] if curves else None
+    run = Results(Path("made-up"), experiment, pd.DataFrame(rows, columns=history.SUMMARY), point)
+    run.__dict__["curves"] = pd.concat(blocks, ignore_index=True)[history.CURVES] if curves else None
     return run
 
 
@@ -81,7 +84,7 @@ def made_up_folder(
     The same params count as trained in all rounds.
     """
     paths.config(folder).parent.mkdir(parents=True, exist_ok=True)
-    paths.config(folder).write_text(identity.to_json(experiment))
+    paths.config(folder).write_text(compatible.to_json(experiment))
     for trial, params in enumerate(theta0):
         checkpoints.save(paths.theta0(folder, trial), params, {"trial": trial})
     for round, found in masks.items():
@@ -126,7 +129,7 @@ def _curves(experiment, row, validation) -> pd.DataFrame:
         ),
     }
     return pd.DataFrame({
-        **{name: row[name] for name in tables.LANE},
+        **{name: row[name] for name in history.LANE},
         "step": np.tile(steps, len(values)), "split": np.repeat(list(values), len(steps)),
         "loss": np.tile(np.interp(steps, knots, [2.3, least, 2 * least]), len(values)),
         "accuracy": np.concatenate([np.interp(steps, knots, points) for points in values.values()]),

@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import cache
 from math import log2, pi, sin
 
-from ltjax.catalogue import experiments, load_experiment
-from ltjax.study import Results, Study
+from ltjax.analysis.results import Results, Study
+from ltjax.settings.loading import experiments, load_experiment
 
 from .made_up import made_up, made_up_sweep
 

@@ -93,7 +93,7 @@ def main() -> None:
     mortal.tell("started")
     import jax
 
-    from ltjax.commands import run
+    from ltjax.cli.commands import run
 
     mortal.tell("imported")
     jax.monitoring.register_event_duration_secs_listener(

@@ -5,8 +5,8 @@ from functools import cache
 
 import numpy as np
 
-from ltjax import catalogue, sweeps
-from ltjax.study import Study
+from ltjax.analysis.results import Study
+from ltjax.settings import loading, sweeps
 from tests.made_up import made_up, remaining
 
 SPEED = [1, .95, .9, .8, .75, .7, .66, .62, .64, .66, .7, .75, .82, .88, .95, 1.02, 1.15, 1.3, 1.5, 1.6,
@@ -93,7 +93,7 @@ ROUNDS = {"adam_rates": 10, "momentum_rates": 10, "init_scales": 10}
 
 def runs_of(name, change=None):
     """The runs of a named experiment, small: as the paper says, or with ``change`` on top."""
-    experiment = catalogue.load_experiment(f"lenet_{name}")
+    experiment = loading.load_experiment(f"lenet_{name}")
     if experiment.sweep:
         rounds = ROUNDS.get(name, experiment.prune.rounds)
         return made(replace(experiment, trials=1), rounds, COURSES[name], change)

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from functools import cache
 
-from ltjax import catalogue
-from ltjax.study import Study
+from ltjax.analysis.results import Study
+from ltjax.settings import loading
 from tests import paper_runs
 from tests.paper_runs import lane, made
 
@@ -151,7 +151,7 @@ def runs_of(name, change=None):
     if name not in COURSES:
         return paper_runs.runs_of(name, change)
     net, _, kind = name.partition("_")
-    experiment = replace(catalogue.load_experiment(name), trials=1)
+    experiment = replace(loading.load_experiment(name), trials=1)
     if kind in SWEPT:
         experiment = replace(experiment, sweep=SWEPT[kind])
     rounds = ROUNDS.get(kind) or {"resnet18": 12, "vgg19": 15 if kind in ("rates", "warmups") else 19}[net]

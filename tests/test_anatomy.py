@@ -8,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import anatomy, load_ticket, masks, paths
-from ltjax.catalogue import load_experiment
-from ltjax.errors import UserError
-from ltjax.histograms import BINS, Histogram
-from ltjax.runs import Run
-from ltjax.study import read_study
+from ltjax import load_ticket
+from ltjax.analysis import weight_statistics
+from ltjax.analysis.results import read_study
+from ltjax.analysis.weight_statistics import BINS, Histogram
+from ltjax.core.errors import UserError
+from ltjax.runs import paths
+from ltjax.runs.folder import Run
+from ltjax.settings.loading import load_experiment
+from ltjax.sparsity import masks
 
 from .made_up import made_up_folder
 
@@ -44,12 +47,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def table(folder):
-    return anatomy.distil(Run(folder))
+    return weight_statistics.distil(Run(folder))
 
 
 @pytest.fixture(scope="module")
 def real(finished):
-    return anatomy.distil(finished)
+    return weight_statistics.distil(finished)
 
 
 def part(table, **chosen):
@@ -61,7 +64,7 @@ def integral(rows):
 
 
 def test_the_table_is_tidy(table):
-    assert list(table.columns) == anatomy.COLUMNS and not table.isna().any(axis=None)
+    assert list(table.columns) == weight_statistics.COLUMNS and not table.isna().any(axis=None)
     assert set(part(table, round=0)["percent_remaining"]) == {100.0}
     assert set(part(table, round=4)["percent_remaining"]) == {60.0}
 
@@ -103,8 +106,8 @@ def test_the_initial_values_are_of_survivors_alone(table):
 
 
 def test_movement_and_growth_divide_the_dense_networks_weights_by_the_ticket(table):
-    inside = part(table, what="growth", layer="output", group=anatomy.INSIDE)
-    outside = part(table, what="growth", layer="output", group=anatomy.OUTSIDE)
+    inside = part(table, what="growth", layer="output", group=weight_statistics.INSIDE)
+    outside = part(table, what="growth", layer="output", group=weight_statistics.OUTSIDE)
     assert set(inside["round"]) == {4}
     # in the ticket: 1 to 1.5 (outermost), 2 to 2, -2 to -1 (outermost); not in it: -1 to -1
     for rows, share in ((inside, 1 / 3), (outside, 1.0)):
@@ -130,9 +133,9 @@ def test_the_weights_of_a_network_that_diverged_are_counted_as_far_as_they_are_f
 
 def test_layers_come_in_the_order_of_the_network():
     kernels = {name: {"kernel": np.ones((1, 1))} for name in ("fc10", "fc2", "output", "fc1")}
-    assert list(anatomy.layers(kernels)) == ["fc1", "fc2", "fc10", "output"]
+    assert list(weight_statistics.layers(kernels)) == ["fc1", "fc2", "fc10", "output"]
     convolution = {"conv1": {"kernel": np.ones((3, 3, 1, 1))}}
-    assert "conv1" not in anatomy.layers(convolution | kernels)
+    assert "conv1" not in weight_statistics.layers(convolution | kernels)
 
 
 def test_a_real_run_is_seen_as_its_masks_are(finished, real):
@@ -152,40 +155,42 @@ def test_a_short_runs_last_round_divides_the_dense_networks_weights(real):
 
 def test_a_run_of_the_dense_network_alone_has_no_ticket_to_divide_by(folder, tmp_path):
     alone = made_up_folder(tmp_path / "alone", Run(folder).experiment, [THETA0], {0: [DENSE]}, [TRAINED])
-    assert set(anatomy.distil(Run(alone))["what"]) == {"initial", "density", "pixels"}
+    assert set(weight_statistics.distil(Run(alone))["what"]) == {"initial", "density", "pixels"}
 
 
 def test_the_table_is_kept_and_distilled_again_where_checkpoints_are_others(tmp_path, folder):
     home = made_up_folder(
         tmp_path / "kept", Run(folder).experiment, [THETA0], {0: [DENSE], 4: [PRUNED]}, [TRAINED]
     )
-    fresh = anatomy.find(home)
+    fresh = weight_statistics.find(home)
     assert not paths.anatomy(home).exists()  # finding writes nothing
-    anatomy.write(home, fresh.assign(y=-1.0))
-    assert set(anatomy.find(home)["y"]) == {-1.0}
+    weight_statistics.write(home, fresh.assign(y=-1.0))
+    assert set(weight_statistics.find(home)["y"]) == {-1.0}
     os.utime(paths.anatomy(home), (0, 0))  # clocks jump
-    assert set(anatomy.find(home)["y"]) == {-1.0}
+    assert set(weight_statistics.find(home)["y"]) == {-1.0}
     shutil.rmtree(paths.part(home, 4, 0))
-    assert set(anatomy.find(home)["round"]) == {0} and -1.0 not in set(anatomy.find(home)["y"])
+    assert set(weight_statistics.find(home)["round"]) == {0} and -1.0 not in set(
+        weight_statistics.find(home)["y"]
+    )
 
 
 def test_the_table_alone_is_enough_and_nothing_is_none(table, tmp_path):
-    assert anatomy.find(tmp_path) is None
-    anatomy.write(tmp_path, table)
-    pd.testing.assert_frame_equal(anatomy.find(tmp_path), table)
+    assert weight_statistics.find(tmp_path) is None
+    weight_statistics.write(tmp_path, table)
+    pd.testing.assert_frame_equal(weight_statistics.find(tmp_path), table)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
 def test_a_damaged_table_is_told(tmp_path, content):
     paths.anatomy(tmp_path).write_bytes(content)
     with pytest.raises(UserError, match="cannot be read.*remove it"):
-        anatomy.find(tmp_path)
+        weight_statistics.find(tmp_path)
 
 
 def test_a_lost_theta0_is_told(folder, tmp_path):
     home = made_up_folder(tmp_path / "lost", Run(folder).experiment, [], {0: [DENSE]}, [TRAINED])
     with pytest.raises(UserError, match="lacks the initial params of trial 0"):
-        anatomy.distil(Run(home))
+        weight_statistics.distil(Run(home))
 
 
 def test_a_run_read_as_a_study_has_its_anatomy(finished, real):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ltjax import masks
-from ltjax.arms import ARMS, Found, rewind
-from ltjax.config import Model
+from ltjax.lottery.arms import ARMS, Found, rewind
 from ltjax.models import make_network
+from ltjax.settings.schema import Model
+from ltjax.sparsity import masks
 
 
 @pytest.fixture(scope="module")

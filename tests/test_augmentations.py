@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ltjax import masks
-from ltjax.augmentations import AUGMENTATIONS, PADDING
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
 from ltjax.data import split
-from ltjax.errors import UserError
-from ltjax.keys import named_key
+from ltjax.lottery.validation import validate
 from ltjax.models import make_network
-from ltjax.training import LaneStart, Training
-from ltjax.validation import validate
+from ltjax.sparsity import masks
+from ltjax.training.augmentations import AUGMENTATIONS, PADDING
+from ltjax.training.step import LaneStart, Training
 
 from .conftest import TINY
 

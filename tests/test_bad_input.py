@@ -13,7 +13,7 @@ from typing import get_args
 
 import pytest
 
-from ltjax import running
+from ltjax.cli import running
 
 from .bad_files import FROM, JSON, JUNK, PROGRAMS, TEXT
 from .bad_input import Answer, Tried, answer, flaw, loose_flaw

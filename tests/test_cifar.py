@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import load_ticket, masks
-from ltjax.commands.run import main
-from ltjax.config import Data
+from ltjax import load_ticket
+from ltjax.cli.commands.run import main
 from ltjax.data import load_dataset
+from ltjax.settings.schema import Data
+from ltjax.sparsity import masks
 
 DATA = Path(os.environ.get("TFDS_DATA_DIR", "/nowhere"))
 real = pytest.mark.skipif(
@@ -31,7 +32,7 @@ def test_real_cifar10_is_whole_and_standardised():
 @real
 def test_conv2_learns_cifar10_and_finds_tickets(tmp_path, monkeypatch):
     """Channels and examples fewer than the paper's, so that it takes a minute; all else is the paper's."""
-    monkeypatch.setattr("ltjax.running.load_dataset", lambda data: part_of(load_dataset(data)))
+    monkeypatch.setattr("ltjax.cli.running.load_dataset", lambda data: part_of(load_dataset(data)))
     line = (
         f"--config conv2_iterative --trials 2 --prune.rounds 1 --model.channels 8 --train.steps 300 "
         f"--train.evaluate-every 100 --train.learning-rate 1e-3 --workdir {tmp_path / 'run'}"

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import catalogue, claims
-from ltjax.claims import CLAIMS, numbers
-from ltjax.commands import run
-from ltjax.study import Study
+from ltjax import studies
+from ltjax.analysis.results import Study
+from ltjax.claims import statistics
+from ltjax.cli.commands import run
+from ltjax.settings import loading
+from ltjax.studies import CLAIMS
 from tests import claim_cases_cifar
 from tests.claim_cases import LACKED, MISSED
 from tests.made_up import made_up
@@ -22,13 +24,13 @@ LENET = [id for id, claim in CLAIMS.items() if claim.network == "lenet"]
 
 
 def verdict(id, study):
-    return claims.judge(study, {id: CLAIMS[id]})[0]
+    return studies.judge(study, {id: CLAIMS[id]})[0]
 
 
 @pytest.fixture(scope="module")
 def papers():
     """What is found where everything is as the paper says."""
-    return {each.claim.id: each for each in claims.judge(study())}
+    return {each.claim.id: each for each in studies.judge(study())}
 
 
 @pytest.mark.parametrize("id", LENET)
@@ -63,7 +65,7 @@ def test_every_claim_has_cases_of_all_three_verdicts():
 
 
 def test_of_nothing_nothing_is_judged_and_every_command_is_accepted():
-    for found in claims.judge(Study([])):
+    for found in studies.judge(Study([])):
         assert found.status == "not run" and found.missing
         run.parse([*found.command.split()[3:]])
 
@@ -83,7 +85,7 @@ def tickets(trials=3, **change):
     def course(arm, n, trial, repeat):
         return {"early_stop_step": stops.get(n, [9_000] * 3)[trial], **change.get(f"at_{n}_{trial}", {})}
 
-    experiment = replace(catalogue.load_experiment("lenet_iterative"), trials=trials)
+    experiment = replace(loading.load_experiment("lenet_iterative"), trials=trials)
     experiment = replace(experiment, prune=replace(experiment.prune, rounds=7))
     steps = change.get("steps", 50_000)
     return made_up(replace(experiment, train=replace(experiment.train, steps=steps)), course, curves=False)
@@ -131,9 +133,7 @@ def test_repeats_are_averaged_within_a_trial_before_trials_are_compared():
         ("reinit", 1, 0): 9_000,
         ("reinit", 1, 1): 11_000,
     }
-    experiment = replace(
-        catalogue.load_experiment("lenet_controls"), trials=2, arms={"ticket": 1, "reinit": 2}
-    )
+    experiment = replace(loading.load_experiment("lenet_controls"), trials=2, arms={"ticket": 1, "reinit": 2})
     made = made_up(experiment, lambda arm, n, trial, repeat: {
         "early_stop_step": stops.get((arm, trial, repeat), 5_000),
         "early_stop_test_accuracy": 0.98 if arm == "ticket" else 0.97,
@@ -144,7 +144,7 @@ def test_repeats_are_averaged_within_a_trial_before_trials_are_compared():
 
 
 def test_only_the_papers_setup_is_judged():
-    plain = catalogue.load_experiment("lenet_iterative")
+    plain = loading.load_experiment("lenet_iterative")
     digits, fast = replace(plain.data, name="digits"), replace(plain.train, learning_rate=1.0)
     for change in ({"data": digits}, {"train": fast}):
         other = replace_experiment(tickets(), **change)
@@ -181,24 +181,24 @@ def test_without_curves_what_needs_them_is_not_run():
     ],
 )
 def test_back_is_the_first_round_after_the_best_without_an_advantage(advantage, round):
-    found = numbers.back(pd.Series(advantage, dtype=float))
+    found = statistics.back(pd.Series(advantage, dtype=float))
     assert np.isnan(found) if round is None else found == round
 
 
 def test_between_trained_sizes_values_are_linear_in_the_logarithm_and_beyond_them_there_are_none():
     table = pd.DataFrame({0: [1.0, 3.0]}, index=[0, 1])
-    found = numbers.at_sizes(table, pd.Series([100.0, 1.0]), [100, 10, 1, 0.5])
+    found = statistics.at_sizes(table, pd.Series([100.0, 1.0]), [100, 10, 1, 0.5])
     np.testing.assert_allclose(found[0], [1, 2, 3, np.nan])
 
 
 def test_the_table_has_a_row_per_claim_and_a_claim_of_ones_own_is_judged_like_the_rest(tmp_path):
-    @claims.claim("mine", figure="1", paper="p", measured="m", tolerance="t", quantity="q")
+    @studies.claim("mine", figure="1", paper="p", measured="m", tolerance="t", quantity="q")
     def mine(study):
         """One's own."""
-        return claims.Measured("so", 1.0, 2.0, 3, True)
+        return studies.Measured("so", 1.0, 2.0, 3, True)
 
     try:
-        found = claims.table(claims.judge(Study([])))
+        found = studies.table(studies.judge(Study([])))
     finally:
         del CLAIMS["mine"]
     assert list(found["id"]) == [*CLAIMS, "mine"] and set(found["verdict"][:-1]) == {"not run"}

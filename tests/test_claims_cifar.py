@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from ltjax import claims
-from ltjax.claims import CLAIMS
-from ltjax.study import Study
+from ltjax import studies
+from ltjax.analysis.results import Study
+from ltjax.studies import CLAIMS
 from tests.claim_cases import rounds
 from tests.claim_cases_cifar import LACKED, MISSED
 from tests.paper_runs import replace_experiment, replace_rows, upto
@@ -17,7 +17,7 @@ OTHERS = [id for id, claim in CLAIMS.items() if claim.network != "lenet"]
 
 
 def verdict(id, study):
-    return claims.judge(study, {id: CLAIMS[id]})[0]
+    return studies.judge(study, {id: CLAIMS[id]})[0]
 
 
 def near(id, replaced):
@@ -27,7 +27,7 @@ def near(id, replaced):
 
 @pytest.fixture(scope="module")
 def papers():
-    return {each.claim.id: each for each in claims.judge(study(), {id: CLAIMS[id] for id in OTHERS})}
+    return {each.claim.id: each for each in studies.judge(study(), {id: CLAIMS[id] for id in OTHERS})}
 
 
 @pytest.mark.parametrize("id", OTHERS)
@@ -133,8 +133,8 @@ def test_only_the_papers_setup_is_judged(id, name, part, change):
 
 def test_claims_of_networks_that_were_not_run_are_told_by_network():
     lenet, conv = Study(good("controls")), Study(good("conv2_controls"))
-    away = claims.elsewhere(claims.judge(lenet), lenet)
+    away = studies.elsewhere(studies.judge(lenet), lenet, studies.NETWORKS)
     assert list(away) == ["conv2", "conv4", "conv6", "vgg19", "resnet18"]
     assert {each.claim.id for each in away["vgg19"]} >= {"V1", "V5", "R5-vgg19"}
-    assert "conv2" not in claims.elsewhere(claims.judge(conv), conv)
-    assert "lenet" in claims.elsewhere(claims.judge(conv), conv)
+    assert "conv2" not in studies.elsewhere(studies.judge(conv), conv, studies.NETWORKS)
+    assert "lenet" in studies.elsewhere(studies.judge(conv), conv, studies.NETWORKS)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax.catalogue import experiments
-from ltjax.commands import run
+from ltjax.cli.commands import run
+from ltjax.settings.loading import experiments
 
 from .conftest import TINY
 from .test_runs import assert_same_results
@@ -249,7 +249,7 @@ def test_the_full_disk_of_a_real_device_is_told(tmp_path):
     """A file-size limit of the operating system stands in for the full disk: writes fail in the kernel."""
     limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \
         "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)); " \
-        "from ltjax.commands.run import main; main()"  # fmt: skip
+        "from ltjax.cli.commands.run import main; main()"  # fmt: skip
     arguments = [*SMALL, "--workdir", str(tmp_path / "run"), "--model.widths", "40", "30"]
     done = subprocess.run(
         [sys.executable, "-c", limited, *arguments], capture_output=True, text=True, timeout=900,

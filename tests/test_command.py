@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax import cli, completion, paths
-from ltjax.claims import CLAIMS
-from ltjax.commands import list as listing
+from ltjax.cli import completion, main
+from ltjax.cli.commands import list as listing
+from ltjax.runs import paths
+from ltjax.studies import CLAIMS
 
 SHORT = ["--trials", "1", "--model.widths", "16", "12", "--train.steps", "20", "--prune.rounds", "1"]
 
@@ -23,7 +24,7 @@ def answer(capsys, *arguments: str) -> tuple[int, str, str]:
     """Exit status, output and errors of the command, run in this process."""
     status = 0
     try:
-        cli.main(arguments)
+        main.main(arguments)
     except SystemExit as left:
         status = int(left.code or 0)
     said = capsys.readouterr()
@@ -41,12 +42,12 @@ def started(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"]])
 def test_help_names_every_command(arguments, capsys):
     status, out, _ = answer(capsys, *arguments)
-    assert status == 0 and all(f"  {name} " in out for name in cli.COMMANDS)
+    assert status == 0 and all(f"  {name} " in out for name in main.COMMANDS)
 
 
 def test_nothing_to_do_is_help_and_status_2(capsys):
     status, out, err = answer(capsys)
-    assert (status, out, err.strip()) == (2, "", cli.usage())
+    assert (status, out, err.strip()) == (2, "", main.usage())
 
 
 def test_the_version_is_the_packages(capsys):
@@ -70,7 +71,7 @@ def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
     assert status == 2 and not out and said in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", main.COMMANDS)
 def test_each_command_is_python_m_of_its_name(name):
     """Both start one ``main``: the help differs in nothing but how the command is started."""
     short, long = (started(*each, "--help") for each in (["ltjax", name], [f"ltjax.{name}"]))
@@ -197,7 +198,7 @@ def test_a_run_whose_output_is_closed_is_trained(tmp_path):
 
 
 def test_a_run_does_not_wait_for_what_it_does_not_need():
-    loaded = "import sys, ltjax.commands.run; print(*sys.modules)"
+    loaded = "import sys, ltjax.cli.commands.run; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
     late = {"sklearn", "matplotlib", "plotly", "scipy", "jinja2", "tensorflow_datasets"}
     assert not late & set(done.stdout.split())
@@ -205,10 +206,10 @@ def test_a_run_does_not_wait_for_what_it_does_not_need():
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_every_shell_gets_a_script_of_every_command(shell):
-    script = completion.script(cli.COMMANDS, shell)
-    assert all(name in script for name in cli.COMMANDS) and "--prune.rounds" in script
+    script = completion.script(main.COMMANDS, shell)
+    assert all(name in script for name in main.COMMANDS) and "--prune.rounds" in script
 
 
 def test_every_command_has_its_module():
-    for name in cli.COMMANDS:
-        assert callable(importlib.import_module(f"ltjax.commands.{name}").main)
+    for name in main.COMMANDS:
+        assert callable(importlib.import_module(f"ltjax.cli.commands.{name}").main)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltjax import compaction, masks, plain
-from ltjax.errors import UserError
-from ltjax.keys import named_key
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
+from ltjax.core.trees import leaves_by_path, map_with_path
+from ltjax.export import compaction, folded
+from ltjax.export.folded import Layer, Plain, patch_values
 from ltjax.models import MODELS, WIRINGS, Wiring, make_network
-from ltjax.patches import patch_values
-from ltjax.plain import Layer, Plain
-from ltjax.trees import leaves_by_path, map_with_path
+from ltjax.sparsity import masks
 
 from .test_models import SMALL
 
@@ -226,7 +226,7 @@ def test_a_compacted_network_is_the_masked_one_and_as_small_as_can_be(tried, see
     drawn, collections = masks.apply(mask, drawn), sparse(collections, seed, [1])[0]
     images = np.random.default_rng(seed).normal(size=(3, *IMAGE)).astype(np.float32)
     logits = np.asarray(apply(drawn, collections, images))
-    found = compaction.compact(wiring, plain.plain(wiring, drawn, collections), IMAGE)
+    found = compaction.compact(wiring, folded.plain(wiring, drawn, collections), IMAGE)
     np.testing.assert_allclose(
         patch_values(wiring, found.network, images)[-1],
         logits,
@@ -249,20 +249,20 @@ def test_a_compacted_network_is_the_masked_one_and_as_small_as_can_be(tried, see
 def test_jax_runs_a_compacted_network_as_numpy_does_and_it_comes_back_from_its_tree(tried):
     wiring, _, params, collections = tried
     drawn, mask = sparse(params, 5, [0.05, 0.3])
-    network = plain.plain(wiring, masks.apply(mask, drawn), sparse(collections, 5, [1])[0])
+    network = folded.plain(wiring, masks.apply(mask, drawn), sparse(collections, 5, [1])[0])
     found = compaction.compact(wiring, network, IMAGE).network
     images = jax.random.normal(named_key(1), (3, *IMAGE))
-    again = plain.from_tree(plain.to_tree(found))
+    again = folded.from_tree(folded.to_tree(found))
     logits = patch_values(wiring, found, np.asarray(images))[-1]
     for each in (found, again):
-        jaxs = jax.jit(lambda network: plain.logits(wiring, network, images))(each)
+        jaxs = jax.jit(lambda network: folded.logits(wiring, network, images))(each)
         np.testing.assert_allclose(jaxs, logits, rtol=1e-4, atol=1e-4 * np.abs(logits).max())
-    leaves = leaves_by_path(plain.to_tree(found))
+    leaves = leaves_by_path(folded.to_tree(found))
     assert all(path.endswith(("/kernel", "/bias", "/kept")) for path in leaves)
 
 
 def test_a_wiring_of_other_layers_is_told():
     wiring, network, _ = fully_connected(I2, I2)
     with pytest.raises(UserError, match="do not have the same layers: 'fc7'"):
-        plain.plain(wiring, {**{name: layer._asdict() for name, layer in network.layers.items()},
+        folded.plain(wiring, {**{name: layer._asdict() for name, layer in network.layers.items()},
                              "fc7": {"kernel": jnp.ones((2, 2))}}, {})  # fmt: skip

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend.core import jaxprs_in_params
 
-from ltjax.convolution import automatic, conv_general_dilated, convolve, executed
+from ltjax.models.convolution import automatic, conv_general_dilated, convolve, executed
 
 
 def reference(images, kernel, strides, padding):

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltjax import checkpoints, paths, recovery, tables
+from ltjax.analysis.results import read_study
+from ltjax.core.errors import UserError
 from ltjax.data import cache, prepared
-from ltjax.errors import UserError
-from ltjax.opening import open_run
-from ltjax.runs import Run
-from ltjax.study import read_study
+from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs.folder import Run
+from ltjax.runs.opening import open_run
 
 from .conftest import TINY
 from .damage import KINDS, advised, damaged, damages, files, rounds_of, write
@@ -108,9 +108,9 @@ def test_older_runs_without_these_checksums_are_read(copy, finished, monkeypatch
 def test_initial_params_that_cannot_be_drawn_again_are_told(copy, monkeypatch):  # noqa: F811
     """As with a version of JAX that draws other numbers: nothing is trained from them."""
     shutil.rmtree(paths.theta0(copy, 1))
-    monkeypatch.setattr(recovery.Search, "theta0", lambda *_: {"fc1": np.zeros(3)})
+    monkeypatch.setattr(opening.Search, "theta0", lambda *_: {"fc1": np.zeros(3)})
     with pytest.raises(UserError, match="initial params of trial 1 .* drawn again they are others"):
-        recovery.restore_theta0(Run(copy))
+        opening.restore_theta0(Run(copy))
 
 
 def test_a_run_without_its_configuration_is_not_continued_as_another(copy):  # noqa: F811
@@ -136,7 +136,7 @@ def test_a_run_of_another_versions_settings_without_its_configuration_is_refused
 ):
     paths.config(copy).unlink()
     told = checkpoints.note
-    monkeypatch.setattr(recovery.checkpoints, "note", lambda path: {**told(path), "experiment": {"seeed": 3}})
+    monkeypatch.setattr(opening.checkpoints, "note", lambda path: {**told(path), "experiment": {"seeed": 3}})
     with pytest.raises(UserError, match="no run of ltjax"):
         open_run(copy, TINY)
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import ltjax
-from ltjax import Data, UserError, paths
+from ltjax import Data, UserError
+from ltjax.core import files
 from ltjax.data import DATASETS, cache, load_dataset, prepared, split
 from ltjax.data.originals import CIFAR_LABELS
 
@@ -120,7 +121,7 @@ def test_preparing_and_reading_never_imports_tensorflow(tmp_path):
     program = (
         "import sys, hashlib, pathlib, dataclasses\n"
         "import tensorflow_datasets as tfds\n"
-        "from ltjax.config import Data\n"
+        "from ltjax.settings.schema import Data\n"
         "from ltjax.data import prepared\n"
         f"raw = pathlib.Path({str(tmp_path / 'raw')!r})\n"
         "builder = tfds.builder_cls('mnist')\n"
@@ -245,7 +246,7 @@ def test_what_fails_in_a_loader_of_ones_own_is_told_with_its_place(monkeypatch):
 def test_digits_are_kept_decoded_and_made_again_where_that_is_damaged(monkeypatch, tmp_path, digits):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     DATASETS["digits"].load(Data())
-    (kept,) = paths.cache().glob("digits-*.npz")
+    (kept,) = files.user_cache().glob("digits-*.npz")
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "sklearn.datasets", None)  # importing it fails
         found = DATASETS["digits"].load(Data())

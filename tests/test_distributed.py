@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import paths
-from ltjax.distributed import Distributed, check, detected
-from ltjax.errors import UserError
-from ltjax.runs import Run
-from ltjax.tables import SUMMARY
+from ltjax.core.errors import UserError
+from ltjax.lanes.distributed import Distributed, check, detected
+from ltjax.lanes.history import SUMMARY
+from ltjax.runs import paths
+from ltjax.runs.folder import Run
 
 from .jobs import TINY, Job, free_port, open_mpi, run, slurm
 

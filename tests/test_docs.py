@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 import ltjax
-from ltjax import catalogue
-from ltjax.cli import COMMANDS as SUBCOMMANDS
-from ltjax.commands import run
-from ltjax.options import read
-from ltjax.validation import validate
+from ltjax.cli.commands import run
+from ltjax.cli.main import COMMANDS as SUBCOMMANDS
+from ltjax.cli.options import read
+from ltjax.lottery.validation import validate
+from ltjax.settings import loading
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -62,7 +62,7 @@ READERS_OWN = {"mine.py", "runs/mine", "--help"}
 )
 def test_the_commands_that_a_page_shows_are_accepted(path):
     for name, *arguments in shown(path):
-        module = importlib.import_module(f"ltjax.commands.{name}")
+        module = importlib.import_module(f"ltjax.cli.commands.{name}")
         if name == "run":
             validate(run.parse(arguments).experiment)
         else:
@@ -170,6 +170,6 @@ def named_in_rows():
     return named
 
 
-@pytest.mark.parametrize("registry", [ltjax.ARMS, ltjax.SCHEDULES, catalogue.experiments()])
+@pytest.mark.parametrize("registry", [ltjax.ARMS, ltjax.SCHEDULES, loading.experiments()])
 def test_the_studies_pages_have_a_row_for_every_arm_schedule_and_experiment(registry):
     assert {name for name in registry if name != "digits"} <= named_in_rows()

@@ -6,15 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltjax import identity, load_collections, load_trained, paths, tables
-from ltjax.commands.evaluate import main
-from ltjax.config import Model
-from ltjax.errors import UserError
-from ltjax.evaluation import evaluate
-from ltjax.exporting import export
+from ltjax import load_collections, load_trained
+from ltjax.analysis.evaluation import evaluate
+from ltjax.cli.commands.evaluate import main
+from ltjax.core.errors import UserError
+from ltjax.core.safetensors import save_tensors
+from ltjax.core.types import Lane
+from ltjax.export.files import export
 from ltjax.models import MODELS
-from ltjax.tensors import save_tensors
-from ltjax.types import Lane
+from ltjax.runs import paths, tables
+from ltjax.settings import compatible
+from ltjax.settings.schema import Model
 
 from .conftest import TINY, finish, with_prune
 from .test_experiments import SHALLOW
@@ -137,7 +139,7 @@ def test_a_file_is_evaluated_as_the_run_it_came_from(config, command, params, fi
 
 def test_a_point_of_a_sweep_is_a_run_and_the_sweep_names_its_points(command, finished, tmp_path, capsys):
     swept = replace(TINY, sweep={"train.learning_rate": (1.2e-3, 2.4e-3)})
-    paths.config(tmp_path).write_text(identity.to_json(swept))
+    paths.config(tmp_path).write_text(compatible.to_json(swept))
     shutil.copytree(finished.folder, tmp_path / "learning_rate=0.0012")
     command(f"{tmp_path} --round 0", expect=2)
     err = capsys.readouterr().err

@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import paths, sweeps, tables
-from ltjax.catalogue import experiments, load_experiment
+from ltjax.analysis.results import read_study
 from ltjax.data import DATASETS, Dataset, source_of
-from ltjax.figures import FIGURES
-from ltjax.lottery import find_tickets
+from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.search import lanes_of
+from ltjax.lottery.validation import validate
 from ltjax.models import MODELS
 from ltjax.models.resnet import ResNet
 from ltjax.models.vgg import VGG
-from ltjax.opening import open_runs, write_points
-from ltjax.search import lanes_of
-from ltjax.study import read_study
-from ltjax.validation import validate
+from ltjax.runs import paths, tables
+from ltjax.runs.opening import open_runs, write_points
+from ltjax.settings import sweeps
+from ltjax.settings.loading import experiments, load_experiment
+from ltjax.studies import FIGURES
 
 from .drawings import empty
 

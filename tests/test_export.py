@@ -10,17 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltjax import backend, card_words, exporting, forms, latency, masks, patches, plain
-from ltjax.commands import export
-from ltjax.errors import UserError
-from ltjax.exporting import CONTENTS
-from ltjax.keys import named_key
+from ltjax.cli.commands import export
+from ltjax.cli.running import run_experiment
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
+from ltjax.core.safetensors import load_tensors, save_tensors
+from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Lane
+from ltjax.export import card, files, folded, latency, variants
+from ltjax.export.csr import csr_logits, from_sparse, to_sparse
+from ltjax.export.files import CONTENTS
+from ltjax.lanes import backend
 from ltjax.models import WIRINGS, Wiring, make_network
-from ltjax.running import run_experiment
-from ltjax.sparse import csr_logits, from_sparse, to_sparse
-from ltjax.tensors import load_tensors, save_tensors
-from ltjax.trees import leaves_by_path
-from ltjax.types import Lane
+from ltjax.sparsity import masks
 
 from .conftest import TINY, with_prune
 from .test_compaction import IMAGE, sparse
@@ -72,11 +74,11 @@ def test_csr_gives_the_networks_logits_whatever_is_multiplied_at_once(name, monk
     network = make_network(SMALL[name], IMAGE, 10)
     shapes = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))
     params, mask = sparse(shapes[0], 3, [0.1, 0.5])
-    whole = plain.plain(WIRINGS[name](SMALL[name]), masks.apply(mask, params), sparse(shapes[1], 3, [1])[0])
+    whole = folded.plain(WIRINGS[name](SMALL[name]), masks.apply(mask, params), sparse(shapes[1], 3, [1])[0])
     images = np.random.default_rng(0).normal(size=(3, *IMAGE)).astype(np.float32)
-    wanted = patches.patch_values(WIRINGS[name](SMALL[name]), whole, images)[-1]
+    wanted = folded.patch_values(WIRINGS[name](SMALL[name]), whole, images)[-1]
     for together in (2**26, 1):
-        monkeypatch.setattr("ltjax.sparse.PATCHES", together)
+        monkeypatch.setattr("ltjax.export.csr.PATCHES", together)
         found = csr_logits(WIRINGS[name](SMALL[name]), whole)(images)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
@@ -88,10 +90,10 @@ def test_flops_are_two_for_each_weight_at_each_place():
     params, collections = network.init(named_key(0))
     params = jax.tree.map(np.array, params)
     params["conv1"]["kernel"][..., 0] = 0  # a channel of 27 weights that nothing reaches
-    found = forms.make_forms(SMALL["conv2"], IMAGE, 10, params, collections)
+    found = variants.make_forms(SMALL["conv2"], IMAGE, 10, params, collections)
     dense = 2 * (256 * 9 * 3 * 4 + 256 * 9 * 4 * 4 + 256 * 8 + 80)
     compacted = 2 * (256 * 9 * 3 * 3 + 256 * 9 * 3 * 4 + 256 * 8 + 80)
-    assert forms.flops(found, IMAGE) == {
+    assert variants.flops(found, IMAGE) == {
         "dense": dense, "compacted": compacted, "sparse": dense - 2 * 256 * 27
     }  # fmt: skip
 
@@ -120,13 +122,15 @@ def test_a_wiring_that_is_not_the_networks_is_told(wire, message, monkeypatch):
         monkeypatch.delitem(WIRINGS, "lenet")
     params, _ = make_network(SMALL["lenet"], (4, 4, 1), 3).init(named_key(0))
     with pytest.raises(UserError, match=message):
-        forms.make_forms(SMALL["lenet"], (4, 4, 1), 3, params, {})
+        variants.make_forms(SMALL["lenet"], (4, 4, 1), 3, params, {})
 
 
 def test_a_network_that_diverged_has_no_forms():
     params, _ = make_network(SMALL["lenet"], (4, 4, 1), 3).init(named_key(0))
     with pytest.raises(UserError, match="not finite"):
-        forms.make_forms(SMALL["lenet"], (4, 4, 1), 3, jax.tree.map(lambda leaf: leaf * np.nan, params), {})
+        variants.make_forms(
+            SMALL["lenet"], (4, 4, 1), 3, jax.tree.map(lambda leaf: leaf * np.nan, params), {}
+        )
 
 
 def test_what_gives_other_logits_is_not_timed():
@@ -196,7 +200,7 @@ SAID = {
 
 @pytest.mark.parametrize(("numbers", "sentence"), SAID.values(), ids=SAID)
 def test_what_a_card_says_follows_from_its_numbers(numbers, sentence):
-    assert any(said.endswith(sentence) for said in card_words.findings(numbers))
+    assert any(said.endswith(sentence) for said in card.findings(numbers))
 
 
 def command(line, expect=0):
@@ -236,11 +240,11 @@ def test_the_files_are_the_forms_of_what_was_trained(finished, tmp_path):
     params, mask = from_sparse(load_tensors(tmp_path / "sparse.safetensors"))
     same_bits(params, jax.tree.map(np.asarray, trained.trained))
     same_bits(mask, jax.tree.map(np.asarray, trained.mask))
-    compacted = plain.from_tree(load_tensors(tmp_path / "compacted.safetensors"))
+    compacted = folded.from_tree(load_tensors(tmp_path / "compacted.safetensors"))
     images = np.random.default_rng(0).normal(size=(5, 8, 8, 1)).astype(np.float32)
     network = make_network(TINY.model, (8, 8, 1), 10)
     np.testing.assert_allclose(
-        plain.logits(WIRINGS["lenet"](TINY.model), compacted, images),
+        folded.logits(WIRINGS["lenet"](TINY.model), compacted, images),
         network.apply(trained.trained, {}, images, False, named_key(0))[0], rtol=1e-4, atol=1e-5,
     )  # fmt: skip
     units = load_tensors(tmp_path / "units.safetensors")
@@ -257,7 +261,7 @@ def test_quiet_says_nothing_and_writes_all(finished, tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {*(f"{name}.safetensors" for name in CONTENTS if name != "collections"), "config.json",
-                       *exporting.CARD}  # fmt: skip
+                       *files.CARD}  # fmt: skip
 
 
 def test_where_the_disk_is_full_an_earlier_export_is_not_lost(finished, tmp_path, monkeypatch):
@@ -267,10 +271,10 @@ def test_where_the_disk_is_full_an_earlier_export_is_not_lost(finished, tmp_path
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(exporting, "save_tensors", full)
+    monkeypatch.setattr(files, "save_tensors", full)
     command(f"{finished.folder} --round 2 --to {tmp_path} --no-measure", expect=1)
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert kept == {name: each for name, each in before.items() if name not in exporting.CARD}
+    assert kept == {name: each for name, each in before.items() if name not in files.CARD}
 
 
 def test_a_lane_is_exported_where_the_params_that_others_would_begin_with_are_gone(finished, tmp_path):

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltjax.catalogue import load_experiment
-from ltjax.figures import FIGURES, in_order
-from ltjax.figures.style import ARMS
-from ltjax.study import Absent, Results, Study
+from ltjax.analysis.results import Absent, Results, Study
+from ltjax.plots.style import ARMS
+from ltjax.settings.loading import load_experiment
+from ltjax.studies import FIGURES, in_order
 
 from .conftest import with_prune, with_train
 from .drawings import CIFAR, empty, labels, lines, panels, same, tickets

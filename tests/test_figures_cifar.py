@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from ltjax.catalogue import load_experiment
-from ltjax.figures import FIGURES
-from ltjax.study import Absent, Results, Study
+from ltjax.analysis.results import Absent, Results, Study
+from ltjax.settings.loading import load_experiment
+from ltjax.studies import FIGURES
 
 from .conftest import with_prune, with_train
 from .drawings import CIFAR, labels, lines, panels, same

@@ -7,12 +7,12 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-from ltjax import figures
-from ltjax.catalogue import experiments, load_experiment
-from ltjax.figures import FIGURES, in_order
-from ltjax.figures.metrics import Line, points
-from ltjax.figures.style import ARMS
-from ltjax.study import Absent, Study, read_study
+from ltjax import studies
+from ltjax.analysis.results import Absent, Study, read_study
+from ltjax.plots.metrics import Line, points
+from ltjax.plots.style import ARMS
+from ltjax.settings.loading import experiments, load_experiment
+from ltjax.studies import FIGURES, in_order
 
 from .conftest import with_prune
 from .drawings import labels, lines, panels, same, tickets
@@ -90,7 +90,7 @@ def test_a_sweep_without_curves_is_skipped_with_its_command():
 def test_one_run_is_drawn_into_png_and_svg_the_same_each_time_and_nothing_global_changes(tmp_path):
     study = Study([made_up(tickets(3), same)])
     before = dict(matplotlib.rcParams)
-    first, second = (figures.draw(study, tmp_path / place) for place in ("one", "two"))
+    first, second = (studies.draw(study, tmp_path / place) for place in ("one", "two"))
     assert dict(matplotlib.rcParams) == before
     assert first == second and [each.name for each in first] == in_order()
     files = {path.name for path in (tmp_path / "one").iterdir()}
@@ -109,13 +109,13 @@ def test_a_mistake_in_a_figure_is_not_taken_for_a_missing_run(tmp_path, monkeypa
     def mistaken(study):
         raise KeyError("early_stop")
 
-    monkeypatch.setitem(FIGURES, "1", figures.Entry("A mistake.", mistaken))
+    monkeypatch.setitem(FIGURES, "1", studies.Entry("A mistake.", mistaken))
     with pytest.raises(KeyError):
-        figures.draw(Study([made_up(tickets(1), same)]), tmp_path)
+        studies.draw(Study([made_up(tickets(1), same)]), tmp_path)
 
 
 def test_every_figure_of_a_real_run_that_fits_is_drawn(finished, tmp_path):
-    found = figures.draw(read_study([finished.folder]), tmp_path)
+    found = studies.draw(read_study([finished.folder]), tmp_path)
     assert {each.name for each in found if each.stem} == {
         "4a",
         "4b",

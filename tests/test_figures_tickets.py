@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from ltjax import Ticket, UserError
-from ltjax.figures import FIGURES, tickets
-from ltjax.kernels import connections
-from ltjax.study import read_study
+from ltjax.analysis.results import read_study
+from ltjax.analysis.weight_statistics import connections
+from ltjax.plots import tickets
+from ltjax.studies import FIGURES
 
 KEEP, PRUNE = True, False
 

@@ -6,8 +6,8 @@ import pytest
 from jax import lax
 
 from ltjax import load_experiment
-from ltjax.flops import flops
-from ltjax.plan import plan
+from ltjax.core.flops import flops
+from ltjax.lottery.dry_run import plan
 
 
 def shape(*sizes: int) -> jax.ShapeDtypeStruct:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from ltjax import Experiment, Model, Prune, Rates, Train, UserError
-from ltjax.identity import checked, differences, extended, flatten, from_json, to_json
+from ltjax.settings.compatible import checked, differences, extended, flatten, from_json, to_json
 
 rates = st.one_of(st.none(), st.floats(0.01, 0.99))
 experiments = st.builds(

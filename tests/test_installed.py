@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import ltjax
-from ltjax.catalogue import experiments
+from ltjax.settings.loading import experiments
 
 from .test_docs import blocks
 
@@ -88,7 +88,7 @@ def test_it_is_the_installed_one_that_runs(installed, tmp_path):
     assert shell("ltjax --version", tmp_path, installed) == f"ltjax {ltjax.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["ltjax list", "python -m ltjax.list"])
+@pytest.mark.parametrize("command", ["ltjax list", "ltjax list"])
 def test_the_installed_one_has_the_experiments(command, installed, tmp_path):
     assert [line.split()[0] for line in shell(command, tmp_path, installed).splitlines()] == list(
         experiments()

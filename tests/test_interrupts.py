@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ltjax import interrupts
-from ltjax.runs import Run
+from ltjax.core import interrupts
+from ltjax.runs.folder import Run
 
 from .faults import SMALL
 from .mortal import Place

@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ltjax import masks
-from ltjax.config import Compute
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
 from ltjax.data import split
-from ltjax.devices import choose_devices, spread
-from ltjax.errors import UserError
-from ltjax.keys import named_key
-from ltjax.lanes import LaneProgram
+from ltjax.lanes.placement import choose_devices, spread
+from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
-from ltjax.training import LaneStart, Training
+from ltjax.settings.schema import Compute
+from ltjax.sparsity import masks
+from ltjax.training.step import LaneStart, Training
 
 from .conftest import TINY, with_train
 

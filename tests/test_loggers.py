@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ltjax import Compute, Lane, UserError, find_tickets, run_experiment
-from ltjax.commands import run
-from ltjax.loggers import LOGGERS, Logs, Place, start
-from ltjax.loggers.logs import RESULTS, extra
-from ltjax.opening import open_run
+from ltjax.cli.commands import run
+from ltjax.cli.loggers import LOGGERS, Logs, Place, start
+from ltjax.cli.loggers.logs import RESULTS, extra
+from ltjax.runs.opening import open_run
 
 from .conftest import TINY, with_prune
 from .test_docs import ROOT, blocks
@@ -138,7 +138,7 @@ def test_a_misspelt_logger_is_refused_before_anything_is_written(tmp_path, capsy
 
 
 def test_loggers_are_not_imported_unless_they_are_asked_for():
-    look = "import sys, ltjax.commands.run; print({'tensorboardX', 'wandb'} & {*sys.modules})"
+    look = "import sys, ltjax.cli.commands.run; print({'tensorboardX', 'wandb'} & {*sys.modules})"
     assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "set()\n"
 
 

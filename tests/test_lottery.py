@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import ltjax
-from ltjax import masks
-from ltjax.keys import named_key
-from ltjax.lottery import find_tickets
-from ltjax.search import lanes_of
-from ltjax.types import Lane
+from ltjax.core.keys import named_key
+from ltjax.core.types import Lane
+from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.search import lanes_of
+from ltjax.sparsity import masks
 
 from .conftest import TINY, with_prune, with_train
 

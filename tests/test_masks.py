@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ltjax import masks
+from ltjax.sparsity import masks
 
 PARAMS = {"fc": {"kernel": np.array([[1.0, -2.0], [3.0, -0.0]]), "bias": np.array([5.0, 6.0])}}
 MASK = {"fc": {"kernel": np.array([[True, False], [False, True]]), "bias": np.array([True, True])}}

@@ -8,15 +8,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import checkpoints, identity, paths
-from ltjax.commands import merge
-from ltjax.config import Experiment
-from ltjax.errors import UserError
-from ltjax.lottery import find_tickets
-from ltjax.merging import Taken
-from ltjax.merging import merge as merged
-from ltjax.opening import open_run
-from ltjax.runs import Run, read_config
+from ltjax.cli.commands import merge
+from ltjax.core.errors import UserError
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs import checkpoints, paths
+from ltjax.runs.folder import Run, read_config
+from ltjax.runs.merging import Taken
+from ltjax.runs.merging import merge as merged
+from ltjax.runs.opening import open_run
+from ltjax.settings import compatible
+from ltjax.settings.schema import Experiment
 
 from .conftest import TINY, finish
 from .test_runs import assert_same_results, largest_file, truncate, without_last_round
@@ -44,7 +45,7 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def command(*arguments: object, expect: int = 0) -> None:
-    """Run ``python -m ltjax.merge`` in this process and check its exit status."""
+    """Run ``ltjax merge`` in this process and check its exit status."""
     status = 0
     try:
         merge.main([str(argument) for argument in arguments])
@@ -55,7 +56,7 @@ def command(*arguments: object, expect: int = 0) -> None:
 
 def configure(folder: Path, experiment: Experiment) -> Path:
     folder.mkdir(exist_ok=True)
-    paths.config(folder).write_text(identity.to_json(experiment))
+    paths.config(folder).write_text(compatible.to_json(experiment))
     return folder
 
 

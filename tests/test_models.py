@@ -9,17 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ltjax import masks, pruning
-from ltjax.augmentations import AUGMENTATIONS
-from ltjax.catalogue import load_experiment
-from ltjax.config import Compute, Model, Train
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
 from ltjax.data import DATASETS, split
-from ltjax.errors import UserError
-from ltjax.keys import named_key
-from ltjax.lanes import LaneProgram
+from ltjax.lanes.program import LaneProgram
 from ltjax.models import MODELS, layers, make_network
-from ltjax.schedules import surviving
-from ltjax.training import LaneStart, Training
+from ltjax.settings.loading import load_experiment
+from ltjax.settings.schema import Compute, Model, Train
+from ltjax.sparsity import masks, selection
+from ltjax.sparsity.schedules import surviving
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.step import LaneStart, Training
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -66,7 +66,7 @@ CONVOLUTIONS = {"conv2_iterative": 38_592, "conv4_iterative": 259_776, "conv6_it
 def test_what_is_pruned_as_a_convolution_is_the_papers(name, weights):
     """Resnet-18's 2,560 weights of shortcuts and 640 of the output, and VGG-19's output, are not pruned."""
     experiment, params = shapes(name)
-    rates = pruning.rates_by_path(params, experiment.prune.rates)
+    rates = selection.rates_by_path(params, experiment.prune.rates)
     sizes = {path: leaf.size for path, leaf in masks.kernels(params).items()}
     assert sum(sizes[path] for path in rates if len(masks.kernels(params)[path].shape) == 4) == weights
     left_out = {path.split("/")[-2] for path in set(sizes) - set(rates)}

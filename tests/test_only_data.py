@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from packaging.requirements import Requirement
 
-from ltjax import paths
+from ltjax.analysis.results import read_study
+from ltjax.core.errors import UserError
+from ltjax.core.safetensors import load_tensors
 from ltjax.data import cache
-from ltjax.errors import UserError
-from ltjax.page import facts
-from ltjax.study import read_study
-from ltjax.tensors import load_tensors
+from ltjax.report import facts
+from ltjax.runs import paths
 
 from .bad_input import answer
 from .test_docs import ROOT

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltjax import figures, page
-from ltjax.catalogue import load_experiment
-from ltjax.claims import Claim, Verdict
-from ltjax.page import facts
-from ltjax.study import Study
+from ltjax import report, studies
+from ltjax.analysis.results import Study
+from ltjax.report import facts
+from ltjax.settings.loading import load_experiment
+from ltjax.studies import Claim, Verdict
 
 from .made_up import made_up, made_up_sweep
 
@@ -65,7 +65,7 @@ def verdicts() -> list[Verdict]:
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory) -> tuple[list[figures.Drawn], Path]:
+def drawn(tmp_path_factory) -> tuple[list[studies.Drawn], Path]:
     """A drawn figure, a large one, and two that lack the same."""
     folder = tmp_path_factory.mktemp("figures")
     header = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (800).to_bytes(4) + (400).to_bytes(4)
@@ -74,15 +74,15 @@ def drawn(tmp_path_factory) -> tuple[list[figures.Drawn], Path]:
         (folder / f"{stem}.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>" + b" " * size)
     lacking = {"missing": "no run <i>", "command": "python -m ltjax.run --config lenet_sgd"}
     return [
-        figures.Drawn("3", "A title <&", "figure_3"),
-        figures.Drawn("11", "Another", "figure_11"),
-        figures.Drawn("16", "Third", **lacking),
-        figures.Drawn("22", "Fourth", **lacking),
+        studies.Drawn("3", "A title <&", "figure_3"),
+        studies.Drawn("11", "Another", "figure_11"),
+        studies.Drawn("16", "Third", **lacking),
+        studies.Drawn("22", "Fourth", **lacking),
     ], folder
 
 
 def render(runs, drawn=((), Path()), given=()) -> str:
-    return page.render(Study(runs), drawn[0], given, figures=drawn[1], again="python -m ltjax.report RUN")
+    return report.render(Study(runs), drawn[0], given, figures=drawn[1], again="python -m ltjax.report RUN")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_the_page_refers_to_nothing_outside_of_it(full):
 
 
 def _text(name: str) -> str:
-    return (Path(page.__file__).parent / name).read_text()
+    return (Path(report.__file__).parent / name).read_text()
 
 
 def test_verdicts_have_a_word_and_a_sign_beside_their_colour(full):

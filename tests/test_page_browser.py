@@ -167,8 +167,8 @@ def test_printing_unfolds_what_is_folded(opened):
 
 
 def test_a_figure_is_enlarged_and_closed_again(browser, tmp_path):
-    from ltjax.figures import draw
-    from ltjax.study import Study
+    from ltjax.analysis.results import Study
+    from ltjax.studies import draw
 
     run = made_up(SHORT, lambda *_: {})
     drawn = [each for each in draw(Study([run]), tmp_path) if each.stem][:1]

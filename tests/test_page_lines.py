@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ltjax.page import lines
-from ltjax.page.page import embedded
+from ltjax.report import lines
+from ltjax.report.page import embedded
 
 from .made_up import made_up
 from .test_page import SHORT

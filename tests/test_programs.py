@@ -5,11 +5,11 @@ from dataclasses import replace
 import chex
 import pytest
 
-from ltjax.config import Compute
-from ltjax.errors import UserError
-from ltjax.lanes import LaneProgram
-from ltjax.lottery import find_tickets
-from ltjax.programs import Programs, memory, turn
+from ltjax.core.errors import UserError
+from ltjax.lanes.memory import Programs, memory, turn
+from ltjax.lanes.program import LaneProgram
+from ltjax.lottery.loop import find_tickets
+from ltjax.settings.schema import Compute
 
 from .conftest import TINY, with_prune
 

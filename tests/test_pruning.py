@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from ltjax import masks, pruning, schedules
-from ltjax.catalogue import load_experiment
-from ltjax.config import Model, Prune, Rates
-from ltjax.errors import UserError
+from ltjax.core.errors import UserError
+from ltjax.core.trees import leaves_by_path
 from ltjax.models import make_network
-from ltjax.scores import SCORES
-from ltjax.trees import leaves_by_path
+from ltjax.settings.loading import load_experiment
+from ltjax.settings.schema import Model, Prune, Rates
+from ltjax.sparsity import masks, schedules, selection
+from ltjax.sparsity.scores import SCORES
 
 T, F = True, False
 
@@ -47,7 +47,7 @@ def lenet_params(widths=(300, 100), image=(28, 28, 1)):
 )
 def test_drop_lowest(scores, alive, number, expected):
     before = np.array(alive)
-    dropped = pruning.drop_lowest(np.array(scores, np.float32), before, number)
+    dropped = selection.drop_lowest(np.array(scores, np.float32), before, number)
     np.testing.assert_array_equal(dropped, expected)
     np.testing.assert_array_equal(before, alive)  # the argument stands
 
@@ -58,20 +58,20 @@ def test_drop_lowest(scores, alive, number, expected):
      (0.1, 1005, 100), (0.1, 1015, 102), (0.2, 20_018_880, 4_003_776)],
 )  # fmt: skip
 def test_a_round_removes_rate_times_alive_rounded_half_to_even(rate, alive, expected):
-    assert pruning.removed(rate, alive) == expected
+    assert selection.removed(rate, alive) == expected
 
 
 def test_lenet_follows_the_papers_schedule_to_the_weight():
     params = lenet_params()
-    rates = pruning.rates_by_path(params, Rates())
+    rates = selection.rates_by_path(params, Rates())
     assert rates == {"fc1/kernel": 0.2, "fc2/kernel": 0.2, "output/kernel": 0.1}
     assert schedules.surviving(params, Prune(rounds=18)) == LENET
 
 
 def test_the_schedule_is_what_pruning_does():
     params = lenet_params()
-    rates = pruning.rates_by_path(params, Rates())
-    for scope, prune in (("layer", pruning.prune), ("global", pruning.prune_globally)):
+    rates = selection.rates_by_path(params, Rates())
+    for scope, prune in (("layer", selection.prune), ("global", selection.prune_globally)):
         chosen = rates if scope == "layer" else {path: 0.2 for path in rates}
         mask, counts = masks.dense(params), [266200]
         for _ in range(4):
@@ -85,7 +85,7 @@ def test_the_schedule_is_what_pruning_does():
 def test_pruning_all_equal_weights_removes_the_exact_count(value):
     """The threshold ``|w| <= sorted[k]`` of both reference implementations leaves none of these."""
     scores = {"kernel": np.full((30, 10), value)}
-    mask = pruning.prune(scores, masks.dense(scores), {"kernel": 0.2})
+    mask = selection.prune(scores, masks.dense(scores), {"kernel": 0.2})
     assert masks.count(mask) == (240, 300)
     np.testing.assert_array_equal(mask["kernel"].ravel(), np.arange(300) >= 60)
 
@@ -93,8 +93,8 @@ def test_pruning_all_equal_weights_removes_the_exact_count(value):
 def test_layers_are_ranked_apart_or_together():
     scores = {"a": {"kernel": np.array([1.0, 2, 3, 4])}, "b": {"kernel": np.array([5.0, 6, 7, 8])}}
     dense = masks.dense(scores)
-    apart = pruning.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.25})
-    together = pruning.prune_globally(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5})
+    apart = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.25})
+    together = selection.prune_globally(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5})
     chex.assert_trees_all_equal(apart, {"a": {"kernel": np.array([F, F, T, T])},
                                         "b": {"kernel": np.array([F, T, T, T])}})  # fmt: skip
     chex.assert_trees_all_equal(together, {"a": {"kernel": np.array([F, F, F, F])},
@@ -103,8 +103,8 @@ def test_layers_are_ranked_apart_or_together():
 
 def test_leaves_without_a_rate_are_left_alone():
     params = lenet_params((4, 3), (2, 2, 1))
-    rates = pruning.rates_by_path(params, Rates(fc=0.5, output=None))
-    mask = pruning.prune(params, masks.dense(params), rates)
+    rates = selection.rates_by_path(params, Rates(fc=0.5, output=None))
+    mask = selection.prune(params, masks.dense(params), rates)
     assert mask["output"]["kernel"].all() and mask["fc1"]["bias"].all()
     assert masks.densities(mask)["fc1/kernel"] == 0.5
 
@@ -115,7 +115,7 @@ def test_leaves_without_a_rate_are_left_alone():
      ("block/shortcut_1/kernel", 4, "shortcut"), ("kernel", 2, "fc"), ("a/output/kernel", 4, "output")],
 )  # fmt: skip
 def test_layer_kinds(path, axes, kind):
-    assert pruning.layer_kind(path, axes) == kind
+    assert selection.layer_kind(path, axes) == kind
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_layer_kinds(path, axes, kind):
 )
 def test_a_bad_rate_is_told(rates, message):
     scores = {"kernel": np.ones(4)}
-    for prune in (pruning.prune, pruning.prune_globally):
+    for prune in (selection.prune, selection.prune_globally):
         with pytest.raises(UserError, match=message):
             prune(scores, masks.dense(scores), rates)
 
@@ -138,7 +138,7 @@ def test_a_bad_rate_is_told(rates, message):
 def test_global_scope_wants_one_rate():
     scores = {"a": {"kernel": np.ones(4)}, "b": {"kernel": np.ones(4)}}
     with pytest.raises(UserError, match="one rate"):
-        pruning.prune_globally(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1})
+        selection.prune_globally(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1})
 
 
 layers = st.integers(1, 60).flatmap(
@@ -153,7 +153,7 @@ layers = st.integers(1, 60).flatmap(
 @given(layer=layers, rate=st.floats(0.01, 0.99))
 def test_counts_are_exact_masks_only_shrink_and_the_lowest_go(layer, rate):
     scores, alive = layer
-    kept = pruning.prune({"kernel": scores}, {"kernel": alive}, {"kernel": rate})["kernel"]
+    kept = selection.prune({"kernel": scores}, {"kernel": alive}, {"kernel": rate})["kernel"]
     before = int(alive.sum())
     assert kept.sum() == before - round(rate * before)
     assert not (kept & ~alive).any()
@@ -170,7 +170,7 @@ def test_counts_are_exact_masks_only_shrink_and_the_lowest_go(layer, rate):
 def test_global_counts_are_exact(parts, rate):
     scores = {str(i): {"kernel": part[0]} for i, part in enumerate(parts)}
     mask = {str(i): {"kernel": part[1]} for i, part in enumerate(parts)}
-    kept = pruning.prune_globally(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))})
+    kept = selection.prune_globally(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))})
     before = masks.count(mask)[0]
     assert masks.count(kept)[0] == before - round(rate * before)
     assert all((~k | m).all() for k, m in zip(jax.tree.leaves(kept), jax.tree.leaves(mask), strict=True))
@@ -200,10 +200,10 @@ def test_vgg19_is_pruned_globally_to_the_exact_count():
     shapes = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
     random = np.random.default_rng(0)
     weights = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32), shapes)
-    rates = pruning.rates_by_path(weights, experiment.prune.rates)
+    rates = selection.rates_by_path(weights, experiment.prune.rates)
     mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune)
     for round in (1, 2):
-        mask = pruning.prune_globally(weights, mask, rates)
+        mask = selection.prune_globally(weights, mask, rates)
         assert masks.count(mask) == (expected[round], 20_024_000)
     assert expected[1:3] == [16_020_224, 12_817_203]
     kept, gone = zip(

@@ -5,13 +5,12 @@ from functools import partial
 import pytest
 
 import ltjax
-from ltjax.augmentations import AUGMENTATIONS
-from ltjax.claims import CLAIMS, claim
+from ltjax.cli.loggers import LOGGERS
+from ltjax.core.registry import Registry
 from ltjax.data import DATASETS, data_set
-from ltjax.figures import FIGURES, figure
-from ltjax.loggers import LOGGERS
-from ltjax.optimizers import OPTIMIZERS
-from ltjax.registry import Registry
+from ltjax.studies import CLAIMS, FIGURES, claim, figure
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.optimizers import OPTIMIZERS
 
 from .test_command import answer
 
@@ -114,7 +113,7 @@ def test_a_name_is_refused_to_another_file_and_to_another_function(file, functio
 
 def test_what_a_function_of_ltjaxs_makes_is_the_users_where_the_user_registers_it(registered):
     with pytest.raises(ltjax.UserError, match="the arm 'noise_2' exists already"):
-        registered.register("noise_2")(ltjax.arms.noisy(2.5))
+        registered.register("noise_2")(ltjax.lottery.arms.noisy(2.5))
 
 
 def test_a_notebooks_cell_may_be_run_again():

@@ -16,11 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltjax import Data, checkpoints, files, locks, opening, paths, tables
-from ltjax.commands import merge
+from ltjax import Data
+from ltjax.cli.commands import merge
+from ltjax.core import files, locks
 from ltjax.data import cache, prepared
-from ltjax.opening import open_run
-from ltjax.runs import Run
+from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs.folder import Run
+from ltjax.runs.opening import open_run
 
 from .conftest import TINY
 from .damage import read, rounds_of, write

@@ -10,9 +10,9 @@ import sys
 import pandas as pd
 import pytest
 
-from ltjax import paths
-from ltjax.claims import CLAIMS
-from ltjax.commands import report
+from ltjax.cli.commands import report
+from ltjax.runs import paths
+from ltjax.studies import CLAIMS
 
 from .test_page import Parsed
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ltjax import tables
-from ltjax.commands import report
-from ltjax.runs import read_config
+from ltjax.cli.commands import report
+from ltjax.lanes import history
+from ltjax.runs import tables
+from ltjax.runs.folder import read_config
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -63,6 +64,6 @@ def test_committed_tables_are_as_long_as_they_say_and_hold_every_row_once(run):
     train = read_config(run).train
     assert train.steps == STEPS[run.parent.name]
     rows = tables.read_summary(run / "summary.csv")
-    assert not rows.duplicated(tables.LANE).any() and not rows["diverged"].any()
+    assert not rows.duplicated(history.LANE).any() and not rows["diverged"].any()
     curves = tables.read_curves(run / "curves")
     assert len(curves) == len(rows) * (train.steps // train.evaluate_every + 1) * 3

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltjax.commands import evaluate
-from ltjax.config import Model
+from ltjax.cli.commands import evaluate
+from ltjax.core.keys import named_key
+from ltjax.core.safetensors import load_tensors
+from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Lane
 from ltjax.data import split
-from ltjax.evaluation import network_of
-from ltjax.exporting import export
-from ltjax.keys import named_key
-from ltjax.tensors import load_tensors
-from ltjax.trees import leaves_by_path
-from ltjax.types import Lane
+from ltjax.export.files import export
+from ltjax.settings.schema import Model
+from ltjax.training.network import network_of
 
 from .conftest import TINY, finish, with_prune, with_train
 from .test_docs import blocks

@@ -3,8 +3,8 @@
 import pytest
 
 import ltjax
-from ltjax import paths
-from ltjax.study import Study
+from ltjax.analysis.results import Study
+from ltjax.runs import paths
 
 from .conftest import with_prune, with_train
 

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax import checkpoints, opening, paths, tables
-from ltjax.errors import UserError
-from ltjax.lottery import find_tickets
-from ltjax.opening import open_run
-from ltjax.runs import Run, read_config
-from ltjax.types import Lane
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane
+from ltjax.lanes import history
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs.folder import Run, read_config
+from ltjax.runs.opening import open_run
 
 from .conftest import TINY, finish, with_prune, with_train
 
@@ -54,10 +55,10 @@ def without_last_round(folder: Path) -> None:
 
 def test_the_folder_holds_what_the_contract_says(finished):
     summary = pd.read_csv(finished.folder / "summary.csv")
-    assert len(summary) == 3 * 2 * 2 and list(summary.columns) == tables.SUMMARY
+    assert len(summary) == 3 * 2 * 2 and list(summary.columns) == history.SUMMARY
     assert summary.sort_values(["round", "arm", "trial", "repeat"]).index.tolist() == list(range(12))
     read = pd.read_parquet(finished.folder / "curves")
-    assert len(read) == 12 * 3 * 3 and list(read.columns) == tables.CURVES
+    assert len(read) == 12 * 3 * 3 and list(read.columns) == history.CURVES
     assert set(read["split"]) == {"train", "validation", "test"}
     assert ltjax.load_experiment(finished.folder) == TINY
 

@@ -11,8 +11,8 @@ import scaling
 from scaling import Load, hours, loads_of, side_by_side, step_seconds
 
 from ltjax import load_experiment
-from ltjax.catalogue import experiments
-from ltjax.plan import plan
+from ltjax.lottery.dry_run import plan
+from ltjax.settings.loading import experiments
 
 SECONDS = {"1": 0.36, "5": 0.36, "10": 0.72}
 """As on an accelerator: up to five lanes cost what one does."""

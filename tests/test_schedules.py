@@ -7,13 +7,13 @@ import chex
 import numpy as np
 import pytest
 
-from ltjax import schedules
-from ltjax.arms import rewind
-from ltjax.config import Prune
-from ltjax.lottery import find_tickets
-from ltjax.schedules import SCHEDULES
-from ltjax.search import lanes_of
-from ltjax.types import Lane
+from ltjax.core.types import Lane
+from ltjax.lottery.arms import rewind
+from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.search import lanes_of
+from ltjax.settings.schema import Prune
+from ltjax.sparsity import schedules
+from ltjax.sparsity.schedules import SCHEDULES
 
 from .conftest import TINY, finish, with_prune
 

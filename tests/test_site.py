@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import ltjax
-from ltjax.commands.list import PURPOSES
+from ltjax.cli.commands.list import PURPOSES
 
 pytest.importorskip("sphinx", reason="the site is built with Sphinx: pip install -e '.[docs]'")
 

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import checkpoints, paths
-from ltjax.begun import Begun
-from ltjax.errors import UserError
-from ltjax.lottery import find_tickets
-from ltjax.opening import open_run
-from ltjax.snapshots import Snapshots
-from ltjax.types import Lane
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane
+from ltjax.lanes.snapshots import Snapshots
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs import checkpoints, paths
+from ltjax.runs.opening import open_run
+from ltjax.runs.partial import Begun
 
 from .conftest import TINY, with_prune, with_train
 

@@ -6,12 +6,14 @@ import chex
 import pandas as pd
 import pytest
 
-from ltjax import identity, lanes, paths, sweeps, tables
-from ltjax.errors import UserError
-from ltjax.lottery import find_tickets
-from ltjax.opening import open_run, open_runs, write_points
-from ltjax.options import read_sweep, show_sweep
-from ltjax.types import Lane
+from ltjax.cli.options import read_sweep, show_sweep
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane
+from ltjax.lanes import history, program
+from ltjax.lottery.loop import find_tickets
+from ltjax.runs import paths
+from ltjax.runs.opening import open_run, open_runs, write_points
+from ltjax.settings import compatible, sweeps
 
 from .conftest import TINY, with_prune, with_train
 
@@ -95,8 +97,8 @@ def test_points_train_as_lanes_of_one_program_to_the_bits_they_have_alone(swept,
     """Also with the learning rate an argument of the program and not a constant."""
     made = []
     monkeypatch.setattr(
-        "ltjax.lottery.LaneProgram",
-        lambda *arguments: made.append(arguments[-1]) or lanes.LaneProgram(*arguments),
+        "ltjax.lottery.loop.LaneProgram",
+        lambda *arguments: made.append(arguments[-1]) or program.LaneProgram(*arguments),
     )
     together = list(find_tickets(SWEPT))
     assert made == [2] and [found.point for found in together[:2]] == list(sweeps.points(SWEPT))
@@ -122,7 +124,7 @@ def test_points_of_other_shapes_and_rounds_each_have_their_own_program():
 def test_a_swept_folder_holds_a_run_for_every_point_and_a_table_of_all(swept):
     folder, _ = swept
     table = pd.read_csv(paths.summary(folder))
-    assert list(table.columns) == ["point", *tables.SUMMARY] and len(table) == 2 * 3
+    assert list(table.columns) == ["point", *history.SUMMARY] and len(table) == 2 * 3
     for point, each in sweeps.points(SWEPT).items():
         alone = open_run(paths.point(folder, point), each)
         assert alone.lanes(2) == {Lane("ticket", 0)}
@@ -173,7 +175,7 @@ def test_another_sweep_is_refused(asked, swept):
 def test_a_sweep_survives_its_configuration_file():
     for sweep in (RATES, {"model.widths": ((25, 9), (9,)), "model.init_std": (None, 0.5)}):
         swept = replace(TINY, sweep=sweep)
-        assert identity.from_json(identity.to_json(swept)) == swept
+        assert compatible.from_json(compatible.to_json(swept)) == swept
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import tables
-from ltjax.display import summary_table
-from ltjax.errors import UserError
-from ltjax.tables import History
-from ltjax.types import Lane
+from ltjax.cli.display import summary_table
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane
+from ltjax.lanes.history import History, curves, early_stop, summarise
+from ltjax.runs import tables
 
 nan, inf = float("nan"), float("inf")
 
@@ -18,7 +18,7 @@ nan, inf = float("nan"), float("inf")
     [([3, 1, 2], 1), ([1, 1, 2], 0), ([nan, 2, 1], 2), ([2, nan, 1], 2), ([2, 3, inf], 0), ([nan, inf], 0)],
 )
 def test_early_stop_is_the_first_minimum_of_the_finite_validation_losses(losses, expected):
-    assert tables.early_stop(np.array(losses, float)) == expected
+    assert early_stop(np.array(losses, float)) == expected
 
 
 def history():
@@ -39,7 +39,7 @@ MASK = {"fc": {"kernel": np.array([True, False, False]), "bias": np.ones(2, bool
 
 
 def test_a_summary_row_reports_the_validation_minimum_and_the_end_not_the_best_on_test():
-    row = tables.summarise(LANES, 4, history(), [MASK, MASK]).iloc[0].to_dict()
+    row = summarise(LANES, 4, history(), [MASK, MASK]).iloc[0].to_dict()
     assert row == {
         "arm": "ticket", "trial": 0, "repeat": 0, "round": 4, "weights_remaining": 1, "weights_total": 3,
         "percent_remaining": 100 / 3, "early_stop_step": 100, "early_stop_validation_loss": 0.2,
@@ -49,11 +49,11 @@ def test_a_summary_row_reports_the_validation_minimum_and_the_end_not_the_best_o
 
 
 def test_a_lane_whose_loss_was_ever_non_finite_is_marked_diverged():
-    assert tables.summarise(LANES, 4, history(), [MASK, MASK])["diverged"].tolist() == [False, True]
+    assert summarise(LANES, 4, history(), [MASK, MASK])["diverged"].tolist() == [False, True]
 
 
 def test_curves_are_tidy():
-    rows = tables.curves(LANES, 4, history())
+    rows = curves(LANES, 4, history())
     assert list(rows.columns) == ["arm", "trial", "repeat", "round", "step", "split", "loss", "accuracy"]
     assert len(rows) == 2 * 3 * 4
     chosen = rows.query("arm == 'reinit' and split == 'test'")
@@ -63,20 +63,20 @@ def test_curves_are_tidy():
 
 def test_the_summary_is_ordered_by_round_arm_trial_and_repeat_and_keeps_every_digit(tmp_path):
     rows = pd.concat(
-        tables.summarise(lanes, round, history(), [MASK, MASK]) for round in (10, 2) for lanes in (LANES,)
+        summarise(lanes, round, history(), [MASK, MASK]) for round in (10, 2) for lanes in (LANES,)
     )
     tables.write_summary(tmp_path / "summary.csv", rows)
     back = tables.read_summary(tmp_path / "summary.csv")
     assert list(zip(back["round"], back["arm"], strict=True)) == [
         (2, "reinit"), (2, "ticket"), (10, "reinit"), (10, "ticket"),
     ]  # fmt: skip
-    assert list(back.columns) == tables.SUMMARY
+    assert list(back.columns) == history.SUMMARY
     assert back["percent_remaining"].tolist() == [100 / 3] * 4
-    assert (tmp_path / "summary.csv").read_text().splitlines()[0] == ",".join(tables.SUMMARY)
+    assert (tmp_path / "summary.csv").read_text().splitlines()[0] == ",".join(history.SUMMARY)
 
 
 def test_curves_come_back_from_a_folder_of_files(tmp_path):
-    rows = tables.curves(LANES, 4, history())
+    rows = curves(LANES, 4, history())
     for part in range(2):
         tables.write_curves(tmp_path / "curves" / f"{part}.parquet", rows)
     pd.testing.assert_frame_equal(
@@ -95,6 +95,6 @@ def test_a_damaged_table_is_told(tmp_path, content):
 
 
 def test_the_error_bars_of_a_printed_row_are_of_its_own_metric():
-    rows = tables.summarise([Lane("ticket", 0), Lane("ticket", 1)], 0, history(), [MASK, MASK])
+    rows = summarise([Lane("ticket", 0), Lane("ticket", 1)], 0, history(), [MASK, MASK])
     cells = [next(iter(column.cells)) for column in summary_table(rows).columns]
     assert cells == ["0", "33.3", "175 (100–250)", "45.00 (40.0–50.0)", "55.00 (40.0–70.0)"]

@@ -15,12 +15,14 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file, save_file
 
 import ltjax
-from ltjax import checkpoints, exporting, masks, paths, tables
-from ltjax.arms import ARMS
-from ltjax.commands import export
-from ltjax.errors import UserError
-from ltjax.tensors import load_params, load_start, load_tensors, save_tensors
-from ltjax.types import Lane, Ticket
+from ltjax.cli.commands import export
+from ltjax.core.errors import UserError
+from ltjax.core.safetensors import load_params, load_start, load_tensors, save_tensors
+from ltjax.core.types import Lane, Ticket
+from ltjax.export import files
+from ltjax.lottery.arms import ARMS
+from ltjax.runs import checkpoints, paths, tables
+from ltjax.sparsity import masks
 
 from .conftest import TINY, finish, with_prune
 
@@ -159,7 +161,7 @@ def test_params_that_do_not_fit_are_told_by_their_first_wrong_leaf(name, leaf, m
 
 
 def command(line: str, expect: int = 0) -> None:
-    """Run ``python -m ltjax.export`` in this process, timing nothing, and check its exit status."""
+    """Run ``ltjax export`` in this process, timing nothing, and check its exit status."""
     status = 0
     try:
         export.main([*line.split(), "--no-measure"])
@@ -172,7 +174,7 @@ def command(line: str, expect: int = 0) -> None:
 def test_an_export_is_the_lane(arm, finished, tmp_path, capsys):
     command(f"{finished.folder} --round 2 --trial 1 --arm {arm} --to {tmp_path}")
     found = {path.stem: load_tensors(path) for path in tmp_path.glob("*.safetensors")}
-    assert set(found) == set(exporting.CONTENTS) - {"collections"}, "LeNet carries nothing beside its params"
+    assert set(found) == set(files.CONTENTS) - {"collections"}, "LeNet carries nothing beside its params"
     assert "not written" not in capsys.readouterr().out
     outcome = finished.outcome(2, Lane(arm, 1))
     chex.assert_trees_all_equal(found["mask"], outcome.mask)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ltjax.errors import UserError, escaped, shown
-from ltjax.texts import FILE_BYTES, name_flaw, path_flaw, read_json, read_text
+from ltjax.core.errors import UserError, escaped, shown
+from ltjax.core.texts import FILE_BYTES, name_flaw, path_flaw, read_json, read_text
 
 
 @pytest.mark.parametrize(

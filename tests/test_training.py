@@ -8,13 +8,13 @@ import numpy as np
 import optax
 import pytest
 
-from ltjax import masks
-from ltjax.config import Model, Train
+from ltjax.core.keys import named_key
 from ltjax.data import split
-from ltjax.keys import named_key
 from ltjax.models import MODELS, make_network
-from ltjax.optimizers import OPTIMIZERS, make_optimizer
-from ltjax.training import LaneStart, Training, tally_of
+from ltjax.settings.schema import Model, Train
+from ltjax.sparsity import masks
+from ltjax.training.optimizers import OPTIMIZERS, make_optimizer
+from ltjax.training.step import LaneStart, Training, tally_of
 
 from .conftest import TINY
 

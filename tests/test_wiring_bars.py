@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltjax import claims, load_experiment
-from ltjax.claims import CLAIMS, numbers
-from ltjax.figures import FIGURES
-from ltjax.page import facts, lines
-from ltjax.study import VALIDATION, Results, Study
+from ltjax import load_experiment, studies
+from ltjax.analysis.results import VALIDATION, Results, Study
+from ltjax.claims import statistics
+from ltjax.report import facts, lines
+from ltjax.studies import CLAIMS, FIGURES
 
 from .conftest import with_prune
 from .made_up import made_up, made_up_sweep
@@ -117,16 +117,16 @@ def gained():
 
 def test_a_gain_is_over_the_dense_network_of_the_same_trial(gained):
     for column in ("early_stop_test_accuracy", VALIDATION):
-        found = numbers.gain(gained, column)
+        found = statistics.gain(gained, column)
         np.testing.assert_allclose(found.loc[0], [0, 0, 0], atol=1e-9)
         np.testing.assert_allclose(found.loc[1], [1, 2, 6])
         # a trial's repeats are averaged, and set against the ticket's dense network
-        np.testing.assert_allclose(numbers.gain(gained, column, "reinit").loc[2], [-0.5, 0.5, 4.5])
+        np.testing.assert_allclose(statistics.gain(gained, column, "reinit").loc[2], [-0.5, 0.5, 4.5])
 
 
 def test_an_early_stop_is_set_against_the_dense_networks_of_the_same_trial(gained):
-    np.testing.assert_allclose(numbers.earlier(gained).loc[1], [75, 50, 25])
-    np.testing.assert_allclose(numbers.sooner(gained).loc[1], [4, 2, 4 / 3])
+    np.testing.assert_allclose(statistics.earlier(gained).loc[1], [75, 50, 25])
+    np.testing.assert_allclose(statistics.sooner(gained).loc[1], [4, 2, 4 / 3])
 
 
 def test_a_claim_tells_the_least_and_the_greatest_of_gains_paired_by_trial():
@@ -140,6 +140,6 @@ def test_a_claim_tells_the_least_and_the_greatest_of_gains_paired_by_trial():
         return row
 
     study = Study([run("lenet_iterative", course, rounds=20)])
-    [verdict] = claims.judge(study, {"L4": CLAIMS["L4"]})
+    [verdict] = studies.judge(study, {"L4": CLAIMS["L4"]})
     assert (verdict.minimum, verdict.maximum) == (pytest.approx(0.2), pytest.approx(0.5))
     assert verdict.trials == 3 and "+0.30" in verdict.ours and verdict.status == "reproduced"

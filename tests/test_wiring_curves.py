@@ -5,11 +5,13 @@ import shutil
 import pandas as pd
 import pytest
 
-from ltjax import paths, run_experiment, tables
-from ltjax.errors import UserError
-from ltjax.merging import merge
-from ltjax.opening import open_run
-from ltjax.study import read_study
+from ltjax import run_experiment
+from ltjax.analysis.results import read_study
+from ltjax.core.errors import UserError
+from ltjax.lanes import history
+from ltjax.runs import paths, tables
+from ltjax.runs.merging import merge
+from ltjax.runs.opening import open_run
 
 from .conftest import TINY
 
@@ -68,5 +70,5 @@ def test_following_the_advice_mends_the_run(altered, finished):
     ours, theirs = (
         tables.read_curves(paths.curves(home, 0, 0).parent) for home in (altered, finished.folder)
     )
-    order = [*tables.LANE, "split", "step"]
+    order = [*history.LANE, "split", "step"]
     pd.testing.assert_frame_equal(*(each.sort_values(order, ignore_index=True) for each in (ours, theirs)))

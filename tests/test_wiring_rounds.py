@@ -6,12 +6,13 @@ import jax
 import numpy as np
 import pytest
 
-from ltjax import Compute, Data, Experiment, Lane, Model, Prune, Rates, Train, find_tickets, masks
+from ltjax import Compute, Data, Experiment, Lane, Model, Prune, Rates, Train, find_tickets
+from ltjax.core.keys import named_key
 from ltjax.data import split
-from ltjax.keys import named_key
-from ltjax.lanes import LaneProgram
+from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
-from ltjax.training import LaneStart, Training
+from ltjax.sparsity import masks
+from ltjax.training.step import LaneStart, Training
 
 from .conftest import with_prune, with_train
 from .witness import called

@@ -10,11 +10,12 @@ import jax
 import numpy as np
 import pytest
 
-from ltjax import DATASETS, Data, Dataset, Experiment, Model, Prune, Rates, Train, find_tickets, sweeps
+from ltjax import DATASETS, Data, Dataset, Experiment, Model, Prune, Rates, Train, find_tickets
+from ltjax.core.safetensors import save_tensors
+from ltjax.core.types import Lane
 from ltjax.data import split
-from ltjax.tables import LANE
-from ltjax.tensors import save_tensors
-from ltjax.types import Lane
+from ltjax.lanes.history import LANE
+from ltjax.settings import sweeps
 
 from .witness import called
 

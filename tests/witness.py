@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from ltjax import MODELS, Data, Dataset, Experiment, Lane, Model, Prune, Rates, Round, Train, find_tickets
-from ltjax.augmentations import AUGMENTATIONS
 from ltjax.models.layers import batch_norm, channels_of, conv, dense, head
+from ltjax.training.augmentations import AUGMENTATIONS
 
 STEPS, BATCH, EPOCH = 7, 3, 3
 TRAIN, VALIDATION, TEST = 10, 4, 5

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ltjax.registry import Registry, definition_of
-from ltjax.study import Study
+from ltjax.analysis.results import Study
+from ltjax.core.registry import Registry, definition_of
 
 Status = Literal["reproduced", "not reproduced", "not run"]
 
@@ -25,7 +25,7 @@ class Measured(NamedTuple):
 
 
 Measure = Callable[[Study], Measured]
-"""Measures a claim; raises ``ltjax.study.Absent`` where the runs lack what it needs."""
+"""Measures a claim; raises ``ltjax.analysis.results.Absent`` where the runs lack what it needs."""
 
 
 @dataclass(frozen=True)

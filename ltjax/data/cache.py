@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ltjax.core.files import sweep, write_whole
 from ltjax.data.examples import Arrays
-from ltjax.files import sweep, write_whole
 
 NAME = "ltjax-decoded.npz"
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")

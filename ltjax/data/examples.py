@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ltjax.errors import UserError
-from ltjax.keys import named_key
+from ltjax.core.errors import UserError
+from ltjax.core.keys import named_key
 
 Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Train images, train labels, test images and test labels."""

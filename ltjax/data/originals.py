@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltjax.errors import UserError
+from ltjax.core.errors import UserError
 
 
 class Original(NamedTuple):

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from ltjax import locks
-from ltjax.config import Data
+from ltjax.core import locks
+from ltjax.core.errors import UserError, first_line
 from ltjax.data import cache
 from ltjax.data.examples import Arrays
 from ltjax.data.originals import ORIGINALS
-from ltjax.errors import UserError, first_line
+from ltjax.settings.schema import Data
 
 
 def load_prepared(name: str, data: Data) -> Arrays:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ltjax import paths
-from ltjax.config import Data
+from ltjax.core import files
+from ltjax.core.errors import UserError, first_line
+from ltjax.core.registry import Registry, definition_of
 from ltjax.data import cache
 from ltjax.data.examples import Arrays, Dataset
 from ltjax.data.prepared import load_prepared
-from ltjax.errors import UserError, first_line
-from ltjax.registry import Registry, definition_of
+from ltjax.settings.schema import Data
 
 
 class Source(NamedTuple):
@@ -88,7 +88,7 @@ def digits(data: Data) -> Dataset:
 
     They lie in the order of their writers; the last 360 are the test split, so it is other writers' hands.
     """
-    path = paths.cache() / f"digits-{metadata.version('scikit-learn')}.npz"
+    path = files.user_cache() / f"digits-{metadata.version('scikit-learn')}.npz"
     if (arrays := cache.read(path)) is None:
         arrays = _digits()
         cache.write(path, arrays)

@@ -3,10 +3,10 @@
 import flax.linen as nn
 import jax
 
-from ltjax.config import Model
 from ltjax.models.layers import channels_of, conv, head, max_pool
 from ltjax.models.network import MODELS
 from ltjax.models.wiring import WIRINGS, Wiring
+from ltjax.settings.schema import Model
 
 CHANNELS = {"conv2": (64,), "conv4": (64, 128), "conv6": (64, 128, 256)}
 """The paper's channels of each stage."""

@@ -7,9 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ltjax.config import Model
-from ltjax.convolution import conv_general_dilated
-from ltjax.errors import UserError, unknown
+from ltjax.core.errors import UserError, unknown
+from ltjax.models.convolution import conv_general_dilated
+from ltjax.settings.schema import Model
 
 INITIALIZERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal")
 

@@ -8,10 +8,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ltjax.config import Model
-from ltjax.errors import UserError
-from ltjax.registry import Registry
-from ltjax.types import Key, Params
+from ltjax.core.errors import UserError
+from ltjax.core.registry import Registry
+from ltjax.core.types import Key, Params
+from ltjax.settings.schema import Model
 
 MODELS: Registry[Callable[[Model, int], nn.Module]] = Registry("model")
 

@@ -3,10 +3,10 @@
 import flax.linen as nn
 import jax
 
-from ltjax.config import Model
 from ltjax.models.layers import batch_norm, channels_of, conv, head
 from ltjax.models.network import MODELS
 from ltjax.models.wiring import WIRINGS, Wiring
+from ltjax.settings.schema import Model
 
 BLOCKS = 3
 """Blocks of each stage."""

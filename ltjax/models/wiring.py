@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from ltjax.config import Model
+from ltjax.core.registry import Registry
 from ltjax.models.layers import EPSILON
-from ltjax.registry import Registry
+from ltjax.settings.schema import Model
 
 Op: TypeAlias = Literal["images", "layer", "pool", "mean", "flatten", "add"]
 

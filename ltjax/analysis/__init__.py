@@ -1,0 +1,1 @@
+"""Questions asked of finished runs: their results, evaluation, statistics of their weights."""

@@ -1,0 +1,100 @@
+"""Evaluating any params on any split of an experiment's data, by the arithmetic that training uses."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ltjax.core.errors import UserError, unknown
+from ltjax.core.safetensors import misfit
+from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Params
+from ltjax.data import Dataset, Examples, Splits, load_dataset
+from ltjax.data import split as splits_of
+from ltjax.models import Collections, Network, make_network
+from ltjax.runs import paths
+from ltjax.runs.folder import Run
+from ltjax.settings import sweeps
+from ltjax.settings.schema import Experiment, Model, Train
+from ltjax.training.network import shapes_of
+from ltjax.training.step import LaneState, Tally, Training
+
+SPLITS = Splits._fields
+"""The names of the splits: train, validation, test."""
+
+
+class Evaluation(NamedTuple):
+    """Mean cross-entropy, accuracy as a fraction of 1, and over how many examples they are."""
+
+    loss: float
+    accuracy: float
+    examples: int
+
+
+def evaluate(
+    params: Params, experiment: Experiment, split: str = "test", dataset: Dataset | None = None,
+    collections: Collections | None = None,
+) -> Evaluation:  # fmt: skip
+    """Measure params on a whole split of an experiment's data.
+
+    On CPU, what a lane trained has the accuracies of its row in ``summary.csv``, to the last digit.
+
+    Args:
+        params: the network's, as from ``load_trained`` or ``ltjax.core.safetensors.load_params``.
+        experiment: says which network, which data, and by its seed which examples are held out.
+        split: ``train``, ``validation`` or ``test``.
+        dataset: used in place of the one that the experiment names.
+        collections: what the network carries beside its params (BatchNorm's statistics), if it does; as from
+            ``load_collections``.
+
+    Raises:
+        UserError: there is no such split, the data cannot be had, or the params or collections are of
+            another network.
+    """
+    if split not in SPLITS:
+        raise unknown("split", split, SPLITS)
+    data = load_dataset(experiment.data) if dataset is None else dataset
+    network, measure = _compiled(
+        experiment.model, experiment.train, data.train_images.shape[1:], data.classes
+    )
+    collections = collections or {}
+    for what, given, needed in zip(
+        ("params", "collections"), (params, collections), shapes_of(network), strict=True
+    ):
+        if wrong := misfit(leaves_by_path(given), leaves_by_path(needed)):
+            raise UserError(f"the {what} do not fit the network: {wrong}.")
+    splits = splits_of(data, experiment.data.validation, experiment.seed)
+    examples: Examples = getattr(splits, split)
+    tally, count = jax.device_get(measure(params, collections, examples)), len(examples.labels)
+    # divided in float64, as in the tables
+    return Evaluation(float(tally.loss) / count, int(tally.correct) / count, count)
+
+
+@lru_cache(maxsize=8)
+def _compiled(
+    model: Model, train: Train, image: tuple[int, ...], classes: int
+) -> tuple[Network, Callable[[Params, Collections, Examples], Tally]]:
+    """A network, and its ``Training.measure`` compiled: once, however many params are evaluated."""
+    network = make_network(model, image, classes)
+    training = Training(network, train, examples=0)
+
+    def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
+        return training.measure(LaneState(params, collections, (), jnp.zeros(0, jnp.int32)), examples)
+
+    return network, jax.jit(measure)
+
+
+def read_run(folder: Path) -> Run:
+    """The run of one experiment in a folder: a run without a sweep, or one point of a swept run.
+
+    Raises:
+        UserError: there is none, or it is a swept run itself; the message names its points' folders.
+    """
+    run = Run(folder)
+    if run.experiment.sweep:
+        names = [f"'{paths.point(folder, point)}'" for point in sweeps.points(run.experiment)]
+        raise UserError(f"'{folder}' is a sweep; name the folder of one of its points: {', '.join(names)}.")
+    return run

@@ -1,0 +1,254 @@
+"""Finished runs, read for figures, claims and the report: from their tables and checkpoints alone.
+
+A study is one or more runs. What draws or judges asks it for the run it needs by what was run (schedule,
+optimizer, arms, what was swept); where the runs lack it, ``Absent`` says what is missing and which command
+would run it.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltjax.analysis import weight_statistics
+from ltjax.core.errors import UserError
+from ltjax.core.texts import read_json, read_text
+from ltjax.lanes import history
+from ltjax.runs import paths, tables
+from ltjax.runs.folder import Run, read_config
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.loading import load_experiment
+from ltjax.settings.schema import Experiment
+
+VALIDATION = "early_stop_validation_accuracy"
+"""A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
+
+NAMED = {"iterative": "lenet_iterative", "oneshot": "lenet_oneshot", "continued": "lenet_continued",
+         "step0": "lenet_step0"}  # fmt: skip
+"""The named experiment of each kind of run."""
+
+OWN_FIGURES = ("conv2", "conv4", "conv6", "resnet18", "vgg19")
+"""The paper's other networks, whose figures and claims ask for them by the name of an experiment."""
+
+TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.warmup",
+           "prune.scope", "prune.score", "prune.schedule")  # fmt: skip
+"""What makes a run one of a named experiment, for figures: those that tell the named ones apart."""
+
+
+ENVIRONMENT = {
+    "ltjax": str, "versions": dict, "python": str, "platform": str, "devices": list, "precision": dict,
+    "flags": str, "revision": str, "command": list, "earlier": list,
+}  # fmt: skip
+"""What is read of an ``environment.json``, and its types."""
+
+
+class Absent(Exception):
+    """What a figure or a claim needs and the runs lack, in words, and the command that would run it."""
+
+    def __init__(self, what: str, command: str) -> None:
+        super().__init__(what)
+        self.what, self.command = what, command
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run, or one point of a swept one, read from its folder.
+
+    ``point`` is the point's name in its sweep, empty without one; ``summary`` has the columns of
+    ``ltjax.lanes.history.SUMMARY``; ``environment`` is what ``environment.json`` holds.
+    """
+
+    folder: Path
+    experiment: Experiment
+    summary: pd.DataFrame
+    point: str = ""
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def curves(self) -> pd.DataFrame | None:
+        """The run's curves (columns ``ltjax.lanes.history.CURVES``), or None where they were not kept.
+
+        Raises:
+            UserError: they are damaged, or not those that the checkpoints were written with.
+        """
+        folder = paths.curves(self.folder, 0, 0).parent
+        if not folder.is_dir():
+            return None
+        if paths.rounds(self.folder).is_dir():  # the tables may have been kept without them
+            Run(self.folder).verify()
+        return tables.read_curves(folder)
+
+    @cached_property
+    def anatomy(self) -> pd.DataFrame | None:
+        """What tickets look like inside (columns ``weight_statistics.COLUMNS``); None without checkpoints."""
+        return weight_statistics.find(self.folder)
+
+    @cached_property
+    def kind(self) -> str:
+        """What was run: iterative, oneshot, continued, or step0 (pruned by |θ₀| before any training)."""
+        return "step0" if self.experiment.prune.score == "initial" else self.experiment.prune.schedule
+
+    @property
+    def arms(self) -> set[str]:
+        """The arms that were trained."""
+        return set(self.summary["arm"])
+
+    def rows(self, arm: str = "ticket") -> pd.DataFrame:
+        """The summary's rows of an arm, with ``VALIDATION`` added where the curves are there."""
+        rows = self.summary[self.summary["arm"] == arm]
+        if self.curves is None:
+            return rows
+        seen = self.curves[self.curves["split"] == "validation"].rename(
+            columns={"step": "early_stop_step", "accuracy": VALIDATION}
+        )
+        key = [*history.LANE, "early_stop_step"]
+        return rows.merge(seen[[*key, VALIDATION]], on=key, how="left")
+
+
+class Study:
+    """Several runs seen together.
+
+    Args:
+        runs: the runs, points of sweeps included; where several would do, the first is taken.
+    """
+
+    def __init__(self, runs: Sequence[Results]) -> None:
+        self.runs = tuple(runs)
+
+    def find(
+        self, kind: str = "iterative", arms: Sequence[str] = ("ticket",), *, optimizer: str = "adam",
+        curves: bool = False, anatomy: bool = False,
+    ) -> Results:  # fmt: skip
+        """The first run of a kind, swept ones aside, that has the arms (and its curves, or its anatomy).
+
+        Raises:
+            Absent: there is none.
+        """
+        for run in self.runs:
+            fits = run.kind == kind and not run.point and run.experiment.train.optimizer == optimizer
+            fits = fits and run.experiment.model.name not in OWN_FIGURES
+            had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
+            if had and (not anatomy or run.anatomy is not None):
+                return run
+        needs = " and its curves" * curves + " and its checkpoints" * anatomy
+        what = f"{kind} run with {' and '.join(arms)}{needs}"
+        name = "lenet_sgd" if optimizer == "sgd" else NAMED[kind]
+        flags = [f"--arms.{arm} {3 if arm == 'reinit' else 2 if arm == 'random' else 1}"
+                 for arm in arms if arm != "ticket"]  # fmt: skip
+        command = " ".join([f"python -m ltjax.run --config {name}", *flags])
+        raise Absent(f"no {what}" + (f" by {optimizer}" if optimizer != "adam" else ""), command)
+
+    def like(
+        self, name: str, arms: Sequence[str] = ("ticket",), *, curves: bool = False,
+        free: Sequence[str] = (),
+    ) -> Results:  # fmt: skip
+        """The first run of a named experiment, whatever its folder, arms, length and data are.
+
+        Args:
+            name: the named experiment; a run is one of it if they agree in what is ``TELLING``.
+            arms: arms that the run must have.
+            curves: whether it must have its curves.
+            free: settings of ``TELLING`` that may differ.
+
+        Raises:
+            Absent: there is none.
+        """
+        telling = _telling(load_experiment(name), free)
+        for run in self.runs:
+            had = run.arms >= set(arms) and (run.curves is not None or not curves)
+            if had and not run.point and _telling(run.experiment, free) == telling:
+                return run
+        needs = f" with {' and '.join(arms)}" + " and its curves" * curves
+        own = load_experiment(name).arms
+        flags = [f"--arms.{arm} 1" for arm in arms if arm not in own]
+        raise Absent(f"no run of {name}{needs}", " ".join([f"python -m ltjax.run --config {name}", *flags]))
+
+    def sweep(self, setting: str | tuple[str, ...], name: str) -> dict[Any, Results]:
+        """The points of the run that swept a setting, by the setting's value, in the sweep's order.
+
+        Args:
+            setting: its dotted name, such as ``train.learning_rate``; where only several together tell the
+                points apart, all their names, and the points are given by tuples of their values.
+            name: the named experiment that sweeps it; the points must agree with it in what is ``TELLING``.
+
+        Raises:
+            Absent: no run swept it.
+        """
+        named = load_experiment(name)
+        telling = _telling(named, named.sweep)
+        settings = (setting,) if isinstance(setting, str) else setting
+        words = [each.rsplit(".", 1)[-1] for each in settings]
+        found = {
+            _values(run.experiment, setting): run
+            for run in self.runs
+            if [part.split("=")[0] for part in run.point.split(",")] == words
+            and _telling(run.experiment, named.sweep) == telling
+        }
+        if not found:
+            told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer}, as {name} has"
+            raise Absent(told, f"python -m ltjax.run --config {name}")
+        return found
+
+
+def _telling(experiment: Experiment, free: Collection[str]) -> dict[str, Any]:
+    """What tells an experiment from others, by dotted name; of warmup, whether there is any."""
+    settings = compatible.flatten(experiment)
+    settings["train.warmup"] = settings["train.warmup"] > 0
+    return {name: settings[name] for name in TELLING if name not in free}
+
+
+def _values(experiment: Experiment, setting: str | tuple[str, ...]) -> Any:
+    settings = compatible.flatten(experiment)
+    return settings[setting] if isinstance(setting, str) else tuple(settings[each] for each in setting)
+
+
+def read_study(folders: Sequence[Path]) -> Study:
+    """The study of some runs' folders; a swept run counts as all of its points.
+
+    Raises:
+        UserError: a folder holds no run, or a damaged one, or one with nothing trained yet.
+    """
+    runs = [run for folder in folders for run in _read(folder)]
+    if not runs:
+        raise UserError(f"nothing has been trained yet in {', '.join(map(repr, map(str, folders)))}.")
+    return Study(runs)
+
+
+def _read(folder: Path) -> list[Results]:
+    experiment = read_config(folder)
+    environment = _environment(paths.environment(folder))
+    points = {
+        point: (paths.point(folder, point), each)
+        for point, each in sweeps.points(experiment).items()
+        if paths.summary(paths.point(folder, point)).exists()
+    }
+    return [Results(home, each, _summary(home), point, environment) for point, (home, each) in points.items()]
+
+
+def _summary(home: Path) -> pd.DataFrame:
+    rows = tables.read_summary(paths.summary(home))
+    if paths.rounds(home).is_dir():  # the tables may have been kept without them
+        tables.check_summary(paths.summary(home), Run(home).summary())
+    return rows
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    try:
+        found = _known(read_json(read_text(path)))
+    except (UserError, ValueError):
+        return {}
+    return {**found, "earlier": [_known(each) for each in found.get("earlier", [])]}
+
+
+def _known(start: Any) -> dict[str, Any]:
+    """What is told of one start and is as ltjax writes it; the rest is left out, for it only informs."""
+    if not isinstance(start, dict):
+        return {}
+    kept = {name: start[name] for name, kind in ENVIRONMENT.items() if isinstance(start.get(name), kind)}
+    for name in {"devices", "command"} & set(kept):
+        if not kept[name] or not all(isinstance(each, str) for each in kept[name]):
+            del kept[name]
+    return kept

@@ -1,0 +1,1 @@
+"""The command lines, what a person sees while they run, and what is told to loggers."""

@@ -1,0 +1,59 @@
+"""What all command lines do alike: one sentence for what went wrong, and an exit status that says which."""
+
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from ltjax.core.errors import UserError, escaped, shown
+from ltjax.core.interrupts import WORDS, Interrupted, Interrupts
+from ltjax.core.texts import LONGEST, is_plain
+from ltjax.lanes import processes
+
+
+@contextmanager
+def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
+    """Turn what ends a command line early into a sentence on stderr and an exit status.
+
+    It is 2 for what the user can mend (``UserError``), 1 where input or output failed (``OSError``), 130
+    where the user interrupted and 143 where the system terminated; anything else is a mistake of ltjax's and
+    keeps its traceback.
+
+    Args:
+        program: how the program is started, such as ``python -m ltjax.run``.
+        arguments: what it was given, for the command that continues it.
+
+    Yields:
+        What can hold an interruption back while something is written.
+    """
+    again = f"{program} {shlex.join(arguments)}"
+    try:
+        _check(arguments)
+        with Interrupts(again) as interrupts:
+            yield interrupts
+    except UserError as error:
+        _leave(str(error), 2)
+    except OSError as error:
+        _leave(f"{error}; nothing that was written before is lost.", 1)
+    except KeyboardInterrupt as error:
+        number = error.number if isinstance(error, Interrupted) else signal.SIGINT
+        _leave(f"{WORDS[number]}; to continue, repeat: {again}", 128 + number)
+
+
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what no argument can be: a path of it would fail somewhere, a message of it would be garbled."""
+    for argument in arguments:
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            before = f" {shown(argument)}" if argument else ""
+            raise UserError(f"the argument{before} is empty; is it a variable that is not set?")
+        if len(argument) > LONGEST:
+            raise UserError(f"the argument {shown(argument)} must have at most {LONGEST} characters.")
+        if not is_plain(argument):
+            raise UserError(f"the argument {shown(argument)} has control characters.")
+
+
+def _leave(message: str, status: int) -> NoReturn:
+    print(f"ltjax: {escaped(message)}", file=sys.stderr)
+    processes.leave(status)

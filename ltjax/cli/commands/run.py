@@ -1,0 +1,126 @@
+"""``ltjax run``: run an experiment into a folder, or continue it."""
+
+import argparse
+import dataclasses
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from ltjax.cli import running
+from ltjax.cli.command import exit_codes
+from ltjax.cli.display import show
+from ltjax.cli.options import Quiet, read
+from ltjax.core.errors import UserError, shown
+from ltjax.core.interrupts import Interrupts
+from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes.distributed import Distributed
+from ltjax.lottery.arms import ARMS
+from ltjax.lottery.dry_run import describe, plan
+from ltjax.lottery.validation import validate
+from ltjax.settings import loading, sweeps
+from ltjax.settings.schema import Experiment
+
+PROGRAM = "python -m ltjax.run"
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """Find winning tickets: train, prune, rewind and train again, every trial and control at once.
+
+    Repeating a command continues it; more --prune.rounds, --trials or --arms extend a finished run.
+    """
+
+    experiment: Annotated[Experiment, tyro.conf.arg(name="")]
+    config: str = "digits"
+    """Experiment by name (--list shows them), or the path of a .py file, config.json or run folder."""
+    workdir: Path | None = None
+    """Folder of the run; runs/NAME by default."""
+    list: bool = False
+    """Show the named experiments and stop."""
+    dry_run: bool = False
+    """Show rounds, lanes, P_m schedule, weights, FLOPs and memory; train nothing."""
+    distributed: Distributed = dataclasses.field(default_factory=Distributed)
+    only: tuple[int, ...] = ()
+    """Train these trials alone, by number; ltjax merge joins runs of different trials."""
+    log: tuple[str, ...] = ()
+    """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
+    quiet: Quiet = False
+    """Say nothing but what goes wrong."""
+
+
+def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
+    """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
+    console = Console()
+    backend.set_up()  # before an experiment's own file may use JAX
+    given = sys.argv[1:] if arguments is None else arguments
+    with exit_codes(program, given) as interrupts:
+        options = parse(given, program)
+        distributed.check(options.distributed)
+        if options.list:
+            show(loading.experiments(), console)
+        elif options.dry_run:
+            _dry_run(options, console)
+        else:
+            with distributed.job(options.distributed, f"{program} {shlex.join(given)}"):
+                if options.quiet or not processes.first():
+                    console = Console(quiet=True, force_terminal=False)
+                _run(options, console, interrupts, program)
+
+
+def defaults(config: str = "digits") -> Options:
+    """The options over an experiment, by name or path, every arm among them."""
+    experiment = loading.load_experiment(config)
+    every_arm = {arm: experiment.arms.get(arm, 0) for arm in ARMS} | experiment.arms
+    return Options(dataclasses.replace(experiment, arms=every_arm), config)
+
+
+def parse(arguments: list[str], program: str = PROGRAM) -> Options:
+    """The options of a command line, over the experiment that ``--config`` names.
+
+    Raises:
+        UserError: there is no such experiment. Exits with 2 on misspelt options and wrong types.
+    """
+    _check(arguments)
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--config", nargs="?", default="digits")
+    config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
+    options = read(Options, arguments, program, default=defaults(config))
+    arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
+    return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
+
+
+def _check(arguments: Sequence[str]) -> None:
+    """Refuse what tyro would take in silence, or in words that do not help.
+
+    Raises:
+        UserError: the first argument is no option, or an option of several values has none or is repeated.
+    """
+    if arguments and not arguments[0].startswith("-"):
+        raise UserError(f"name the experiment as --config {shown(arguments[0])}; --list shows what there is.")
+    for name in ("--only", "--log", "--sweep"):
+        places = [at for at, argument in enumerate(arguments) if argument == name]
+        if len(places) > 1:
+            raise UserError(f"{name} is there twice; it takes several values after one another.")
+        if any([*arguments, "--"][at + 1].startswith("--") for at in places):
+            raise UserError(f"{name} has no value; is it a variable that is not set?")
+
+
+def _dry_run(options: Options, console: Console) -> None:
+    validate(options.experiment)
+    running.check_only(options.experiment, options.only)
+    for point, each in sweeps.points(options.experiment).items():
+        console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
+        console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
+
+
+def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:
+    experiment = options.experiment
+    folder = options.workdir or Path("runs") / experiment.name
+    own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
+    told = running.Told(console, log=options.log, program=program)
+    running.run(experiment, folder, options.only, told, interrupts, own)

@@ -1,0 +1,101 @@
+"""How the command lines read their options, and write what tyro has no way to write of itself: sweeps."""
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from ltjax.core.errors import UserError, shown
+from ltjax.core.texts import path_flaw
+
+Sweep = dict[str, tuple[Any, ...]]
+
+Options = TypeVar("Options")
+
+UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
+"""What ast's parser raises."""
+
+Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
+"""Whether to say nothing but what goes wrong."""
+
+
+def read(kind: type[Options], arguments: Sequence[str], program: str, **more: Any) -> Options:
+    """The options that a command line says, over those of ``more["default"]`` if there are any.
+
+    Args:
+        kind: the dataclass of the options.
+        arguments: the command line, without the program.
+        program: how the program is started, for its help.
+        more: what ``tyro.cli`` is given besides.
+
+    Raises:
+        UserError: a path is none that can be. Exits with 2 on misspelt options and wrong types.
+    """
+    flags = (tyro.conf.FlagCreatePairsOff,)
+    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), config=flags, **more)
+    for name, value in vars(options).items():
+        for path in value if isinstance(value, tuple) else (value,):
+            if isinstance(path, Path) and (wrong := path_flaw(str(path))):
+                raise UserError(f"{name} {wrong}, not {shown(str(path))}.")
+    return options
+
+
+def registry() -> ConstructorRegistry:
+    """What tyro needs to know to read and show a sweep: ``--sweep train.learning_rate=1e-4,3e-4``."""
+    rules = ConstructorRegistry()
+
+    @rules.primitive_rule
+    def sweep(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Sweep] | None:
+        if info.type != Sweep:
+            return None
+        return PrimitiveConstructorSpec(
+            nargs="*",
+            metavar="SETTING=VALUE,VALUE…",
+            instance_from_str=read_sweep,
+            is_instance=lambda value: isinstance(value, dict),
+            str_from_instance=show_sweep,
+        )
+
+    return rules
+
+
+def read_sweep(texts: list[str]) -> Sweep:
+    """The sweep that ``SETTING=VALUE,VALUE…`` arguments say.
+
+    Example:
+        >>> read_sweep(["train.learning_rate=1e-4,3e-4", "model.widths=(25,9),(50,17)"])
+        {'train.learning_rate': (0.0001, 0.0003), 'model.widths': ((25, 9), (50, 17))}
+    """
+    found = {}
+    for text in texts:
+        name, separator, values = text.partition("=")
+        if not separator or not values:
+            raise ValueError(f"{text!r} is no SETTING=VALUE,VALUE…")
+        name = name.replace("-", "_")
+        if name in found:
+            raise ValueError(f"{name} is there twice")
+        found[name] = _values(values)
+    return found
+
+
+def _values(text: str) -> tuple[Any, ...]:
+    try:
+        return tuple(ast.literal_eval(f"({text},)"))  # numbers, None, tuples
+    except UNREADABLE:
+        return tuple(map(_value, text.split(",")))  # names, perhaps among others
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except UNREADABLE:
+        return text
+
+
+def show_sweep(sweep: Sweep) -> list[str]:
+    """The arguments that say a sweep: the inverse of ``read_sweep``."""
+    return [f"{name}={','.join(str(value).replace(' ', '') for value in values)}"
+            for name, values in sweep.items()]  # fmt: skip

@@ -1,0 +1,221 @@
+"""Running an experiment into a folder, or continuing it there: what ``python -m ltjax.run`` does."""
+
+import contextlib
+import dataclasses
+import shlex
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from ltjax.analysis.results import Study, read_study
+from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
+from ltjax.cli.loggers import LOGGERS, Logs, Place, start
+from ltjax.core.errors import UserError, shown
+from ltjax.core.interrupts import Interrupts
+from ltjax.core.texts import duration
+from ltjax.core.types import Lane
+from ltjax.core.version import __version__
+from ltjax.data import Dataset, load_dataset
+from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes.placement import choose_devices
+from ltjax.lottery.loop import Part, Round, find_tickets
+from ltjax.lottery.search import lanes_of
+from ltjax.lottery.validation import check_start, validate
+from ltjax.runs import opening, paths
+from ltjax.runs.folder import Run
+from ltjax.runs.opening import open_together, write_environment, write_points
+from ltjax.runs.partial import Begun
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.schema import Experiment
+
+NOTEBOOK = 96
+"""Characters of a line in a notebook, whose own width is not told."""
+
+
+class Told(NamedTuple):
+    """Where progress is told, and how.
+
+    ``pace`` is the seconds between two plain lines, ``log`` names loggers, ``program`` is what was started.
+    """
+
+    console: Console
+    pace: float = QUIET_SECONDS
+    log: Collection[str] = ()
+    program: str = "ltjax run"
+
+
+def run_experiment(
+    experiment: Experiment, folder: str | Path | None = None, *, only: Collection[int] = (),
+    quiet: bool = False, pace: float = 60.0, log: Collection[str] = (),
+) -> Study:  # fmt: skip
+    """Run an experiment into a folder, or continue it there, and read what the folder then holds.
+
+    What was trained there before is not trained again, and an interruption loses at most the minutes since
+    the last snapshot. Progress is told in plain lines where there is no terminal, as in a notebook.
+
+    Args:
+        experiment: what to run.
+        folder: the run's folder; ``runs/NAME`` by default.
+        only: the trials to train; by default all.
+        quiet: whether to say nothing.
+        pace: seconds between two plain lines of progress; the end of a round is always told.
+        log: loggers to tell too, by name, such as ``tensorboard``.
+
+    Raises:
+        UserError: the experiment cannot be run, or the folder holds another one; before anything is trained.
+        OSError: something could not be written.
+        KeyboardInterrupt: the user interrupted; the same call continues.
+    """
+    home = Path("runs") / experiment.name if folder is None else Path(folder)
+    with Interrupts(f"run_experiment of '{home}'") as interrupts:
+        run(experiment, home, only, Told(_console(quiet), pace, log), interrupts)
+    return read_study([home])
+
+
+def _console(quiet: bool) -> Console:
+    """The terminal, or plain text in a notebook: rich would make a block of HTML of every line there."""
+    if quiet or not Console().is_jupyter:
+        return Console(quiet=quiet, force_terminal=False if quiet else None)
+    return Console(force_jupyter=False, force_terminal=False, width=NOTEBOOK)
+
+
+def run(
+    experiment: Experiment, folder: Path, only: Collection[int], told: Told, interrupts: Interrupts,
+    own: str = "",
+) -> None:  # fmt: skip
+    """Run an experiment into a folder; all processes of a job call it together.
+
+    Args:
+        experiment: what to run.
+        folder: the run's folder.
+        only: the trials to train; none are all.
+        told: where to say what comes of it.
+        interrupts: what holds interruptions back while something is written.
+        own: what a later command needs to know of a file that registers a user's own, as its flags.
+
+    Raises:
+        UserError, OSError, KeyboardInterrupt: as ``run_experiment``.
+    """
+    validate(experiment)
+    check_only(experiment, only)
+    for name in told.log:
+        LOGGERS.find(name)
+    distributed.agree(_alike(experiment, only))
+    choose_devices(experiment.compute)
+    dataset = load_dataset(experiment.data)
+    if not paths.config(folder).exists():
+        check_start(experiment, only)
+    opening.check(folder, experiment)
+    with contextlib.ExitStack() as held:
+        processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
+        began = time.monotonic()
+        runs = _train(experiment, folder, only or None, dataset, told, interrupts)
+        _tables(runs, told.console)
+        report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
+        told.console.print(
+            f"{folder} holds the tables, curves and checkpoints; this took "
+            f"{duration(time.monotonic() - began)}. "
+            f"Figures, claims and a page: {report}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def check_only(experiment: Experiment, only: Collection[int]) -> None:
+    """Check that trials which alone are to be trained are some of the experiment's.
+
+    Raises:
+        UserError: they are not.
+    """
+    for trial in only:
+        if not 0 <= trial < experiment.trials:
+            raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
+
+
+def _train(
+    experiment: Experiment, folder: Path, only: Collection[int] | None, dataset: Dataset, told: Told,
+    interrupts: Interrupts,
+) -> Mapping[str, Run]:  # fmt: skip
+    """Train what a folder lacks; only for the job that writes there."""
+    runs = open_together(folder, experiment)
+    for run in runs.values():
+        opening.restore_theta0(run)
+    # the job's first process alone tells them
+    logs = Logs(processes.first_alone(lambda: start(told.log, Place(folder, experiment))) or [])
+    begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
+    if processes.first():
+        write_environment(folder, backend.environment())
+    todo = _missing(experiment, runs, only) * experiment.train.steps
+    told.console.print(_heading(experiment, folder, only, runs, todo), highlight=False, soft_wrap=True)
+    last, asked = time.monotonic(), sweeps.points(experiment)
+    with Display(experiment, todo, told.console, told.pace) as display, contextlib.closing(logs):
+
+        def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
+            interrupts.check()
+            display.observe(round, part, step, seen)
+            logs.observe(round, part, step, seen)
+
+        for found in find_tickets(
+            experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
+        ):
+            now = time.monotonic()
+            with interrupts.held("the checkpoint"):
+                runs[found.point].save(found, now - last)
+                if found.point and processes.first():
+                    write_points(folder, runs)
+            _tell(logs, found, runs[found.point], lanes_of(asked[found.point], found.index, only))
+            last = now
+    begun.clear()
+    return runs
+
+
+def _tell(logs: Logs, found: Round, run: Run, asked: Collection[Lane]) -> None:
+    """Tell loggers of a round once all lanes that were asked for are there, whenever each was trained."""
+    if logs.sinks and run.lanes(found.index).issuperset(asked):
+        rows = run.summary()
+        logs.finished(found.index, found.point, rows[rows["round"] == found.index])
+
+
+def _alike(experiment: Experiment, only: Collection[int]) -> str:
+    """What all processes of a job must have been told alike; where data lie may differ."""
+    data = dataclasses.replace(experiment.data, dir=None, raw=None)
+    alike = dataclasses.replace(experiment, data=data)
+    return f"{compatible.to_json(alike)} {tuple(only)} {__version__} {jax.__version__}"
+
+
+def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:
+    """Lanes still to be trained, over all rounds and points."""
+    return sum(
+        len(set(lanes_of(each, round, only)) - runs[point].lanes(round))
+        for point, each in sweeps.points(experiment).items()
+        for round in range(each.prune.rounds + 1)
+    )
+
+
+def _heading(
+    experiment: Experiment, folder: Path, only: Collection[int] | None, runs: Mapping[str, Run], todo: int
+) -> str:
+    begun = any(run.parts for run in runs.values())
+    doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
+    devices = f"{jax.device_count()} {jax.default_backend()} devices"
+    devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
+    points = list(sweeps.points(experiment).values())
+    rounds = max(each.prune.rounds for each in points)
+    lanes = max(sum(len(lanes_of(each, round, only)) for each in points) for round in range(rounds + 1))
+    return (
+        f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
+        f"rounds 0 to {rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
+        + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
+    )
+
+
+def _tables(runs: Mapping[str, Run], console: Console) -> None:
+    for point, run in runs.items():
+        if run.parts:
+            console.print(f"\n{point}" if point else "", highlight=False)
+            console.print(summary_table(run.summary()))

@@ -1,0 +1,95 @@
+"""Text that comes from outside: what names and paths may hold, and files and JSON, which are data and end."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ltjax.core.errors import UserError, is_control, shown
+
+LONGEST = 4096
+"""Characters of a text setting or of an argument, at most."""
+
+NAME_BYTES, PATH_BYTES = 255, 3000
+"""Of a file's or folder's name, and of a whole path: what file systems take, less what ltjax adds to it."""
+
+FILE_BYTES = 10_000_000
+"""Of a file of settings; a configuration has some two thousand."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is free of control characters and lone surrogates, which no name or path can do with."""
+    return len(text) <= LONGEST and not any(map(is_control, text))
+
+
+def name_flaw(name: str) -> str:
+    """Why a text cannot be the name of one folder, as what it must be; empty where it can."""
+    if name in ("", ".", "..") or not is_plain(name) or set(name) & {"/", "\\"}:
+        return "must be the name of one folder, without slashes"
+    return f"must have at most {NAME_BYTES} bytes" if len(name.encode()) > NAME_BYTES else ""
+
+
+def path_flaw(path: str) -> str:
+    """Why a text cannot be a path, as what it must be; empty where it can."""
+    if not path or not is_plain(path):
+        return "must be a path, not empty and without control characters"
+    if len(path.encode()) > PATH_BYTES or max(len(name.encode()) for name in path.split("/")) > NAME_BYTES:
+        return f"must be a path of at most {PATH_BYTES} bytes, and {NAME_BYTES} in each of its names"
+    return ""
+
+
+def read_text(path: Path) -> str:
+    """The text of a small UTF-8 file.
+
+    Raises:
+        UserError: there is none that can be read; the message says why, without naming it.
+    """
+    try:
+        if path.exists() and not path.is_file():  # reading a pipe might never end
+            raise UserError("it is no file")
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES + 1)
+        if len(content) > FILE_BYTES:
+            raise UserError(f"it has more than {FILE_BYTES} bytes")
+        return content.decode()
+    except OSError as error:
+        raise UserError(error.strerror or type(error).__name__) from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"it is no UTF-8 text: {error.reason} at byte {error.start}") from error
+
+
+def read_json(text: str) -> Any:
+    """What a JSON text says, strictly: no name twice in one object, no NaN or infinity.
+
+    Raises:
+        ValueError: the text is no JSON, or is nested too deeply.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{shown(twice)} is there twice")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no number of JSON's")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``42 s``, ``3 min`` or ``2 h 05 min``.
+
+    Example:
+        >>> duration(42), duration(180), duration(7500)
+        ('42 s', '3 min', '2 h 05 min')
+    """
+    minutes = round(seconds / 60)
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

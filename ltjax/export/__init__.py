@@ -1,0 +1,1 @@
+"""Forms of a trained network for use elsewhere: folded, compacted, sparse; files and their card."""

@@ -1,0 +1,147 @@
+"""One lane of a run as files for other tools: params, mask, smaller forms of both, and the experiment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ltjax.core.errors import UserError
+from ltjax.core.files import write_text
+from ltjax.core.safetensors import metadata, save_tensors
+from ltjax.core.trees import nested
+from ltjax.core.types import Lane, Mask, Params
+from ltjax.core.version import __version__
+from ltjax.data import DATASETS
+from ltjax.export.csr import to_sparse
+from ltjax.export.folded import to_tree
+from ltjax.export.variants import Forms, make_forms
+from ltjax.lottery.search import Nothing, Outcome, Search
+from ltjax.runs.folder import Run
+from ltjax.settings import compatible
+from ltjax.sparsity import masks
+from ltjax.training.network import network_of
+
+CONTENTS = {
+    "theta0": "the trial's initial params, unmasked: what --model.start takes",
+    "initial": "what the lane began with, under its mask",
+    "mask": "which weights survive, bool",
+    "final": "params after training, pruned weights at 0",
+    "collections": "what the network carries beside its params after training: BatchNorm's statistics",
+    "sparse": "params after training, kernels as compressed sparse rows",
+    "compacted": "the smaller dense network with the same outputs, BatchNorm folded into its kernels",
+    "units": "units, channels and inputs that the compacted network has, as indices into the trained one's",
+}
+"""What is written, each as NAME.safetensors."""
+
+CONFIG = "config.json"
+"""The experiment, beside them."""
+
+CARD = ("card.md", "card.json")
+"""What the lane is and what its forms take, for people and for programs."""
+
+
+class Export(NamedTuple):
+    """What was exported: the lane's outcome, its forms or why there are none, and a line for each file."""
+
+    outcome: Outcome
+    forms: Forms | None
+    reason: str
+    lines: list[str]
+
+
+def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
+    """Write a lane's files into a folder, each whole or not at all.
+
+    A ticket began with θ₀ under its mask. What another arm began with is drawn again from θ₀ and the seed, as
+    when a run is continued; where that no longer gives the run's θ₀ and the lane's own mask, or the round
+    before is missing, ``initial`` is left out. So are ``compacted`` and ``units`` where there are no forms
+    (``forms.make_forms`` says why). Nothing of an earlier export stays.
+
+    Raises:
+        UserError: the run has no such lane, or the folder holds something else.
+        OSError: it cannot be written.
+    """
+    found = run.outcome(round, lane)
+    search = Search(run.experiment, run, network_of(run.experiment), only=[lane.trial])
+    trees: dict[str, Any] = {
+        "theta0": search.theta0(lane.trial), "initial": _initial(search, round, lane, found.mask),
+        "mask": found.mask, "final": found.trained, "collections": found.collections or None,
+        "sparse": to_sparse(found.trained, found.mask),
+    }  # fmt: skip
+    _check_folder(folder)
+    forms, reason = _forms(run, found)
+    trees["compacted"] = to_tree(forms.compacted.network) if forms else None
+    trees["units"] = nested(forms.compacted.units) if forms else None
+    facts = {"ltjax": __version__, "experiment": run.experiment.name, "round": round, **lane._asdict()}
+    for name in CARD:  # an earlier export's would be taken for this lane's
+        (folder / name).unlink(missing_ok=True)
+    lines = [_write(folder / f"{name}.safetensors", tree, {**facts, "content": CONTENTS[name]})
+             for name, tree in trees.items() if tree is not None]  # fmt: skip
+    write_text(folder / CONFIG, compatible.to_json(run.experiment))
+    lines.append(f"{folder / CONFIG}: the experiment")
+    for name in (name for name, tree in trees.items() if tree is None):
+        (folder / f"{name}.safetensors").unlink(missing_ok=True)
+    if trees["initial"] is None:
+        why = "because what the lane began with cannot be drawn again from the run"
+        lines.append(f"not written: {folder / 'initial.safetensors'}, {why}")
+    if reason:
+        lines.append(f"not compacted, because {reason}")
+    return Export(found, forms, reason, lines)
+
+
+def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
+    """The forms of what was trained, or why there are none."""
+    source = DATASETS.find(run.experiment.data.name)
+    given = (run.experiment.model, source.image, source.classes, found.trained, found.collections)
+    try:
+        return make_forms(*given), ""
+    except UserError as error:
+        return None, str(error)
+
+
+def _initial(search: Search, round: int, lane: Lane, mask: Mask) -> Params | None:
+    """What a lane began with, or None where it cannot be had again."""
+    if lane.arm == "ticket":
+        return masks.apply(mask, search.theta0(lane.trial))
+    try:
+        drawn = Search(search.experiment, Nothing(), search.network, only=[lane.trial]).theta0(lane.trial)
+        start = search.starts(round, [lane])[0]
+    except UserError:  # the round before is not in the run, or the file of model.start is gone
+        return None
+    # another version of JAX may draw other numbers from the same seed
+    same = _equal(drawn, search.theta0(lane.trial)) and _equal(start.mask, mask)
+    return masks.apply(mask, start.params) if same else None
+
+
+def _equal(one: Params, two: Params) -> bool:
+    return bool(jax.tree.all(jax.tree.map(np.array_equal, one, two)))
+
+
+def _write(path: Path, tree: Params, facts: Mapping[str, object]) -> str:
+    save_tensors(path, tree, {name: str(fact) for name, fact in facts.items()})
+    return f"{path}: {facts['content']}"
+
+
+def _paths(folder: Path) -> list[Path]:
+    """Every file that an export may have."""
+    return [folder / name for name in (*(f"{name}.safetensors" for name in CONTENTS), CONFIG, *CARD)]
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder in which anything would be mixed up with the export, a run's above all."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"'{folder}' is a file; choose another folder with --to.")
+    # a name that begins with a dot is of a write that was killed
+    found = {path for path in folder.glob("*") if not path.name.startswith(".")}
+    if others := found - set(_paths(folder)):
+        raise UserError(
+            f"'{folder}' holds more than an export ('{min(others).name}'); choose another with --to."
+        )
+    if found and not any(_is_exported(path) for path in found):
+        raise UserError(f"'{folder}' holds files that no export wrote; choose another with --to.")
+
+
+def _is_exported(path: Path) -> bool:
+    return path.suffix == ".safetensors" and {"ltjax", "content"} <= metadata(path).keys()

@@ -1,0 +1,76 @@
+"""Setting JAX up for a run, before its first computation; only the command lines do this."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from ltjax.core import files
+
+PACKAGES = (
+    "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow",
+    "scikit-learn", "tensorflow-datasets", "tyro",
+)  # fmt: skip
+
+
+def set_up() -> None:
+    """One CPU device per core, kept compilations, and repeatable kernels on a GPU.
+
+    Whatever the user has chosen by JAX's own environment variables stands.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "JAX_NUM_CPU_DEVICES" not in os.environ and "host_platform_device_count" not in flags:
+        jax.config.update("jax_num_cpu_devices", cores())
+    if "xla_gpu_deterministic_ops" not in flags:
+        # autotuning may choose other kernels in another process; see docs/architecture.md
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(files.user_cache() / "xla"))
+
+
+def cores() -> int:
+    """The cores this process may use, where the system tells; else all of the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def environment() -> dict[str, Any]:
+    """Versions, devices, precision, revision and command line: what a repeat needs to know."""
+    return {
+        "ltjax": metadata.version("ltjax") if _installed("ltjax") else "not installed",
+        "versions": {name: metadata.version(name) for name in PACKAGES if _installed(name)},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processes": jax.process_count(),
+        "devices": [f"{device.platform}: {device.device_kind}" for device in jax.devices()],
+        "precision": {
+            "params": "float32",
+            "matmul": jax.config.jax_default_matmul_precision or "default",  # type: ignore[attr-defined]
+        },
+        "flags": os.environ.get("XLA_FLAGS", ""),
+        "revision": revision(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+def revision() -> str | None:
+    """The git revision of ltjax's own source, with ``+`` where it was changed; None outside git."""
+    try:
+        return subprocess.run(
+            ["git", "describe", "--always", "--dirty=+", "--abbrev=12"],
+            cwd=Path(__file__).parent, capture_output=True, text=True, check=True, timeout=10,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

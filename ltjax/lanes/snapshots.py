@@ -1,0 +1,91 @@
+"""Snapshots: a part in the middle of its training, kept so that it continues to the same bits.
+
+A round of VGG-19 is 112,480 steps; what a kill costs should be minutes of it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ltjax.lanes import processes
+from ltjax.training.step import LaneState
+
+
+class Snapshot(NamedTuple):
+    """Lanes after ``step`` steps.
+
+    ``state`` are the leaves of their ``LaneState`` in its order, NumPy with a leading lane axis; ``seen`` is
+    what was measured so far (``history.Recorder.seen``). To be kept, the state is of the lanes that this
+    process holds (``holders`` has each lane's process); to continue from, of all.
+    """
+
+    step: int
+    state: list[np.ndarray]
+    seen: dict[str, Any]
+    holders: Sequence[int] = ()
+
+
+class Snapshots:
+    """What a part continues from, if anything, and where its own snapshots go, every so many minutes.
+
+    All processes of a job keep theirs at the same step: by the first one's clock, which is asked ever more
+    often as the time comes near, since asking makes devices wait.
+
+    Args:
+        begun: the snapshot to continue from.
+        keep: keeps a snapshot, in place of an earlier one.
+        minutes: between two of them, at least; they are taken at evaluations.
+    """
+
+    def __init__(self, begun: Snapshot | None, keep: Callable[[Snapshot], None], minutes: float) -> None:
+        self.begun, self._keep, self._seconds = begun, keep, 60 * minutes
+        self._restart()
+
+    def _restart(self) -> None:
+        self._last, self._passed, self._ask_at = time.monotonic(), 0, 0
+
+    def due(self) -> bool:
+        """Whether it is time for another; to be asked at every evaluation."""
+        self._passed += 1
+        if self._passed < self._ask_at:
+            return False
+        wait = processes.agreed(self._evaluations_to_wait())
+        self._ask_at = self._passed + wait
+        return wait == 0
+
+    def _evaluations_to_wait(self) -> int:
+        """0 if it is time, else half of those there seem to be until then, and no more than have passed."""
+        spent = time.monotonic() - self._last
+        if spent >= self._seconds:
+            return 0
+        seem = (self._seconds - spent) * self._passed / max(spent, 1e-6)
+        return max(1, int(min(seem / 2, self._passed)))
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot."""
+        self._keep(snapshot)
+        self._restart()
+
+
+def restored(shapes: LaneState, begun: Snapshot) -> LaneState:
+    """The state of a snapshot, NumPy with a leading lane axis; padding repeats the first lane.
+
+    Args:
+        shapes: of the state that is wanted, with as many lanes or more.
+        begun: of the same network and optimizer.
+
+    Raises:
+        ValueError: it is of another.
+    """
+    leaves, structure = jax.tree.flatten(shapes)
+    if [each.shape[1:] for each in leaves] != [each.shape[1:] for each in begun.state]:
+        raise ValueError("the snapshot is of another network or optimizer")
+    padded = [
+        np.concatenate([kept, np.repeat(kept[:1], leaf.shape[0] - len(kept), axis=0)])
+        for leaf, kept in zip(leaves, begun.state, strict=True)
+    ]
+    found: LaneState = jax.tree.unflatten(structure, padded)
+    return found

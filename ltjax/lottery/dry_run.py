@@ -1,0 +1,102 @@
+"""What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ltjax.core.flops import flops
+from ltjax.data import DATASETS
+from ltjax.lottery.search import lanes_of
+from ltjax.models import Network, convolution, make_network
+from ltjax.settings.schema import Experiment
+from ltjax.sparsity import schedules
+from ltjax.training.step import LaneStart, Training
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run in numbers.
+
+    ``schedule`` is the surviving weights of rounds 0, 1, …, ``lanes`` what is trained in each;
+    ``step_flops`` the forward and backward pass of a lane's step; ``lane_bytes`` what training a lane holds
+    at least; ``data_bytes`` the data.
+    """
+
+    weights: int
+    schedule: list[int]
+    lanes: list[int]
+    trial_steps: int
+    step_flops: int
+    lane_bytes: int
+    data_bytes: int
+
+
+def plan(experiment: Experiment, only: Collection[int] | None = None) -> Plan:
+    """The plan of a valid experiment, or of ``only`` some trials; loads no data, trains nothing."""
+    source = DATASETS.find(experiment.data.name)
+    network = make_network(experiment.model, source.image, source.classes)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    params, collections = jax.eval_shape(network.init, key)
+    counts = schedules.surviving(params, experiment.prune)
+    mask = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf != 0, tree), params)
+    start = LaneStart(params, collections, mask, key)
+    training = Training(network, experiment.train, source.train - experiment.data.validation)
+    lanes = [len(lanes_of(experiment, round, only)) for round in range(len(counts))]
+    return Plan(
+        weights=counts[0],
+        schedule=counts,
+        lanes=lanes,
+        trial_steps=sum(lanes) * experiment.train.steps,
+        step_flops=step_flops(network, start, (experiment.train.batch, *source.image)),
+        lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
+        data_bytes=(source.train + source.test) * (math.prod(source.image) + 4),
+    )
+
+
+def step_flops(network: Network, start: LaneStart, images: tuple[int, ...]) -> int:
+    """FLOPs of one forward and backward pass of a network over images of that shape."""
+
+    def loss(params: Any, collections: Any, batch: jax.Array, key: jax.Array) -> jax.Array:
+        return network.apply(params, collections, batch, True, key)[0].sum()
+
+    batch = jax.ShapeDtypeStruct(images, jnp.float32)
+    with convolution.automatic():  # written out, a gradient multiplies the zeros that a stride leaves
+        return flops(jax.value_and_grad(loss), start.params, start.collections, batch, start.key)
+
+
+def describe(experiment: Experiment, planned: Plan) -> str:
+    """A plan as text, a line for each figure."""
+    arms = ", ".join(f"{repeats} {arm}" for arm, repeats in experiment.arms.items() if repeats)
+    every = experiment.train.evaluate_every
+    rows = {
+        experiment.name: f"{experiment.model.name} on {experiment.data.name}",
+        "rounds": f"0 to {experiment.prune.rounds}",
+        "lanes": f"{_range(planned.lanes)} a round ({arms} for each of {experiment.trials} trials)",
+        "steps": f"{experiment.train.steps:,} a lane, evaluated every {every:,}; "
+        f"{planned.trial_steps:,} trial-steps in all",
+        "weights": f"{planned.weights:,}",
+        "FLOPs": f"{planned.step_flops / 1e6:,.1f} M a trial-step, "
+        f"{planned.step_flops * planned.trial_steps / 1e12:,.1f} T in all, evaluations not counted",
+        "memory": f"at least {planned.lane_bytes / 2**20:,.1f} MiB a lane, and "
+        f"{planned.data_bytes / 2**20:,.1f} MiB of data on every device",
+        "P_m": "round: weights remaining, per cent",
+    }
+    lines = [f"{name:15} {value}" for name, value in rows.items()]
+    return "\n".join(
+        lines
+        + [f"{round:>15}: {count:>10,}  {100 * count / planned.weights:6.2f}"
+           for round, count in enumerate(planned.schedule)]
+    )  # fmt: skip
+
+
+def _range(numbers: list[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def _bytes(tree: Any) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

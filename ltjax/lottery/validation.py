@@ -1,0 +1,161 @@
+"""What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
+
+from collections.abc import Collection, Iterable
+
+import jax
+import numpy as np
+
+from ltjax.core.errors import UserError
+from ltjax.core.safetensors import load_start
+from ltjax.core.types import Params
+from ltjax.data import DATASETS, Source
+from ltjax.lottery.arms import ARMS
+from ltjax.models import MODELS, make_network
+from ltjax.settings import bounds, sweeps
+from ltjax.settings.compatible import checked
+from ltjax.settings.schema import Experiment, Model
+from ltjax.sparsity import masks, selection
+from ltjax.sparsity.schedules import SCHEDULES
+from ltjax.sparsity.schedules import source as source_arm
+from ltjax.sparsity.scores import SCORES
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.optimizers import OPTIMIZERS
+
+LANES = 1_000_000
+"""Trainings of a run, all rounds and points together: each has a row in a table, and files."""
+
+EVALUATIONS = 1_000_000
+"""Of a lane: the device holds them all until its training is over."""
+
+WEIGHTS = 2**31 - 1
+"""Of a network: positions among them are int32."""
+
+
+def validate(experiment: Experiment, source: Source | None = None) -> None:
+    """Check a configuration, before its data is loaded.
+
+    Args:
+        experiment: the configuration.
+        source: the data's sizes, where they are not those of the data set it names.
+
+    Raises:
+        UserError: the first thing that cannot be run, by its command-line name.
+    """
+    points = sweeps.points(checked(experiment)).values()
+    source = source or DATASETS.find(experiment.data.name)
+    shapes: dict[Model, Params] = {}  # points that differ elsewhere share their network
+    for point in points:
+        _names(point)
+        bounds.check(point)
+        if point.model not in shapes:
+            shapes[point.model] = _params(point, source)
+        _kinds(point, shapes[point.model])
+        _schedule(point)
+        _evaluations(point)
+        _examples(point, source.train)
+    _amount(points)
+
+
+def check_start(experiment: Experiment, only: Collection[int] = ()) -> None:
+    """Check the files of ``model.start`` (of some trials alone), needed only until a run has its own copy.
+
+    Raises:
+        UserError: one is missing or does not fit the network.
+    """
+    source = DATASETS.find(experiment.data.name)
+    for point in sweeps.points(experiment).values():
+        for trial in (only or range(point.trials)) if point.model.start else ():
+            load_start(str(point.model.start), trial, _params(point, source))
+
+
+def _params(experiment: Experiment, source: Source) -> Params:
+    """The params' shapes."""
+    network = make_network(experiment.model, source.image, source.classes)
+    return jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
+
+
+def _names(experiment: Experiment) -> None:
+    for arm in experiment.arms:
+        ARMS.find(arm)
+    MODELS.find(experiment.model.name)
+    OPTIMIZERS.find(experiment.train.optimizer)
+    AUGMENTATIONS.find(experiment.data.augment)
+    SCORES.find(experiment.prune.score)
+    SCHEDULES.find(experiment.prune.schedule)
+
+
+def _evaluations(experiment: Experiment) -> None:
+    train = experiment.train
+    if train.batch % experiment.compute.data:
+        raise UserError(
+            f"train.batch must be a multiple of compute.data, {experiment.compute.data}, not {train.batch}."
+        )
+    if train.steps // train.evaluate_every > EVALUATIONS:
+        raise UserError(
+            f"train.steps {train.steps} at train.evaluate_every {train.evaluate_every} are more than "
+            f"{EVALUATIONS} evaluations, the most that can be kept."
+        )
+
+
+def _amount(points: Iterable[Experiment]) -> None:
+    """The lanes of all rounds and points, counted without making them."""
+    lanes = sum(
+        each.trials * repeats * _rounds(each, arm) for each in points for arm, repeats in each.arms.items()
+    )
+    if lanes > LANES:
+        raise UserError(
+            f"trials, arms, prune.rounds and the sweep's points make {lanes} lanes; at most {LANES} can be."
+        )
+
+
+def _rounds(experiment: Experiment, arm: str) -> int:
+    """The rounds that an arm is trained in, by number."""
+    rounds, controls = experiment.prune.rounds, experiment.control_rounds
+    if arm in ("ticket", source_arm(experiment.prune)) or controls is None:
+        return rounds + 1
+    return sum(round <= rounds for round in set(controls))
+
+
+def _schedule(experiment: Experiment) -> None:
+    prune = experiment.prune
+    if not experiment.arms.get("ticket"):
+        raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
+    if prune.schedule != "oneshot" and prune.fractions:
+        raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
+    if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
+        raise UserError(
+            f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}; "
+            "three would be --prune.rounds 3 --prune.fractions 0.2 0.5 0.8."
+        )
+    if not experiment.arms.get(arm := source_arm(prune)):
+        raise UserError(
+            f"prune.schedule {prune.schedule} needs --arms.{arm} 1: its training finds the masks."
+        )
+    controls = experiment.control_rounds
+    if controls and not 0 <= min(controls) <= prune.rounds:
+        raise UserError(f"control_rounds must be rounds from 0 to {prune.rounds}, not {min(controls)}.")
+
+
+def _kinds(experiment: Experiment, params: Params) -> None:
+    weights = sum(int(np.size(leaf)) for leaf in masks.kernels(params).values())
+    if weights > WEIGHTS:
+        raise UserError(f"model.widths and .channels make {weights} weights; at most {WEIGHTS} can be.")
+    rates = selection.rates_by_path(params, experiment.prune.rates)
+    if not rates:
+        raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
+    firsts = {rate: path for path, rate in reversed(rates.items())}
+    if experiment.prune.scope == "global" and len(firsts) > 1:
+        raise UserError(
+            "prune.scope global ranks all layers together, so it needs one rate for every pruned layer, "
+            f"not {' and '.join(f'{rate} for {path}' for rate, path in firsts.items())}."
+        )
+
+
+def _examples(experiment: Experiment, total: int) -> None:
+    validation, batch = experiment.data.validation, experiment.train.batch
+    if validation >= total:
+        raise UserError(f"data.validation must be below {total}, all there is to train on, not {validation}.")
+    if batch > total - validation:
+        raise UserError(
+            f"train.batch must be at most {total - validation}, the examples left to train on, not {batch}."
+        )

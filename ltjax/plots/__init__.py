@@ -1,0 +1,10 @@
+"""What any paper's figures need: their registry, layout, looks, saving. It knows no paper.
+
+A figure is a function ``(Study) -> matplotlib.figure.Figure`` under a ``@figure(name, title)`` line.
+"""
+
+from ltjax.plots import tickets
+from ltjax.plots.gallery import FIGURES, Entry, figure, in_order
+from ltjax.plots.saving import Drawn, draw
+
+__all__ = ["FIGURES", "Drawn", "Entry", "draw", "figure", "in_order", "tickets"]

@@ -1,0 +1,136 @@
+"""Panels, axes and legends as the paper's."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from ltjax.plots.showing import Shown
+
+TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
+"""The paper's ticks of percentages: every third round."""
+
+
+def panels(
+    count: int, *, columns: int = 3, width: float = 2.9, height: float = 2.35
+) -> tuple[Figure, list[Axes]]:
+    """A figure of ``count`` panels in reading order; sizes are of one panel, in inches."""
+    columns = min(columns, count)
+    rows = math.ceil(count / columns)
+    figure = Shown(figsize=(max(width * columns, 4.4), height * rows + 0.5), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for spare in axes[count:]:
+        spare.set_axis_off()
+    return figure, axes[:count]
+
+
+def percent_axis(axes: Axes, ticks: Sequence[float] = TICKS, *, scale: str = "log") -> None:
+    """Percent of weights remaining, decreasing to the right as the network is pruned."""
+    _weights_axis(axes, "Percent of Weights Remaining", ticks, scale, compact)
+
+
+def number_axis(axes: Axes) -> None:
+    """Number of weights remaining, decreasing to the right."""
+    ticks = [tick * 10**power for power in range(2, 8) for tick in (1, 3)]
+    _weights_axis(axes, "Weights Remaining (Thousands)", ticks, "log", lambda value: f"{value / 1000:g}")
+
+
+def _weights_axis(
+    axes: Axes, label: str, ticks: Sequence[float], scale: str, says: Callable[[float], str]
+) -> None:
+    """An axis of weights remaining, decreasing to the right, with those of the ticks that lie in the data.
+
+    Where fewer than three do, the data's own values are marked.
+    """
+    drawn = [np.asarray(line.get_xdata(), float) for line in axes.lines]
+    values = np.unique(np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]]))
+    low, high = values[0], values[-1]
+    shown = [tick for tick in ticks if 0.97 * low <= tick <= 1.03 * high]
+    axes.set_xscale(scale)
+    axes.xaxis.set_major_locator(FixedLocator(shown if len(shown) > 2 else list(values)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: says(value)))
+    margin = max((high / low) ** 0.03, 1.01)
+    axes.set_xlim(*(high * margin, low / margin) if scale == "log" else (103, 0))
+    axes.set_xlabel(label)
+
+
+def steps_ticks(axis: Axis) -> None:
+    """Ticks of an axis of steps as the paper writes them: 10K."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: thousands(value)))
+
+
+def thousands(number: float) -> str:
+    """Steps as the paper writes them.
+
+    Example:
+        >>> thousands(50_000), thousands(2_500), thousands(40)
+        ('50K', '2.5K', '40')
+    """
+    return f"{number / 1000:.6g}K" if abs(number) >= 1000 else f"{number:g}"
+
+
+def compact(number: float) -> str:
+    """A percentage to a tenth; 100 is whole.
+
+    Example:
+        >>> compact(100.0), compact(51.27), compact(0.96)
+        ('100', '51.3', '1.0')
+    """
+    return "100" if number > 99.95 else f"{number:.1f}"
+
+
+def rate(value: float) -> str:
+    """A learning rate in the fewest characters.
+
+    Example:
+        >>> rate(2.5e-05), rate(0.0012)
+        ('2.5e-5', '0.0012')
+    """
+    return f"{value:g}".replace("e-0", "e-")
+
+
+def legend_beside(axes: Axes, title: str) -> None:
+    """A legend of one panel's lines to the right of it."""
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=title, alignment="left")
+
+
+def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> None:
+    """One legend for all panels, each label once: in the cell that is left, or below.
+
+    ``pairs`` keeps every two entries in one column, a line and what is set beside it.
+    """
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    handles, labels = list(found.values()), list(found)
+    spare = [axes for axes in figure.axes if not axes.axison]
+    if spare:
+        spare[0].legend(handles, labels, loc="center", title=title)
+    else:
+        longest = 0.6 + 0.063 * max(map(len, labels), default=1)  # inches, about
+        rows, columns = _grid(len(found), max(int(figure.get_figwidth() / longest), 1), pairs)
+        figure.set_figheight(figure.get_figheight() + 0.18 * (rows - (title is None)))  # a line has its place
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, title=title)
+
+
+def _grid(count: int, most: int, pairs: bool) -> tuple[int, int]:
+    """Rows and columns of a legend of ``count`` entries, ``most`` of which fit side by side.
+
+    Columns are filled one after the other, so pairs stay together where the columns divide their number.
+
+    Example:
+        >>> _grid(10, 4, False), _grid(10, 4, True), _grid(10, 5, True)
+        ((3, 4), (10, 1), (2, 5))
+    """
+    if pairs:
+        columns = max(each for each in range(1, most + 1) if count // 2 % each == 0 and each <= max(count, 1))
+    else:
+        columns = math.ceil(count / max(math.ceil(count / most), 1)) or 1
+    return math.ceil(count / columns), columns

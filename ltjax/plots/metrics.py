@@ -1,0 +1,126 @@
+"""A metric of the summary against the weights remaining: lines through means, bars from least to greatest."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from ltjax.analysis.results import VALIDATION
+from ltjax.plots.layout import TICKS, legend, panels, percent_axis, steps_ticks, thousands
+from ltjax.plots.style import Look
+
+PERCENT, NUMBER = "percent_remaining", "weights_remaining"
+
+WINDOW = 0.05
+"""How far below the dense network an accuracy axis reaches at most; lines that fall further leave it."""
+
+
+Reach: TypeAlias = Callable[[Sequence[float]], float]
+"""Of several dense networks' accuracies, the one that an axis is laid out by."""
+
+
+class Metric(NamedTuple):
+    """A column of the summary, what the paper calls its axis, and the paper's range of it."""
+
+    column: str
+    label: str
+    window: tuple[float, float] | None = None
+
+    def within(self, low: float, high: float) -> "Metric":
+        """The metric with the paper's range, which is shown if the dense network lies in it."""
+        return self._replace(window=(low, high))
+
+
+EARLY_STOP = Metric("early_stop_step", "Early-Stop Iteration (Val.)")
+TEST = Metric("early_stop_test_accuracy", "Accuracy at Early-Stop (Test)")
+TRAIN = Metric("early_stop_train_accuracy", "Accuracy at Early-Stop (Train)")
+VALID = Metric(VALIDATION, "Accuracy at Early-Stop (Val.)")
+UNTRAINED = Metric("initial_test_accuracy", "Accuracy before Training (Test)")
+
+
+def at_end(split: str, *steps: int) -> Metric:
+    """The accuracy after the last step, on ``test`` or ``train``; of networks trained for these steps."""
+    return Metric(f"final_{split}_accuracy", accuracy_at(split, steps))
+
+
+def accuracy_at(split: str, steps: Sequence[int]) -> str:
+    """What the axis of accuracy at a step is called, or at several: each network's or setting's own.
+
+    Example:
+        >>> accuracy_at("test", [20_000, 25_000, 20_000])
+        'Accuracy at Iteration 20K/25K (Test)'
+    """
+    said = "/".join(dict.fromkeys(map(thousands, steps)))
+    return f"Accuracy at Iteration {said} ({ {'validation': 'Val.'}.get(split, split.title()) })"
+
+
+class Line(NamedTuple):
+    """A line of a panel: its look, and the rows of a summary it is drawn from."""
+
+    look: Look
+    rows: pd.DataFrame
+
+    def named(self) -> Look:
+        """The look; its label tells how many lanes diverged, which are in no mean and no bar."""
+        lost = int(self.rows["diverged"].sum())
+        note = f" ({lost} of {len(self.rows)} diverged)" if lost else ""
+        return self.look._replace(label=self.look.label + note)
+
+
+def points(rows: pd.DataFrame, column: str, x: str = PERCENT) -> pd.DataFrame:
+    """A row per round, largest ``x`` first: x, mean, low and high of the lanes that did not diverge."""
+    kept = rows[~rows["diverged"].astype(bool) & rows[column].notna()]
+    by_round = kept.groupby("round")
+    found = by_round[column].agg(mean="mean", low="min", high="max").assign(x=by_round[x].mean())
+    return found.sort_values("x", ascending=False)
+
+
+def compare(
+    drawn: Sequence[Line], metrics: Sequence[Metric], *, ticks: Sequence[float] = TICKS,
+    reach: Reach = np.median, title: str | None = None, pairs: bool = False,
+) -> Figure:  # fmt: skip
+    """A panel for each metric, with all lines in it, and a legend, which ``title`` and ``pairs`` are for."""
+    figure, axes = panels(len(metrics))
+    for each, metric in zip(axes, metrics, strict=True):
+        draw_metric(each, drawn, metric, reach=reach)
+        percent_axis(each, ticks)
+    legend(figure, title=title, pairs=pairs)
+    return figure
+
+
+def draw_metric(
+    axes: Axes, lines: Sequence[Line], metric: Metric, *, x: str = PERCENT, reach: Reach = np.median
+) -> None:
+    """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out."""
+    drawn = [points(line.rows, metric.column, x) for line in lines]
+    crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
+    size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
+    for line, found in zip(lines, drawn, strict=True):
+        # a mean of equal numbers can lie outside of them by its rounding
+        bars = np.maximum([found["mean"] - found["low"], found["high"] - found["mean"]], 0)
+        axes.errorbar(found["x"], found["mean"], bars, elinewidth=0.7, **size, **line.named().keywords())
+    axes.set_ylabel(metric.label)
+    if metric == EARLY_STOP:
+        steps_ticks(axes.yaxis)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    if metric in (EARLY_STOP, UNTRAINED):
+        axes.set_ylim(bottom=0)
+    else:
+        axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach))
+
+
+def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach) -> tuple[float, float]:
+    """The accuracies to show: the paper's, or all of them down to ``WINDOW`` below the dense network's."""
+    if not drawn:
+        return 0.0, 1.0
+    dense = float(reach([found["mean"].iloc[0] for found in drawn]))
+    if metric.window and metric.window[0] < dense < metric.window[1]:
+        return metric.window
+    low = max(min(found["low"].min() for found in drawn), dense - WINDOW)
+    high = max(found["high"].max() for found in drawn)
+    margin = 0.05 * (high - low) + 1e-4
+    return low - margin, high + margin

@@ -1,0 +1,130 @@
+"""What figures ask of a study beyond one run: a second run to set beside it, or the fullest there is."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ltjax.analysis.results import NAMED, Absent, Results, Study
+from ltjax.plots.layout import TICKS, rate, thousands
+from ltjax.plots.metrics import Line
+from ltjax.plots.style import arm
+from ltjax.settings import compatible
+from ltjax.settings.loading import load_experiment
+
+T = TypeVar("T")
+
+SHARED = ("data.name", "data.validation", "model.", "train.")
+"""Settings in which two runs must agree to be drawn in one panel."""
+
+EVERY = {"conv2": 3, "conv4": 3, "conv6": 3, "resnet18": 2, "vgg19": 4}
+"""Rounds from one of the paper's ticks to the next."""
+
+
+def lines(run: Results, *arms: str) -> list[Line]:
+    """A line for each of these arms of a run."""
+    return [Line(arm(name), run.rows(name)) for name in arms]
+
+
+def beside(study: Study, run: Results, kind: str, arms: Sequence[str] = ("ticket",), **needs: Any) -> Results:
+    """A run of another kind, of the same network trained in the same way as ``run``.
+
+    Raises:
+        Absent: there is none; its command trains as ``run`` did.
+    """
+    return _alike(study, run, NAMED[kind], lambda alike: alike.find(kind, arms, **needs))
+
+
+def paired(study: Study, run: Results, name: str, **needs: Any) -> Results:
+    """A run of a named experiment, as ``Study.like`` finds it, of ``run``'s network trained as ``run`` was.
+
+    Raises:
+        Absent: there is none; its command trains as ``run`` did.
+    """
+    return _alike(study, run, name, lambda alike: alike.like(name, **needs))
+
+
+def _alike(study: Study, run: Results, name: str, find: Callable[[Study], Results]) -> Results:
+    try:
+        return find(Study([other for other in study.runs if not _unlike(run, other)]))
+    except Absent as absent:
+        flags = _unlike(run, load_experiment(name))
+        raise Absent(absent.what, " ".join([absent.command, *flags])) from absent
+
+
+def _unlike(run: Results, other: Results | Any) -> list[str]:
+    """The flags that would make another run's training ``run``'s; none where they agree."""
+    ours = compatible.flatten(run.experiment)
+    theirs = compatible.flatten(other.experiment if isinstance(other, Results) else other)
+    return [f"--{name} {_flag(value)}" for name, value in ours.items()
+            if name.startswith(SHARED) and theirs[name] != value]  # fmt: skip
+
+
+def _flag(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def those_there(keys: Sequence[str], find: Callable[[str], T]) -> dict[str, T]:
+    """What ``find`` gives for each of several networks or settings, less those for which it is absent.
+
+    Raises:
+        Absent: all are; the command runs the first, which suffices.
+    """
+    found, missing = {}, []
+    for key in keys:
+        try:
+            found[key] = find(key)
+        except Absent as absent:
+            missing.append(absent)
+    if found:
+        return found
+    nor = f", nor of {' or '.join(keys[1:])}" if keys[1:] else ""
+    raise Absent(missing[0].what + nor, missing[0].command)
+
+
+def curved(study: Study, setting: str, name: str) -> dict[Any, Results]:
+    """The points of a sweep that have their curves, by ascending value; None comes last.
+
+    Raises:
+        Absent: no run swept the setting, or no point has curves.
+    """
+    found = {value: run for value, run in study.sweep(setting, name).items() if run.curves is not None}
+    if not found:
+        raise Absent(f"no curves of the sweep of {setting}", f"python -m ltjax.run --config {name}")
+    return {value: found[value] for value in sorted(found, key=lambda value: (value is None, value or 0))}
+
+
+def fullest(study: Study, *choices: Sequence[str], **needs: Any) -> Results:
+    """The iterative run with the first of several sets of arms that one has; the last set is the least.
+
+    Raises:
+        Absent: no run has any of them.
+    """
+    for arms in choices[:-1]:
+        try:
+            return study.find(arms=arms, **needs)
+        except Absent:
+            continue
+    return study.find(arms=choices[-1], **needs)
+
+
+def told(run: Results) -> str:
+    """How a run was trained, in the words of a legend: ``rate 0.1, warmup 10K``."""
+    train = run.experiment.train
+    return f"rate {rate(train.learning_rate)}" + (
+        f", warmup {thousands(train.warmup)}" if train.warmup else ""
+    )
+
+
+def ticks_of(run: Results) -> Sequence[float]:
+    """The percentages that the paper marks on the axes of a run's network."""
+    every = EVERY.get(run.experiment.model.name)
+    return run.summary.groupby("round")["percent_remaining"].mean().tolist()[::every] if every else TICKS
+
+
+def rounds_near(run: Results, percents: Sequence[float]) -> dict[float, int]:
+    """The rounds whose percentage of weights remaining is within 5% of those asked for, by what was asked."""
+    means = run.rows().groupby("round")["percent_remaining"].mean()
+    rounds, remaining = means.index.to_numpy(), means.to_numpy()
+    off = {percent: np.abs(remaining / percent - 1) for percent in percents}
+    return {percent: int(rounds[each.argmin()]) for percent, each in off.items() if each.min() < 0.05}

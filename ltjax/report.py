@@ -1,6 +1,0 @@
-"""``python -m ltjax.report``: a study's figures, its verdicts on the paper's claims, and its page."""
-
-from ltjax.commands.report import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,6 @@
+"""``python -m ltjax.report``: a study's figures, its verdicts on the paper's claims, and its page."""
+
+from ltjax.cli.commands.report import main
+
+if __name__ == "__main__":
+    main()

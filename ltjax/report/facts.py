@@ -1,0 +1,205 @@
+"""What a page tells of its runs in words and numbers: settings, rounds, machine, time, how to repeat them."""
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltjax.analysis.results import Results, Study
+from ltjax.core.errors import UserError
+from ltjax.core.texts import duration
+from ltjax.runs import paths
+from ltjax.runs.folder import Run
+from ltjax.settings import compatible
+
+COLUMNS = {
+    "early-stop step": ("early_stop_step", 1, ",.0f"),
+    "test % there": ("early_stop_test_accuracy", 100, ".2f"),
+    "train % there": ("early_stop_train_accuracy", 100, ".2f"),
+    "test % at end": ("final_test_accuracy", 100, ".2f"),
+    "train % at end": ("final_train_accuracy", 100, ".2f"),
+    "test % untrained": ("initial_test_accuracy", 100, ".1f"),
+}
+"""The table's columns after round, percent left and arm: the summary's column, a factor and a format."""
+
+ELSEWHERE = ("--workdir", "--data.dir", "--data.raw")
+"""Options that say where things lay on the machine of the run, which is no part of repeating it."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A run, all points of a swept one together."""
+
+    name: str
+    folder: Path
+    runs: tuple[Results, ...]
+
+    @property
+    def purpose(self) -> str:
+        """What was run, in a line."""
+        experiment = self.runs[0].experiment
+        trials = max(run.summary["trial"].nunique() for run in self.runs)
+        rounds = max(run.summary["round"].max() for run in self.runs)
+        train = f"{experiment.train.steps:,} steps each by {experiment.train.optimizer}"
+        swept = f"; {len(self.runs)} values of {' and '.join(self.varies)}" if self.varies else ""
+        return (
+            f"{experiment.model.name} on {experiment.data.name}, {trials} trial{'s' * (trials > 1)}, "
+            f"rounds 0 to {rounds}, {train}{swept}"
+        )
+
+    @property
+    def varies(self) -> dict[str, list[str]]:
+        """The settings that differ between the points, each with its values in order."""
+        flat = [compatible.flatten(run.experiment) for run in self.runs]
+        return {
+            name: [written(each.get(name)) for each in flat]
+            for name in flat[0]
+            if any(each.get(name) != flat[0][name] for each in flat)
+        }
+
+    @property
+    def settings(self) -> dict[str, dict[str, str]]:
+        """Every setting that all points share, by the part of the configuration it belongs to."""
+        found: dict[str, dict[str, str]] = {}
+        for name, value in compatible.flatten(self.runs[0].experiment).items():
+            part, _, rest = name.rpartition(".")
+            if name not in self.varies and not name.startswith("sweep"):
+                found.setdefault(part or "experiment", {})[rest] = written(value)
+        return found
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What is known of the machine and the software of the last start."""
+        return self.runs[0].environment
+
+    @property
+    def devices(self) -> str:
+        """The devices of the last start: ``2 × cpu``, or nothing where it is not known."""
+        counts = Counter(self.environment.get("devices", ()))
+        return ", ".join(f"{count} × {_device(name)}" for name, count in counts.items())
+
+    @property
+    def software(self) -> dict[str, str]:
+        """Precision, flags and versions of the last start, by name, as far as they are known."""
+        known, versions = self.environment, self.environment.get("versions", {})
+        precision = known.get("precision", {})
+        found = {
+            "precision": ", ".join(f"{name} {value}" for name, value in precision.items()),
+            "XLA flags": known.get("flags", ""),
+            "system": known.get("platform", ""),
+            "Python": known.get("python", ""),
+            "ltjax": known.get("ltjax", ""),
+            "libraries": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    @property
+    def revision(self) -> str:
+        """The git revision of ltjax that ran last, with ``+`` where it was changed; or nothing."""
+        return self.environment.get("revision") or ""
+
+    @property
+    def took(self) -> str:
+        """The time all rounds took to train, or nothing where the checkpoints are not kept."""
+        spent = [_seconds(run.folder) for run in self.runs]
+        known = [seconds for seconds in spent if seconds is not None]
+        return duration(sum(known)) if known and len(known) == len(spent) else ""
+
+    @property
+    def commands(self) -> list[str]:
+        """The command lines that made the run, in order; where none is known, the one that repeats it."""
+        starts = [*self.environment.get("earlier", ()), self.environment]
+        given = [start["command"][1:] for start in starts if start.get("command", [""])[0] == "run.py"]
+        lines = [shlex.join(["python", "-m", "ltjax.run", *_portable(each)]) for each in given]
+        again = shlex.join(["python", "-m", "ltjax.run", "--config", str(paths.config(self.folder))])
+        return list(dict.fromkeys(lines)) or [again]
+
+
+def sheets(study: Study) -> list[Sheet]:
+    """The study's runs, the points of a swept one together, in the order they were given.
+
+    Runs of one name are told apart by their folders' names.
+    """
+    homes: dict[Path, list[Results]] = {}
+    for run in study.runs:
+        homes.setdefault(run.folder.parent if run.point else run.folder, []).append(run)
+    names = Counter(runs[0].experiment.name for runs in homes.values())
+    return [Sheet(_name(runs[0], home, names), home, tuple(runs)) for home, runs in homes.items()]
+
+
+def _name(run: Results, home: Path, names: Counter[str]) -> str:
+    name = run.experiment.name
+    return name if names[name] == 1 else f"{name} ({home.name})"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A round of an arm, for the table: cells are (mean, range), the range empty where all are equal."""
+
+    round: int
+    percent: str
+    arm: str
+    first: int
+    """How many rows this round has, in the round's first row; 0 in its others."""
+    cells: list[tuple[str, str]]
+
+
+def rounds(summary: pd.DataFrame) -> list[Row]:
+    """The table per round and arm, tickets first: mean, minimum and maximum over trials and repeats."""
+    found = []
+    for round in sorted(set(summary["round"].tolist())):
+        lanes = summary[summary["round"] == round]
+        arms = sorted(lanes["arm"].unique(), key=lambda arm: (arm != "ticket", arm))
+        for index, arm in enumerate(arms):
+            rows = lanes[lanes["arm"] == arm]
+            cells = [_cell(rows[column] * factor, form) for column, factor, form in COLUMNS.values()]
+            percent = f"{rows['percent_remaining'].mean():.1f}"
+            found.append(Row(round, percent, arm, 0 if index else len(arms), cells))
+    return found
+
+
+def _cell(values: pd.Series, form: str) -> tuple[str, str]:
+    low, high = f"{values.min():{form}}", f"{values.max():{form}}"
+    return f"{values.mean():{form}}", "" if low == high else f"{low}–{high}"
+
+
+def written(value: Any) -> str:
+    """A setting's value as a person writes it.
+
+    Example:
+        >>> written((300, 100)), written(50_000), written(None)
+        ('300, 100', '50,000', '–')
+    """
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(written, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _device(name: str) -> str:
+    platform, _, kind = name.partition(": ")
+    return platform if kind in ("", platform) else kind
+
+
+def _seconds(folder: Path) -> float | None:
+    """The seconds that a run's parts took, from their notes; None where they are not known."""
+    try:
+        notes = [note for parts in Run(folder).parts.values() for _, note in parts]
+    except UserError:  # the page is made from the tables; a damaged checkpoint is no reason to have none
+        return None
+    return float(sum(note.get("seconds", 0.0) for note in notes)) or None
+
+
+def _portable(arguments: Sequence[str]) -> list[str]:
+    """A command's arguments without those that name folders of the machine it ran on."""
+    kept, skip = [], False
+    for argument in arguments:
+        if not skip and argument.split("=")[0] not in ELSEWHERE:
+            kept.append(argument)
+        skip = not skip and argument in ELSEWHERE
+    return kept

@@ -1,0 +1,1 @@
+"""A run's folder: paths, checkpoints, tables, opening and mending it, merging. The only user of Orbax."""

@@ -1,0 +1,198 @@
+"""Runs of one experiment, trained apart, merged into one that is as if it had been trained in one place.
+
+Everything is compared before anything is written. Then what the merged run lacks is added part by part, as a
+run adds what it trains: a kill leaves a run that can be used, and merging again completes it.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import pandas as pd
+
+from ltjax.core.errors import UserError
+from ltjax.core.types import Lane, Params
+from ltjax.lottery.loop import Round
+from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs.folder import Run, read_config
+from ltjax.runs.opening import holds_something_else, open_runs, write_points
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.schema import Experiment
+
+
+class Taken(NamedTuple):
+    """How many lanes a merge took from a run, and how many of its lanes were there already."""
+
+    folder: Path
+    new: int
+    known: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Lanes of one part of a run, by their places in it, that the merged run lacks; perhaps none."""
+
+    source: Path
+    point: str
+    run: Run
+    part: Path
+    note: dict[str, Any]
+    places: tuple[int, ...]
+
+    def load(self) -> Round:
+        """These lanes as the round that found them.
+
+        Raises:
+            UserError: the part is damaged; by its checksums, so that no damage spreads.
+        """
+        index, number = paths.round_and_part(self.part)
+        tree = checkpoints.load(self.part)
+        chosen = jax.tree.map(lambda leaf: leaf[list(self.places)], tree)
+        rows = [self.note["rows"][place] for place in self.places]
+        lanes = tuple(_lane(row) for row in rows)
+        theta0 = {trial: params for trial in sorted({lane.trial for lane in lanes})
+                  if (params := self.run.theta0(trial)) is not None}  # fmt: skip
+        curves = tables.read_curves(paths.curves(self.run.folder, index, number))
+        return Round(
+            index, lanes, theta0, chosen["mask"], chosen["trained"],
+            chosen.get("collections", {}), pd.DataFrame(rows), _of_lanes(curves, lanes), self.point,
+        )  # fmt: skip
+
+    @property
+    def seconds(self) -> float:
+        """These lanes' share of the time that their part took."""
+        return float(self.note["seconds"]) * len(self.places) / len(self.note["rows"])
+
+
+def merge(
+    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> list[Taken]:
+    """Merge the folders of runs of one experiment, which stay as they are, into the folder ``to``.
+
+    Args:
+        sources: runs that differ in trials, rounds, arms, repeats or points of a sweep.
+        to: a folder that is new, empty, or of a run of the same experiment, which is added to.
+        writing: what to be in while a part is written.
+
+    Returns:
+        What was taken from each source.
+
+    Raises:
+        UserError: the runs are of different experiments or hold different results of one lane, and nothing
+            was written; or another process writes in ``to``; or a checkpoint is damaged, and what was added
+            before it stands.
+        OSError: something could not be written; what was added stands, and merging again completes it.
+    """
+    sources = list(dict.fromkeys(sources))  # one that is named twice is one
+    _check_target(sources, to)
+    with opening.writing(to):
+        return _merge(sources, to, writing)
+
+
+def _merge(
+    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]]
+) -> list[Taken]:
+    experiment = _one_experiment([*([to] if paths.config(to).exists() else []), *sources])
+    pieces = [piece for point in sweeps.points(experiment) for piece in _plan(sources, to, point)]
+    runs = open_runs(to, experiment)
+    for piece in pieces:
+        if piece.places:
+            found = piece.load()
+            with writing():
+                runs[piece.point].save(found, piece.seconds)
+                if piece.point:
+                    write_points(to, runs)
+    return [_taken(source, [piece for piece in pieces if piece.source == source]) for source in sources]
+
+
+def _taken(source: Path, pieces: Sequence[Piece]) -> Taken:
+    new = sum(len(piece.places) for piece in pieces)
+    return Taken(source, new, sum(len(piece.note["rows"]) for piece in pieces) - new)
+
+
+def _check_target(sources: Sequence[Path], to: Path) -> None:
+    for source in sources:
+        if source.resolve() in (to.resolve(), *to.resolve().parents):
+            raise UserError(f"'{to}' lies in '{source}', which is to stay as it is; choose another --to.")
+    if holds_something_else(to):
+        raise UserError(f"'{to}' holds something that is no run of ltjax; choose another --to.")
+
+
+def _one_experiment(folders: Sequence[Path]) -> Experiment:
+    """The experiment of all runs, grown to hold what each of them has."""
+    experiments = {folder: read_config(folder) for folder in folders}
+    for one, two in combinations(experiments, 2):
+        if found := compatible.differences(experiments[one], experiments[two]):
+            raise UserError(
+                f"'{one}' and '{two}' hold different experiments, which cannot be merged: "
+                + "; ".join(found).replace("the run", f"'{one}'").replace("asked is", f"'{two}' has") + "."
+            )  # fmt: skip
+    first, *others = experiments.values()
+    for other in others:
+        first = compatible.extended(first, other)
+    return first
+
+
+def _plan(sources: Sequence[Path], to: Path, point: str) -> list[Piece]:
+    """What of each source's parts, at one point of a sweep, is to be added; everything is compared here."""
+    theta0: dict[int, tuple[Path, Params]] = {}
+    rows: dict[tuple[int, Lane], tuple[Path, str]] = {}
+    pieces = []
+    for folder in (to, *sources):
+        home = paths.point(folder, point)
+        if not paths.config(home).exists():
+            continue  # a new folder, or a run without this point
+        run = Run(home)
+        run.verify()
+        _compare_theta0(run, theta0)
+        for part, note in [each for parts in run.parts.values() for each in parts]:
+            places = tuple(_new_places(home, part, note, rows))
+            if folder != to:
+                pieces.append(Piece(folder, point, run, part, note, places))
+    return pieces
+
+
+def _compare_theta0(run: Run, known: dict[int, tuple[Path, Params]]) -> None:
+    """Enter a run's θ₀ among those known; refuse another θ₀ of a trial that is known."""
+    for trial in range(run.experiment.trials):
+        params = run.theta0(trial)
+        if params is None:
+            continue
+        where, other = known.setdefault(trial, (run.folder, params))
+        if not jax.tree.all(jax.tree.map(np.array_equal, params, other)):
+            raise UserError(f"'{where}' and '{run.folder}' hold different initial params of trial {trial}.")
+
+
+def _new_places(
+    folder: Path, part: Path, note: dict[str, Any], known: dict[tuple[int, Lane], tuple[Path, str]]
+) -> list[int]:
+    """The places in a part of the lanes not known before; refuse a lane that is known with other results."""
+    round, _ = paths.round_and_part(part)
+    new = []
+    for place, row in enumerate(note["rows"]):
+        lane, text = _lane(row), json.dumps(row, sort_keys=True)  # as text, NaN equals NaN
+        if (round, lane) not in known:
+            known[round, lane] = folder, text
+            new.append(place)
+        elif known[round, lane][1] != text:
+            raise UserError(
+                f"'{known[round, lane][0]}' and '{folder}' both hold {lane.arm} of trial {lane.trial}, "
+                f"repeat {lane.repeat}, round {round}, with different results."
+            )
+    return new
+
+
+def _lane(row: dict[str, Any]) -> Lane:
+    return Lane(row["arm"], row["trial"], row["repeat"])
+
+
+def _of_lanes(curves: pd.DataFrame, lanes: Sequence[Lane]) -> pd.DataFrame:
+    """The rows of some lanes, in the order that they have."""
+    keys = zip(curves["arm"], curves["trial"], curves["repeat"], strict=True)
+    return curves[[Lane(*key) in lanes for key in keys]].reset_index(drop=True)

@@ -1,0 +1,247 @@
+"""Opening a run's folder to run an experiment in it: a new one is made, an older one grows or is refused."""
+
+import functools
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ltjax.core import files, locks
+from ltjax.core.errors import UserError
+from ltjax.core.files import write_text, write_whole
+from ltjax.core.texts import read_json
+from ltjax.lanes import history, processes
+from ltjax.lottery.search import Nothing, Search
+from ltjax.runs import checkpoints, paths
+from ltjax.runs.folder import Run, read_config
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.schema import Experiment
+from ltjax.training.network import network_of
+
+
+def experiment_of(folder: Path, asked: Experiment, points: Collection[str] = ()) -> Experiment | None:
+    """What a run's folder without a configuration was run as; None where it is no such folder.
+
+    Args:
+        folder: the folder.
+        asked: what is to be run in it; what it was, where no checkpoint says otherwise.
+        points: the points of a sweep whose runs may lie in it.
+
+    Raises:
+        UserError: a checkpoint in it is damaged.
+    """
+    if not folder.is_dir() or not all(_own(path, points) for path in folder.iterdir()):
+        return None
+    kept = [
+        *checkpoints.finished(paths.rounds(folder)),
+        *checkpoints.finished(paths.theta0(folder, 0).parent),
+    ]
+    told = [checkpoints.note(path).get("experiment") for path in kept]
+    if None in told or not (paths.rounds(folder).parent.exists() or points):
+        return None  # of an older version, or tables alone
+    try:
+        return functools.reduce(compatible.extended, map(compatible.from_settings, told)) if told else asked
+    except (ValueError, TypeError):  # settings of another version
+        return None
+
+
+def _own(path: Path, points: Collection[str]) -> bool:
+    return path.name.startswith(".") or paths.is_own(path) or path.name in points
+
+
+def restore_theta0(run: Run) -> None:
+    """Draw again, and keep, the initial params that are missing of trials that were trained.
+
+    Raises:
+        UserError: drawn again they are others.
+        OSError: they could not be written.
+    """
+    trained = {lane.trial for round in run.parts for lane in run.lanes(round)}
+    missing = [trial for trial in sorted(trained) if not paths.theta0(run.folder, trial).exists()]
+    if missing:
+        search = Search(run.experiment, Nothing(), network_of(run.experiment), only=missing)
+        for trial in missing:
+            run.save_theta0(trial, search.theta0(trial))
+
+
+def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
+    """The run of every point of a sweep, opened to run ``asked``; without a sweep, the one run under "".
+
+    Raises:
+        UserError, OSError: as ``open_run``'s.
+    """
+    if not asked.sweep:
+        return {"": open_run(folder, asked)}
+    grown = check(folder, asked)
+    points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+    files.sweep(folder, paths.is_written_by_runs)
+    write_text(paths.config(folder), compatible.to_json(grown))
+    runs = {point: open_run(home, each) for point, (home, each) in points.items()}
+    write_points(folder, runs)
+    return runs
+
+
+def check(folder: Path, asked: Experiment) -> Experiment:
+    """What a folder will hold once ``asked`` is run in it; writes nothing.
+
+    Raises:
+        UserError: it does not fit, or is damaged, as in ``open_run``.
+    """
+    grown = _grown(folder, asked)
+    if asked.sweep:
+        for point, each in sweeps.points(grown).items():
+            _grown(paths.point(folder, point), each)
+    return grown
+
+
+def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
+    """As ``open_runs``, by all processes of a job: the first one opens, and the others read what it made.
+
+    Raises:
+        UserError: as ``open_runs``'s; or a process does not see the folder.
+        OSError: as ``open_runs``'s, in the first process.
+    """
+    if runs := processes.first_alone(lambda: open_runs(folder, asked)):
+        return runs
+    try:
+        return {point: Run(paths.point(folder, point)) for point in sweeps.points(read_config(folder))}
+    except UserError as error:
+        raise UserError(f"{error} Every process of a job needs to see the same folder.") from error
+
+
+def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
+    """Write a swept run's own ``summary.csv``: those of its points, with a column ``point``."""
+    tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
+    if tables_by_point:
+        rows = pd.concat(tables_by_point, ignore_index=True)[["point", *history.SUMMARY]]
+        write_whole(paths.summary(folder), lambda file: rows.to_csv(file, index=False))
+
+
+def open_run(folder: Path, asked: Experiment) -> Run:
+    """Open a run's folder to run ``asked`` in it: a new one is made, an older one grows to hold it.
+
+    Raises:
+        UserError: the folder holds another experiment (the message shows the difference), something else,
+            or damaged files.
+        OSError: it cannot be written.
+    """
+    grown = _grown(folder, asked)
+    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
+        checkpoints.sweep(kept)
+    if not paths.config(folder).exists():
+        shutil.rmtree(paths.begun(folder), ignore_errors=True)  # of who knows what experiment
+        write_text(paths.config(folder), compatible.to_json(grown))
+    run = Run(folder)
+    _sweep_files(run)
+    run.verify()
+    if grown != run.experiment:
+        write_text(paths.config(folder), compatible.to_json(grown))
+        run.experiment = grown
+    if run.parts:
+        run.write_summary()
+    return run
+
+
+def _sweep_files(run: Run) -> None:
+    """Remove the files that killed writes left: unfinished ones, and curves of parts that were not finished.
+
+    The lanes of such curves may be trained as another part, and would be in the tables twice.
+    """
+    files.sweep(run.folder, paths.is_written_by_runs)
+    folder = paths.curves(run.folder, 0, 0).parent
+    files.sweep(folder, paths.is_curves)
+    for path in filter(paths.is_curves, folder.glob("*")):
+        if not paths.part(run.folder, *paths.round_and_part(path)).exists():
+            path.unlink()
+
+
+def holds_something_else(folder: Path) -> bool:
+    """Whether a folder is neither a run nor free to become one: a file, or a folder of other things."""
+    if not folder.exists() or paths.config(folder).exists():
+        return False
+    # a file whose name begins with a dot may be left from a first write that was killed
+    return not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
+
+
+def _grown(folder: Path, asked: Experiment) -> Experiment:
+    """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
+    stored = _stored(folder, asked)
+    if stored is None:
+        return asked
+    if found := compatible.differences(stored, asked):
+        raise UserError(
+            f"'{folder}' holds another experiment; choose another --workdir. They differ in "
+            + "; ".join(found) + "."
+        )  # fmt: skip
+    if paths.summary(folder).exists() and not (asked.sweep or paths.rounds(folder).parent.exists()):
+        raise UserError(
+            f"'{folder}' holds the tables of a run without its checkpoints, so it cannot be continued; "
+            "choose another --workdir."
+        )
+    grown = compatible.extended(stored, asked)
+    if renamed := set(sweeps.points(stored)) - set(sweeps.points(grown)):
+        raise UserError(
+            f"two points are called '{min(renamed)}' if those asked for are added to '{folder}'; choose "
+            "another --workdir."
+        )
+    return grown
+
+
+def _stored(folder: Path, asked: Experiment) -> Experiment | None:
+    """What a folder holds, by its configuration or, where that was lost, by all else; None if nothing."""
+    if paths.config(folder).exists():
+        return None if _is_bare(folder) and _other(folder, asked) else read_config(folder)
+    if not holds_something_else(folder):
+        return None
+    points = sweeps.points(asked) if asked.sweep else ()
+    if found := experiment_of(folder, asked, points):
+        return found
+    raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether a folder has only what a run writes before it trains: it was refused, or stopped so early."""
+    bare = {paths.config(folder), paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
+    if not all(path in bare or path.name.startswith(".") for path in folder.iterdir()):
+        return False
+    # one without a checksum was written by hand, and is the user's
+    return (
+        paths.config(folder).is_file() and compatible.CHECKSUM.encode() in paths.config(folder).read_bytes()
+    )
+
+
+def _other(folder: Path, asked: Experiment) -> bool:
+    return bool(compatible.differences(read_config(folder), asked))
+
+
+def write_environment(folder: Path, facts: dict[str, Any]) -> None:
+    """Write ``environment.json``: this start's facts, and those of earlier starts under ``earlier``."""
+    path = paths.environment(folder)
+    try:
+        before = read_json(path.read_text())
+        earlier = [*before.pop("earlier", []), before]
+    except (OSError, ValueError, AttributeError, TypeError):
+        earlier = []
+    write_text(path, json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Be the only process that writes in a run's folder, which is made.
+
+    Raises:
+        UserError: another process is writing there; the message says which. Nothing is changed.
+        OSError: the folder cannot be made or written.
+    """
+    try:
+        with locks.lock(paths.lock(folder)):
+            yield
+    except locks.Held as error:
+        raise UserError(
+            f"'{folder}' is being written by {error}; wait until that has finished, or stop it, and repeat "
+            "the command (nothing is lost), or choose another folder."
+        ) from error

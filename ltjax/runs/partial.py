@@ -1,0 +1,87 @@
+"""The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ltjax.lanes import processes
+from ltjax.lanes.snapshots import Snapshot, Snapshots
+from ltjax.lottery.loop import Part
+from ltjax.runs import checkpoints, paths
+
+
+class Begun:
+    """Where a run keeps snapshots; give ``of`` to ``find_tickets``.
+
+    Args:
+        folder: the run's folder; of a sweep the whole run's, since its points train together.
+        minutes: between two snapshots, at least.
+        writing: what to be in while one is written.
+    """
+
+    def __init__(
+        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        self._folder, self._minutes, self._writing = paths.begun(folder), minutes, writing
+        if processes.first():
+            checkpoints.sweep(self._folder)
+
+    def of(self, round: int, part: Part) -> Snapshots:
+        """The snapshots of a part; it continues from one that has all of its lanes.
+
+        Raises:
+            UserError: there is one, but damaged; the message says what to remove.
+        """
+        told = {"round": round, "lanes": [[point, *lane] for point, lane in part]}
+        return Snapshots(self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes)
+
+    def clear(self) -> None:
+        """Remove all snapshots: everything is trained, and kept as parts."""
+        _remove(*checkpoints.finished(self._folder))
+        if processes.first():
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _find(self, told: dict[str, Any]) -> Snapshot | None:
+        """A snapshot that has these lanes, perhaps among others that are done by now."""
+        for path in reversed(checkpoints.finished(self._folder)):
+            note = checkpoints.note(path)
+            kept = note["lanes"]
+            if note["round"] == told["round"] and all(lane in kept for lane in told["lanes"]):
+                return _of_lanes(
+                    checkpoints.load(path), note["step"], [kept.index(lane) for lane in told["lanes"]]
+                )
+        return None
+
+    def _keep(self, snapshot: Snapshot, told: dict[str, Any]) -> None:
+        # by number, in the order of the leaves: a checkpoint holds plain dictionaries
+        state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
+        path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
+        older = [each for each in checkpoints.finished(self._folder) if each != path]
+        with self._writing():
+            _remove(path)  # of other lanes, from before they changed
+            note = {**told, "step": snapshot.step}
+            checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
+            _remove(*older)
+
+
+def _remove(*snapshots: Path) -> None:
+    """Remove what there is of these; all processes wait for it."""
+
+    def remove() -> None:
+        for each in snapshots:
+            if each.exists():
+                checkpoints.remove(each)
+
+    processes.first_alone(remove)
+
+
+def _of_lanes(tree: dict[str, Any], step: int, lanes: list[int]) -> Snapshot:
+    """Some of a snapshot's lanes, by their places in it."""
+    seen = {name: {split: values[:, lanes] for split, values in tree["seen"][name].items()}
+            for name in ("loss", "accuracy")}  # fmt: skip
+    state = [tree["state"][at][lanes] for at in sorted(tree["state"])]
+    return Snapshot(step, state, {"steps": tree["seen"]["steps"], **seen})

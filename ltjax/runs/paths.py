@@ -1,0 +1,112 @@
+"""Where everything lies in a run's folder: one function a path, and nothing else builds paths."""
+
+import re
+from pathlib import Path
+
+
+def config(run: Path) -> Path:
+    """The whole experiment, reloadable."""
+    return run / "config.json"
+
+
+def point(run: Path, name: str) -> Path:
+    """The folder of a sweep's point: a run's folder itself; the run's own where nothing is swept."""
+    return run / name if name else run
+
+
+def environment(run: Path) -> Path:
+    """Versions, devices, precision, revision and command line."""
+    return run / "environment.json"
+
+
+def summary(run: Path) -> Path:
+    """One row per lane."""
+    return run / "summary.csv"
+
+
+def curves(run: Path, round: int, part: int) -> Path:
+    """The curves of the lanes trained together as one part of a round."""
+    return run / "curves" / f"round_{round:03d}_part_{part}.parquet"
+
+
+def theta0(run: Path, trial: int) -> Path:
+    """The checkpoint of a trial's initial params."""
+    return run / "checkpoints" / "theta0" / f"trial_{trial}"
+
+
+def rounds(run: Path) -> Path:
+    """The folder of all rounds' checkpoints."""
+    return run / "checkpoints" / "rounds"
+
+
+def part(run: Path, round: int, part: int) -> Path:
+    """The checkpoint of the lanes trained together as one part of a round."""
+    return rounds(run) / f"round_{round:03d}_part_{part}"
+
+
+def begun(run: Path) -> Path:
+    """The folder of snapshots of the part that is being trained."""
+    return run / "checkpoints" / "begun"
+
+
+def lock(run: Path) -> Path:
+    """The file that is locked by the process that writes in the folder."""
+    return run / ".lock"
+
+
+def is_written_by_runs(path: Path) -> bool:
+    """Whether a path has the name of a file that training writes into a run's own folder."""
+    return path in (config(path.parent), environment(path.parent), summary(path.parent))
+
+
+def is_own(path: Path) -> bool:
+    """Whether a path has the name of something that ltjax writes into a run's folder."""
+    run = path.parent
+    folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run), tensorboard(run), wandb(run))
+    return is_written_by_runs(path) or path in (*folders, anatomy(run), claims(run), report(run))
+
+
+def is_curves(path: Path) -> bool:
+    """Whether a path has the name of a part's curves, and not of a copy of them."""
+    return re.fullmatch(r"round_\d+_part_\d+\.parquet", path.name) is not None
+
+
+def is_part(path: Path) -> bool:
+    """Whether a path has the name of a part's finished checkpoint, and not of a copy of one."""
+    return re.fullmatch(r"round_\d+_part_\d+", path.name) is not None
+
+
+def round_and_part(path: Path) -> tuple[int, int]:
+    """The numbers in the name of a part's checkpoint, or of its curves."""
+    _, round, _, part = path.name.removesuffix(".parquet").split("_")
+    return int(round), int(part)
+
+
+def anatomy(run: Path) -> Path:
+    """What tickets look like inside, distilled from the checkpoints for figures."""
+    return run / "anatomy.parquet"
+
+
+def figures(run: Path) -> Path:
+    """The folder of figures, PNG and SVG."""
+    return run / "figures"
+
+
+def tensorboard(run: Path) -> Path:
+    """The folder of TensorBoard's event files."""
+    return run / "tensorboard"
+
+
+def wandb(run: Path) -> Path:
+    """The folder that Weights & Biases makes."""
+    return run / "wandb"
+
+
+def claims(run: Path) -> Path:
+    """The verdict on every claim, as a table."""
+    return run / "claims.csv"
+
+
+def report(run: Path) -> Path:
+    """The self-contained page."""
+    return run / "report.html"

@@ -1,0 +1,107 @@
+"""The named experiments: Python files that define ``experiment``, found by name or by path."""
+
+import ast
+import runpy
+from functools import cache
+from pathlib import Path
+
+from ltjax.core.errors import UserError, sentence, shown, unknown
+from ltjax.core.texts import path_flaw, read_text
+from ltjax.settings import bounds, compatible
+from ltjax.settings.schema import Experiment
+
+
+def folder() -> Path:
+    """Where the named experiments lie: inside an installed ltjax, else beside the package."""
+    package = Path(__file__).parent.parent
+    inside = package / "experiments"
+    return inside if inside.is_dir() else package.parent / "experiments"
+
+
+def experiments() -> dict[str, str]:
+    """Every named experiment with its one-line purpose, the first line of its file."""
+    return {name: _purpose(path) for name, path in _files().items()}
+
+
+def _files() -> dict[str, Path]:
+    found = sorted(folder().glob("*.py"))
+    return {path.stem: path for path in found if not path.stem.startswith("_")}
+
+
+def load_experiment(name: str | Path) -> Experiment:
+    """An experiment by name, or by the path of a ``.py`` file, a ``config.json`` or a run's folder.
+
+    A ``.py`` file is a program and is run: load only what you trust. A ``config.json`` is only data.
+
+    Raises:
+        UserError: there is none such, or its file defines no experiment.
+    """
+    if wrong := path_flaw(str(name)):
+        raise UserError(f"the experiment's name or path {wrong}, not {shown(str(name))}.")
+    path = Path(name)
+    if file := _files().get(str(name)):  # a folder of that name does not hide the experiment
+        return _named(file)
+    if path.is_dir():
+        path = path / "config.json"
+    if path.suffix == ".json":
+        return _read(path)
+    if path.suffix == ".py":
+        return _run(path)
+    if path.exists():
+        raise UserError(f"'{name}' is no experiment: no .py file, config.json or run's folder.")
+    if len(path.parts) > 1:
+        raise UserError(f"there is no '{name}'; an experiment's file or a run's folder is expected there.")
+    raise unknown("experiment", str(name), experiments(), "(--list shows what each is for.)")
+
+
+def _read(path: Path) -> Experiment:
+    text = _text(path)
+    try:
+        return _checked(compatible.from_json(text))
+    except UserError as error:
+        raise UserError(sentence(f"'{path}': {error}")) from error
+
+
+@cache
+def _named(path: Path) -> Experiment:
+    """A named experiment: its file is part of ltjax and is run once, as judging asks for it often."""
+    return _run(path)
+
+
+def _run(path: Path) -> Experiment:
+    _text(path)
+    try:
+        found = runpy.run_path(str(path)).get("experiment")
+        if not isinstance(found, Experiment):
+            raise UserError("it defines no `experiment = Experiment(...)`.")
+        return _checked(compatible.checked(found))
+    except KeyboardInterrupt:
+        raise
+    except UserError as error:
+        raise UserError(f"'{path}': {error}") from error
+    except BaseException as error:  # sys.exit() too: what ends a user's program does not end ltjax
+        raise UserError(sentence(f"'{path}' could not be run: {_said(error)}")) from error
+
+
+def _checked(experiment: Experiment) -> Experiment:
+    bounds.check(experiment)
+    return experiment
+
+
+def _said(error: BaseException) -> str:
+    kind = type(error).__name__
+    try:
+        return f"{kind}: {error}" if str(error) else kind
+    except Exception:  # an error of the user's own
+        return kind
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except UserError as error:
+        raise UserError(f"the experiment '{path}' cannot be read ({error}).") from error
+
+
+def _purpose(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]

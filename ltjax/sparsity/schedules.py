@@ -1,0 +1,69 @@
+"""Schedules: whose trained weights decide the mask of a round, and at which rates.
+
+A schedule is a pure function ``(Prune, round) -> Step``. Adding one takes a function and its
+``@SCHEDULES.register`` line. Pruning before any training is no schedule but a score, ``initial``.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from ltjax.core.registry import Registry
+from ltjax.core.types import Params
+from ltjax.settings.schema import Prune, Rates
+from ltjax.sparsity import masks, selection
+
+
+class Step(NamedTuple):
+    """How a round's mask is made: from the mask and the trained weights of ``arm`` in round ``before``."""
+
+    arm: str
+    before: int
+    rates: Rates
+
+
+Schedule: TypeAlias = Callable[[Prune, int], Step]
+
+SCHEDULES: Registry[Schedule] = Registry("schedule")
+
+
+@SCHEDULES.register("iterative")
+def iterative(prune: Prune, round: int) -> Step:
+    """Train, prune, rewind, again: from the ticket of the round before (paper, section 1, Strategy 1)."""
+    return Step("ticket", round - 1, prune.rates)
+
+
+@SCHEDULES.register("oneshot")
+def oneshot(prune: Prune, round: int) -> Step:
+    """All sizes at once from the dense network, by ``prune.fractions`` (paper, Figure 4c).
+
+    The fraction is the rate of the layers pruned most; the others' rates keep their proportion to it (the
+    output layer's half, in the paper).
+    """
+    rates = {kind: rate for kind, rate in asdict(prune.rates).items() if rate is not None}
+    fraction, most = prune.fractions[round - 1], max(rates.values())
+    scaled = {kind: fraction * (rate / most) for kind, rate in rates.items()}
+    return Step("ticket", 0, replace(prune.rates, **scaled))
+
+
+@SCHEDULES.register("continued")
+def continued(prune: Prune, round: int) -> Step:
+    """Weights are never rewound between rounds, only to be measured (paper, Appendix B, Strategy 2)."""
+    return Step("continued", round - 1, prune.rates)
+
+
+def source(prune: Prune) -> str:
+    """The arm whose training finds the masks; it is trained in every round, once for every trial."""
+    return SCHEDULES.find(prune.schedule)(prune, 1).arm if prune.rounds else "ticket"
+
+
+def surviving(params: Params, prune: Prune) -> list[int]:
+    """Surviving kernel weights in rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
+    alive = [{path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}]
+    for round in range(1, prune.rounds + 1):
+        step = SCHEDULES.find(prune.schedule)(prune, round)
+        rates = selection.rates_by_path(params, step.rates)
+        alive.append(selection.reduced(alive[step.before], rates, prune.scope))
+    return [sum(each.values()) for each in alive]

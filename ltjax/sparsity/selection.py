@@ -1,0 +1,126 @@
+"""Pruning: which weights a round removes, to the exact count.
+
+The common threshold (prune where ``|w| <= sorted[k]``) removes k+1 weights and every tie; here a
+weight's rank decides, so exactly ``round(rate * alive)`` go. Ranks come from NumPy's stable sort: the
+same on every backend, nothing to compile, and a round sorts only once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ltjax.core.errors import UserError
+from ltjax.core.trees import leaves_by_path, replace_leaves
+from ltjax.core.types import Mask, Params
+from ltjax.settings.schema import Rates
+from ltjax.sparsity import masks
+
+
+def removed(rate: float, alive: int) -> int:
+    """Weights that a round removes of ``alive`` ones: ``rate * alive``, half to even.
+
+    Example:
+        >>> removed(0.2, 235200), removed(0.5, 5), removed(0.5, 7)
+        (47040, 2, 4)
+    """
+    return round(rate * int(alive))
+
+
+def drop_lowest(scores: np.ndarray, alive: np.ndarray, number: int) -> np.ndarray:
+    """``alive`` less its ``number`` lowest-scoring entries.
+
+    Args:
+        scores: floats of any shape; not-a-number counts as highest, as NumPy sorts it.
+        alive: bool, the same shape.
+        number: entries to drop, at most as many as are alive.
+
+    Returns:
+        A new bool array. Of tied entries, those that come first in row-major order are dropped.
+
+    Example:
+        >>> drop_lowest(np.array([3.0, 1.0, 1.0, 0.0]), np.array([True, True, True, False]), 1)
+        array([ True, False,  True, False])
+    """
+    positions = np.flatnonzero(alive)
+    order = np.argsort(np.ravel(scores)[positions], kind="stable")
+    kept = np.array(alive, dtype=bool, copy=True)
+    kept.reshape(-1)[positions[order[:number]]] = False
+    return kept
+
+
+def prune(scores: Any, mask: Mask, rates: Mapping[str, float]) -> Mask:
+    """One round of layer-wise pruning (paper, section 2).
+
+    Args:
+        scores: pytree like the mask; the lowest of each layer are removed.
+        mask: what is alive now.
+        rates: fraction of survivors to remove, in (0, 1), by leaf path (``"fc1/kernel"``); leaves not
+            named are left alone.
+
+    Raises:
+        UserError: a rate names no leaf or lies outside (0, 1).
+    """
+    _check(rates, mask)
+    ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
+    return replace_leaves(mask, {
+        path: drop_lowest(np.asarray(ranked[path]), keep, removed(rate, int(np.count_nonzero(keep))))
+        for path, rate in rates.items() for keep in [np.asarray(alive[path])]
+    })  # fmt: skip
+
+
+def prune_globally(scores: Any, mask: Mask, rates: Mapping[str, float]) -> Mask:
+    """One round of global pruning: the named layers' weights are ranked together (paper, section 4).
+
+    Arguments and errors are ``prune``'s; the rates must all be the same one.
+    """
+    _check(rates, mask)
+    if len(set(rates.values())) != 1:
+        raise UserError(f"global scope needs one rate for every pruned layer, not {dict(rates)}.")
+    ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
+    together = np.concatenate([np.ravel(alive[path]) for path in rates])
+    ranks = np.concatenate([np.ravel(ranked[path]) for path in rates])
+    number = removed(next(iter(rates.values())), int(np.count_nonzero(together)))
+    ends = np.cumsum([np.size(alive[path]) for path in rates])[:-1]
+    parts = np.split(drop_lowest(ranks, together, number), ends)
+    return replace_leaves(mask, {
+        path: part.reshape(np.shape(alive[path])) for path, part in zip(rates, parts, strict=True)
+    })  # fmt: skip
+
+
+def rates_by_path(params: Params, rates: Rates) -> dict[str, float]:
+    """The rate of every prunable kernel by path name, from the rate of its kind.
+
+    A kernel's kind is ``output`` in a layer of that name, ``conv`` with four axes and ``fc`` with two; a
+    layer whose name begins with ``shortcut`` is never pruned (paper, Figure 2).
+    """
+    by_kind = {path: getattr(rates, layer_kind(path, np.ndim(leaf)), None)
+               for path, leaf in masks.kernels(params).items()}  # fmt: skip
+    return {path: rate for path, rate in by_kind.items() if rate is not None}
+
+
+def layer_kind(path: str, axes: int) -> str:
+    """The kind of layer that a kernel's path name and number of axes show it to be."""
+    layer = ("/" + path).split("/")[-2]
+    if layer == "output" or layer.startswith("shortcut"):
+        return layer.split("_")[0]
+    return "conv" if axes == 4 else "fc"
+
+
+def reduced(alive: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:
+    """Weights alive by leaf path, less what one round removes; of a global one only the sum is right."""
+    if scope == "layer" or not rates:
+        return {path: n - removed(rates[path], n) if path in rates else n for path, n in alive.items()}
+    together = sum(alive[path] for path in rates)
+    left = together - removed(next(iter(rates.values())), together)
+    # where the survivors will lie only training shows; they are counted under the first of the layers
+    return {**alive, **dict.fromkeys(rates, 0), next(iter(rates)): left}
+
+
+def _check(rates: Mapping[str, float], mask: Mask) -> None:
+    leaves = leaves_by_path(mask)
+    for path, rate in rates.items():
+        if path not in leaves:
+            raise UserError(f"there is no leaf '{path}' to prune; there are: {', '.join(leaves)}.")
+        if not 0 < rate < 1:
+            raise UserError(f"the pruning rate of {path} must lie between 0 and 1, not {rate}.")

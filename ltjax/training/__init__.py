@@ -1,0 +1,1 @@
+"""The training of one lane, pure: its step, optimizers, augmentations; nothing knows of lanes."""
