@@ -17,6 +17,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -157,8 +158,11 @@ def drive(work: Path, order: Order) -> None:
         "PYTHONPATH": order.tree, "JAX_NUM_CPU_DEVICES": "2", "XDG_CACHE_HOME": str(home / "cache"),
         "JAX_COMPILATION_CACHE_DIR": str(work / "xla"), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }  # fmt: skip
-    program = [sys.executable, "-P", str(ROOT / "tests" / "same_bits_runs.py"), json.dumps(order._asdict())]
-    subprocess.run(program, cwd=work, env={**os.environ, **own}, check=True)
+    program = work / "runs.py"
+    if not order.before:  # both revisions run one program, whatever is edited meanwhile
+        shutil.copy(ROOT / "tests" / "same_bits_runs.py", program)
+    command = [sys.executable, "-P", str(program), json.dumps(order._asdict())]
+    subprocess.run(command, cwd=work, env={**os.environ, **own}, check=True)
 
 
 def compare(trees: Sequence[Path], work: Path, only: Sequence[str], whole: bool) -> int:
