@@ -130,15 +130,9 @@ def mirrored(data: Data) -> Dataset:
 
 def swept(run: Callable[[Experiment], list[Any]]) -> dict[str, list[Any]]:
     """The rows of one program, and the base, run as the points of one sweep: their rounds by experiment."""
-    rows = [
-        change for _, change, own in ROWS if not own and not set(change) & set(sweeps.FIXED) and fits(change)
-    ]
-    apart = [
-        {},
-        MUCH,
-        *rows,
-        *({"model.init": name} for name in set(INITIALIZERS) - {"he_normal", LENET.model.init}),
-    ]
+    rows = [change for _, change, own in ROWS if not own and not set(change) & set(sweeps.FIXED)]
+    others = [{"model.init": name} for name in INITIALIZERS if name not in (LENET.model.init, "he_normal")]
+    apart = [{}, MUCH, *others, *filter(fits, rows)]
     names, base = {name: None for change in apart for name in change}, leaves(LENET)
     columns = {name: tuple(change.get(name, base[name]) for change in apart) for name in names}
     points: dict[str, list[Any]] = {}
@@ -215,6 +209,16 @@ def test_a_setting_changes_what_it_is_for_and_nothing_that_is_decided_before(wha
 def test_a_run_of_its_own_is_what_the_point_of_a_sweep_is(found):
     """With much that the first point has otherwise; the table's runs of one program are points of a sweep."""
     assert difference(found(changed(LENET, MUCH)), list(find_tickets(changed(LENET, MUCH)))) == NOTHING
+
+
+COMPILED = {"train.steps": 5, "train.batch": 31, "train.optimizer": "sgd", "train.momentum": 0.5,
+            "train.weight_decay": 0.1, "train.drops": (2,), "train.evaluate_every": 2, "model.dropout": 0.5,
+            "data.augment": "flip_crop"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMPILED)
+def test_points_of_a_sweep_that_differ_in_what_is_compiled_do_not_share_a_program(name):
+    assert not fits({name: COMPILED[name]})
 
 
 def test_the_initial_weights_are_the_initializers_and_the_default_is_gaussian_glorot(found):

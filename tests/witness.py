@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ltjax import ARMS as REGISTERED
 from ltjax import MODELS, Data, Dataset, Experiment, Lane, Model, Prune, Rates, Round, Train, find_tickets
 from ltjax.models.layers import batch_norm, channels_of, conv, dense, head
 from ltjax.training.augmentations import AUGMENTATIONS
@@ -26,7 +27,8 @@ NUMBERS = {"train": np.arange(TRAIN + VALIDATION), "test": 100 + np.arange(TEST)
 DRAWN = 4
 """Bytes that the augmentation draws."""
 
-ARMS = {"ticket": 2, "reinit": 2, "random": 2, "shuffle": 2, "noise": 2}
+ARMS = {"ticket": 2, "reinit": 2, "again": 2, "random": 2, "shuffle": 2, "noise": 2}
+"""The arms of the witness and their repeats; ``again`` is ``reinit`` under another name."""
 
 WITNESS = Experiment(
     name="witness", trials=2, seed=5, arms=ARMS,
@@ -34,7 +36,7 @@ WITNESS = Experiment(
     train=Train(steps=STEPS, batch=BATCH, optimizer="sgd", evaluate_every=3, evaluate_batch=2),
     prune=Prune(rounds=2, rates=Rates(fc=0.3, output=0.3)),
 )  # fmt: skip
-"""Two trials, five arms, three rounds; the last of its intervals is a single step."""
+"""Two trials, six arms, three rounds; the last of its intervals is a single step."""
 
 
 def answers(numbers: np.ndarray) -> np.ndarray:
@@ -110,11 +112,12 @@ class Normed(nn.Module):
 
 @contextmanager
 def called() -> Iterator[None]:
-    """Registers both networks and the augmentation, for as long as it lasts."""
+    """Registers both networks, the augmentation and the arm, for as long as it lasts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "witness", Witness)
         patch.setitem(MODELS, "normed", Normed)
         patch.setitem(AUGMENTATIONS, "witness", stamped)
+        patch.setitem(REGISTERED, "again", REGISTERED["reinit"])
         yield
 
 
