@@ -40,7 +40,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(jax|jaxlib|numpy|np|pandas|pd|flax|optax|matplotlib|rich|tyro)\..*"),
     ("py:.*", r"(collections|pathlib|argparse|types|typing)\..*"),
     ("py:class", r"(Path|Figure|Callable|Any|optional)"),
-    ("py:class", r"ltjax\.(registry\.T|snapshots\.Snapshots)"),
+    ("py:class", r"ltjax\.(core\.registry\.(T|Definition)|lanes\.snapshots\.Snapshots)"),
 ]
 
 html_theme = "furo"

@@ -7,7 +7,7 @@ import pytest
 from ltjax.cli.display import summary_table
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
-from ltjax.lanes.history import History, curves, early_stop, summarise
+from ltjax.lanes.history import SUMMARY, History, curves, early_stop, summarise
 from ltjax.runs import tables
 
 nan, inf = float("nan"), float("inf")
@@ -70,9 +70,9 @@ def test_the_summary_is_ordered_by_round_arm_trial_and_repeat_and_keeps_every_di
     assert list(zip(back["round"], back["arm"], strict=True)) == [
         (2, "reinit"), (2, "ticket"), (10, "reinit"), (10, "ticket"),
     ]  # fmt: skip
-    assert list(back.columns) == history.SUMMARY
+    assert list(back.columns) == SUMMARY
     assert back["percent_remaining"].tolist() == [100 / 3] * 4
-    assert (tmp_path / "summary.csv").read_text().splitlines()[0] == ",".join(history.SUMMARY)
+    assert (tmp_path / "summary.csv").read_text().splitlines()[0] == ",".join(SUMMARY)
 
 
 def test_curves_come_back_from_a_folder_of_files(tmp_path):
