@@ -1,1 +1,1 @@
-"""The named experiments, one file each; `python -m ltjax.run --list` shows them."""
+"""The named experiments: one file a family, in a folder for each paper; `ltjax list` shows them."""

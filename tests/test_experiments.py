@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ltjax.analysis.results import read_study
+from ltjax.core.registry import Registry
 from ltjax.data import DATASETS, Dataset, source_of
 from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.search import lanes_of
@@ -16,8 +17,10 @@ from ltjax.models.resnet import ResNet
 from ltjax.models.vgg import VGG
 from ltjax.runs import paths, tables
 from ltjax.runs.opening import open_runs, write_points
-from ltjax.settings import sweeps
+from ltjax.settings import named, sweeps
 from ltjax.settings.loading import experiments, load_experiment
+from ltjax.settings.named import EXPERIMENTS
+from ltjax.settings.schema import Experiment, Train
 from ltjax.studies import FIGURES
 
 from .drawings import empty
@@ -148,3 +151,32 @@ def test_a_named_experiment_is_valid_as_it_stands_and_bears_its_own_name(name):
     experiment = load_experiment(name)
     validate(experiment)
     assert experiment.name == name
+
+
+@pytest.mark.parametrize("name", sorted(experiments()))
+def test_the_docstring_of_a_named_experiment_tells_purpose_figure_command_and_no_unfilled_number(name):
+    purpose, _, command, _, *rest = EXPERIMENTS[name].__doc__.split("\n")
+    assert purpose == experiments()[name]
+    assert command.split() == ["python", "-m", "ltjax.run", "--config", name]
+    assert "Figure" in purpose or name == "digits"
+    assert "".join(rest) and not set("{}") & set(EXPERIMENTS[name].__doc__)
+
+
+def test_a_function_of_a_family_makes_an_experiment_of_each_member_with_its_numbers(monkeypatch):
+    monkeypatch.setattr(named, "EXPERIMENTS", Registry("experiment"))
+    family = named.Family(small="Small", large="Large")
+
+    @family.each(steps=(1_000, 20_000))
+    def quick(net):
+        """{title}, in {steps:,} steps."""
+        return Experiment(train=Train(steps=net.steps))
+
+    made = {name: make() for name, make in named.EXPERIMENTS.items()}
+    assert {name: each.train.steps for name, each in made.items()} == {
+        "small_quick": 1_000, "large_quick": 20_000,
+    }  # fmt: skip
+    assert all(each.name == name for name, each in made.items())
+    assert named.EXPERIMENTS["large_quick"].__doc__.startswith("Large, in 20,000 steps.\n")
+    assert quick("large").train.steps == 20_000
+    with pytest.raises(ValueError, match="shorter"):
+        family.each(steps=(1_000,))(quick)

@@ -1,13 +1,14 @@
-"""The named experiments: Python files that define ``experiment``, found by name or by path."""
+"""Experiments, loaded by the name that ``experiments/`` gives them, or by the path of a file or a run."""
 
-import ast
 import runpy
 from functools import cache
 from pathlib import Path
 
 from ltjax.core.errors import UserError, sentence, shown, unknown
+from ltjax.core.registry import Registry
 from ltjax.core.texts import path_flaw, read_text
 from ltjax.settings import bounds, compatible
+from ltjax.settings.named import EXPERIMENTS, Make
 from ltjax.settings.schema import Experiment
 
 
@@ -19,13 +20,17 @@ def folder() -> Path:
 
 
 def experiments() -> dict[str, str]:
-    """Every named experiment with its one-line purpose, the first line of its file."""
-    return {name: _purpose(path) for name, path in _files().items()}
+    """Every named experiment with its one-line purpose, the first line of its docstring."""
+    return {name: (make.__doc__ or "").split("\n")[0] for name, make in sorted(_entered().items())}
 
 
-def _files() -> dict[str, Path]:
-    found = sorted(folder().glob("*.py"))
-    return {path.stem: path for path in found if not path.stem.startswith("_")}
+@cache
+def _entered() -> Registry[Make]:
+    """The named experiments, once the files that enter them have run; they are part of ltjax."""
+    for path in sorted(folder().rglob("*.py")):
+        if not path.stem.startswith("_"):
+            runpy.run_path(str(path))
+    return EXPERIMENTS
 
 
 def load_experiment(name: str | Path) -> Experiment:
@@ -39,8 +44,8 @@ def load_experiment(name: str | Path) -> Experiment:
     if wrong := path_flaw(str(name)):
         raise UserError(f"the experiment's name or path {wrong}, not {shown(str(name))}.")
     path = Path(name)
-    if file := _files().get(str(name)):  # a folder of that name does not hide the experiment
-        return _named(file)
+    if str(name) in _entered():  # a folder of that name does not hide the experiment
+        return _named(str(name))
     if path.is_dir():
         path = path / "config.json"
     if path.suffix == ".json":
@@ -63,9 +68,9 @@ def _read(path: Path) -> Experiment:
 
 
 @cache
-def _named(path: Path) -> Experiment:
-    """A named experiment: its file is part of ltjax and is run once, as judging asks for it often."""
-    return _run(path)
+def _named(name: str) -> Experiment:
+    """A named experiment; it is made once, as judging asks for it often."""
+    return _checked(compatible.checked(_entered()[name]()))
 
 
 def _run(path: Path) -> Experiment:
@@ -101,7 +106,3 @@ def _text(path: Path) -> str:
         return read_text(path)
     except UserError as error:
         raise UserError(f"the experiment '{path}' cannot be read ({error}).") from error
-
-
-def _purpose(path: Path) -> str:
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]

@@ -1,7 +1,8 @@
 """The configuration of an experiment: frozen dataclasses whose defaults are the embedded experiment.
 
-The defaults find winning tickets in scikit-learn's digits in about a minute on two CPU cores; every file in
-``experiments/`` states what differs. ``settings.compatible`` says what makes two experiments one.
+The defaults find winning tickets in scikit-learn's digits in about a minute on two CPU cores; every
+experiment in ``experiments/`` states what differs. ``settings.compatible`` says what makes two experiments
+one.
 """
 
 from dataclasses import dataclass, field
