@@ -50,11 +50,11 @@ def by_hand(**settings: Any) -> Make:
 
 def begun(experiment: Experiment, trial: int = 0) -> Make:
     """The θ₀ of a trial, whose note says what it is of."""
-    return kept({"experiment": dataclasses.asdict(experiment)}, trial)
+    return kept({"experiment": dataclasses.asdict(experiment)}, f"theta0/trial_{trial}")
 
 
-def kept(note: dict[str, Any], trial: int = 0) -> Make:
-    return lambda folder: checkpoints.save(paths.theta0(folder, trial), {"w": np.zeros(3)}, note)
+def kept(note: dict[str, Any], name: str = "theta0/trial_0") -> Make:
+    return lambda folder: checkpoints.save(folder / "checkpoints" / name, {"w": np.zeros(3)}, note)
 
 
 def damaged_note(folder: Path) -> None:
@@ -77,7 +77,12 @@ FOLDERS: dict[str, tuple[list[Make], Experiment, type[State] | State]] = {
     "a configuration written by hand": ([by_hand()], TINY, Ours(TINY)),
     "a run with a file of the user's": ([config(TINY), file("thesis.tex")], TINY, Ours(TINY)),
     "a sweep": ([config(SWEPT), file("summary.csv"), file(f"{POINT}/config.json")], SWEPT, Ours(SWEPT)),
-    "a run without its configuration": ([begun(TINY), file("summary.csv")], TINY, Ours(TINY)),
+    "a run without its configuration": (
+        [begun(TINY), *map(file, ("summary.csv", "report.html", ".lock"))], TINY, Ours(TINY),
+    ),
+    "a run without its configuration or θ₀": (
+        [kept({"experiment": dataclasses.asdict(MORE)}, "rounds/round_000_part_0")], TINY, Ours(MORE),
+    ),
     "a run that grew, without its configuration": ([begun(TINY), begun(MORE, 4)], TINY, Ours(MORE)),
     "a run without its configuration or checkpoints that were finished": (
         [file("checkpoints/rounds/round_000_part_0.orbax-checkpoint-tmp/d")], TINY, Ours(TINY),

@@ -1,7 +1,6 @@
 """What a folder is to the experiment asked to run in it, and what follows: asked and decided here alone."""
 
 import functools
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def state_of(folder: Path, asked: Experiment) -> State:
     Raises:
         OSError: the folder cannot be read.
     """
-    if not paths.config(folder).exists() and _is_empty(folder):
+    if _is_empty(folder):
         return New()
     try:
         stored = _stored(folder, asked)
@@ -123,34 +122,30 @@ def _stored(folder: Path, asked: Experiment) -> Experiment | None:
     """What a folder holds, by its configuration or, where that was lost, by all else; None if no run."""
     if paths.config(folder).exists():
         return read_config(folder)
-    points = sweeps.points(asked) if asked.sweep else {}
-    if not folder.is_dir() or not all(_is_own(path, points) for path in folder.iterdir()):
+    points = sweeps.points(asked) if asked.sweep else ()
+    own = folder.is_dir() and all(paths.is_own(path) or path.name in points for path in _visible(folder))
+    if not own or not (points or paths.rounds(folder).parent.exists()):  # tables alone
         return None
     homes = paths.rounds(folder), paths.theta0(folder, 0).parent
     kept = [checkpoints.note(path).get("experiment")
             for home in homes for path in checkpoints.finished(home)]  # fmt: skip
-    if None in kept or not (paths.rounds(folder).parent.exists() or points):
-        return None  # of an older version, or tables alone
     try:
         return functools.reduce(compatible.extended, map(compatible.from_settings, kept or [asked]))
-    except (ValueError, TypeError):  # settings of another version
+    except (ValueError, TypeError):  # another version's settings, or none
         return None
 
 
-def _is_own(path: Path, points: Collection[str]) -> bool:
-    return path.name.startswith(".") or paths.is_own(path) or path.name in points
-
-
 def _is_empty(folder: Path) -> bool:
-    hidden = folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
-    return hidden or not folder.exists()
+    return not _visible(folder) if folder.is_dir() else not folder.exists()
 
 
 def _is_bare(folder: Path) -> bool:
     """Whether a folder has only what a run writes before it trains."""
     config = paths.config(folder)
     early = {config, paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
-    if not all(path in early or path.name.startswith(".") for path in folder.iterdir()):
-        return False
-    # one without a checksum was written by hand, and is the user's
-    return config.is_file() and compatible.CHECKSUM.encode() in config.read_bytes()
+    # a configuration without a checksum was written by hand, and is the user's
+    return _visible(folder) <= early and compatible.CHECKSUM.encode() in config.read_bytes()
+
+
+def _visible(folder: Path) -> set[Path]:
+    return {path for path in folder.iterdir() if not path.name.startswith(".")}
