@@ -78,7 +78,7 @@ def merge(
 
     Args:
         sources: runs that differ in trials, rounds, arms, repeats or points of a sweep.
-        to: a folder that is new, empty, or of a run of the same experiment, which is added to.
+        to: a folder in which nothing was trained, or a run of the same experiment, which is added to.
         writing: what to be in while a part is written.
 
     Returns:
