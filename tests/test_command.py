@@ -72,7 +72,7 @@ def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
 
 
 @pytest.mark.parametrize("name", ["run", "report"])
-def test_a_command_is_python_m_of_its_name(name):
+def test_python_m_starts_the_same_command(name):
     """Both start one ``main``: the help differs in nothing but how the command is started."""
     short, long = (started(*each, "--help") for each in (["ltjax", name], [f"ltjax.{name}"]))
     assert short.returncode == long.returncode == 0

@@ -23,6 +23,7 @@ from ltjax.data import cache, prepared
 from ltjax.runs import checkpoints, opening, paths, tables
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_run
+from ltjax.runs.state import New, state_of
 
 from .conftest import TINY
 from .damage import read, rounds_of, write
@@ -167,7 +168,7 @@ def test_of_two_runs_that_are_started_in_one_folder_one_runs_and_the_other_is_to
 
 
 def test_a_second_writer_is_told_who_is_writing_and_changes_nothing(copy, finished, capfd):  # noqa: F811
-    with locks.writing(copy):
+    with opening.writing(copy):
         before = contents(copy)
         command(*SMALL, "--trials", "3", "--workdir", str(copy), expect=2)
         with pytest.raises(SystemExit, match="2"):
@@ -176,7 +177,7 @@ def test_a_second_writer_is_told_who_is_writing_and_changes_nothing(copy, finish
     err = capfd.readouterr().err
     assert err.count("is being written by process") == 2 and "wait until that has finished" in err
     assert err.count("\n") == 2
-    with locks.writing(copy):  # it is free again
+    with opening.writing(copy):  # it is free again
         pass
 
 
@@ -185,14 +186,14 @@ def test_a_file_system_without_locks_is_gone_on_without(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(locks.FileLock, "acquire", without)
-    with locks.writing(tmp_path / "run"):
+    with opening.writing(tmp_path / "run"):
         open_run(tmp_path / "run", TINY)
     assert Run(tmp_path / "run").experiment == TINY
 
 
 def test_a_folder_that_was_only_locked_is_new_and_one_that_was_made_for_it_is_removed(tmp_path):
-    with locks.writing(tmp_path / "run"):
-        assert not opening.holds_something_else(tmp_path / "run")
+    with opening.writing(tmp_path / "run"):
+        assert state_of(tmp_path / "run", TINY) == New()
     assert not (tmp_path / "run").exists()
 
 

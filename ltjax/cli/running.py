@@ -26,10 +26,11 @@ from ltjax.lanes.placement import choose_devices
 from ltjax.lottery.loop import Part, Round, find_tickets
 from ltjax.lottery.search import lanes_of
 from ltjax.lottery.validation import check_start, validate
-from ltjax.runs import opening, paths
+from ltjax.runs import opening
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
+from ltjax.runs.state import Bare, New, state_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 
@@ -108,9 +109,9 @@ def run(
     distributed.agree(_alike(experiment, only))
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
-    if not paths.config(folder).exists():
+    if isinstance(state_of(folder, experiment), New | Bare):
         check_start(experiment, only)
-    opening.check(folder, experiment)
+    will_hold(folder, experiment)
     with contextlib.ExitStack() as held:
         processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
         began = time.monotonic()

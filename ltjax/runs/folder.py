@@ -33,14 +33,15 @@ class Run:
 
     Args:
         folder: the run's folder, which exists.
+        experiment: what was run in it, where its configuration may be lost.
 
     Raises:
         UserError: it holds no run, or a damaged one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, experiment: Experiment | None = None) -> None:
         self.folder = folder
-        self.experiment = read_config(folder)
+        self.experiment = experiment or read_config(folder)
         self.parts: dict[int, list[tuple[Path, dict[str, Any]]]] = {}
         for path in filter(paths.is_part, checkpoints.finished(paths.rounds(folder))):
             round, _ = paths.round_and_part(path)

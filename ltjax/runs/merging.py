@@ -21,7 +21,8 @@ from ltjax.core.types import Lane, Params
 from ltjax.lottery.loop import Round
 from ltjax.runs import checkpoints, opening, paths, tables
 from ltjax.runs.folder import Run, read_config
-from ltjax.runs.opening import holds_something_else, open_runs, write_points
+from ltjax.runs.opening import open_runs, write_points
+from ltjax.runs.state import New, state_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 
@@ -77,7 +78,7 @@ def merge(
 
     Args:
         sources: runs that differ in trials, rounds, arms, repeats or points of a sweep.
-        to: a folder that is new, empty, or of a run of the same experiment, which is added to.
+        to: a folder in which nothing was trained, or a run of the same experiment, which is added to.
         writing: what to be in while a part is written.
 
     Returns:
@@ -90,16 +91,19 @@ def merge(
         OSError: something could not be written; what was added stands, and merging again completes it.
     """
     sources = list(dict.fromkeys(sources))  # one that is named twice is one
-    _check_target(sources, to)
+    _check_apart(sources, to)
+    asked = _one_experiment(sources)
+    will_hold(to, asked, "--to")  # before its lock would make it
     with opening.writing(to):
-        return _merge(sources, to, writing)
+        return _merge(sources, to, will_hold(to, asked, "--to"), writing)
 
 
 def _merge(
-    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]]
-) -> list[Taken]:
-    experiment = _one_experiment([*([to] if paths.config(to).exists() else []), *sources])
-    pieces = [piece for point in sweeps.points(experiment) for piece in _plan(sources, to, point)]
+    sources: Sequence[Path], to: Path, experiment: Experiment,
+    writing: Callable[[], AbstractContextManager[None]],
+) -> list[Taken]:  # fmt: skip
+    points = sweeps.points(experiment)
+    pieces = [piece for point, each in points.items() for piece in _plan(sources, to, point, each)]
     runs = open_runs(to, experiment)
     for piece in pieces:
         if piece.places:
@@ -116,12 +120,10 @@ def _taken(source: Path, pieces: Sequence[Piece]) -> Taken:
     return Taken(source, new, sum(len(piece.note["rows"]) for piece in pieces) - new)
 
 
-def _check_target(sources: Sequence[Path], to: Path) -> None:
+def _check_apart(sources: Sequence[Path], to: Path) -> None:
     for source in sources:
         if source.resolve() in (to.resolve(), *to.resolve().parents):
             raise UserError(f"'{to}' lies in '{source}', which is to stay as it is; choose another --to.")
-    if holds_something_else(to):
-        raise UserError(f"'{to}' holds something that is no run of ltjax; choose another --to.")
 
 
 def _one_experiment(folders: Sequence[Path]) -> Experiment:
@@ -139,16 +141,16 @@ def _one_experiment(folders: Sequence[Path]) -> Experiment:
     return first
 
 
-def _plan(sources: Sequence[Path], to: Path, point: str) -> list[Piece]:
+def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment) -> list[Piece]:
     """What of each source's parts, at one point of a sweep, is to be added; everything is compared here."""
     theta0: dict[int, tuple[Path, Params]] = {}
     rows: dict[tuple[int, Lane], tuple[Path, str]] = {}
     pieces = []
     for folder in (to, *sources):
         home = paths.point(folder, point)
-        if not paths.config(home).exists():
-            continue  # a new folder, or a run without this point
-        run = Run(home)
+        if state_of(home, experiment) == New():
+            continue  # or a run without this point
+        run = Run(home, experiment if folder == to else None)
         run.verify()
         _compare_theta0(run, theta0)
         for part, note in [each for parts in run.parts.values() for each in parts]:

@@ -1,9 +1,8 @@
 """Opening a run's folder to run an experiment in it: a new one is made, an older one grows or is refused."""
 
-import functools
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,39 +17,10 @@ from ltjax.lanes import history, processes
 from ltjax.lottery.search import Nothing, Search
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run, read_config
+from ltjax.runs.state import will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of
-
-
-def experiment_of(folder: Path, asked: Experiment, points: Collection[str] = ()) -> Experiment | None:
-    """What a run's folder without a configuration was run as; None where it is no such folder.
-
-    Args:
-        folder: the folder.
-        asked: what is to be run in it; what it was, where no checkpoint says otherwise.
-        points: the points of a sweep whose runs may lie in it.
-
-    Raises:
-        UserError: a checkpoint in it is damaged.
-    """
-    if not folder.is_dir() or not all(_own(path, points) for path in folder.iterdir()):
-        return None
-    kept = [
-        *checkpoints.finished(paths.rounds(folder)),
-        *checkpoints.finished(paths.theta0(folder, 0).parent),
-    ]
-    told = [checkpoints.note(path).get("experiment") for path in kept]
-    if None in told or not (paths.rounds(folder).parent.exists() or points):
-        return None  # of an older version, or tables alone
-    try:
-        return functools.reduce(compatible.extended, map(compatible.from_settings, told)) if told else asked
-    except (ValueError, TypeError):  # settings of another version
-        return None
-
-
-def _own(path: Path, points: Collection[str]) -> bool:
-    return path.name.startswith(".") or paths.is_own(path) or path.name in points
 
 
 def restore_theta0(run: Run) -> None:
@@ -76,26 +46,13 @@ def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
     """
     if not asked.sweep:
         return {"": open_run(folder, asked)}
-    grown = check(folder, asked)
+    grown = will_hold(folder, asked)
     points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
     files.sweep(folder, paths.is_written_by_runs)
     write_text(paths.config(folder), compatible.to_json(grown))
     runs = {point: open_run(home, each) for point, (home, each) in points.items()}
     write_points(folder, runs)
     return runs
-
-
-def check(folder: Path, asked: Experiment) -> Experiment:
-    """What a folder will hold once ``asked`` is run in it; writes nothing.
-
-    Raises:
-        UserError: it does not fit, or is damaged, as in ``open_run``.
-    """
-    grown = _grown(folder, asked)
-    if asked.sweep:
-        for point, each in sweeps.points(grown).items():
-            _grown(paths.point(folder, point), each)
-    return grown
 
 
 def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
@@ -129,7 +86,7 @@ def open_run(folder: Path, asked: Experiment) -> Run:
             or damaged files.
         OSError: it cannot be written.
     """
-    grown = _grown(folder, asked)
+    grown = will_hold(folder, asked)
     for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
         checkpoints.sweep(kept)
     if not paths.config(folder).exists():
@@ -157,65 +114,6 @@ def _sweep_files(run: Run) -> None:
     for path in filter(paths.is_curves, folder.glob("*")):
         if not paths.part(run.folder, *paths.round_and_part(path)).exists():
             path.unlink()
-
-
-def holds_something_else(folder: Path) -> bool:
-    """Whether a folder is neither a run nor free to become one: a file, or a folder of other things."""
-    if not folder.exists() or paths.config(folder).exists():
-        return False
-    # a file whose name begins with a dot may be left from a first write that was killed
-    return not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
-
-
-def _grown(folder: Path, asked: Experiment) -> Experiment:
-    """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
-    stored = _stored(folder, asked)
-    if stored is None:
-        return asked
-    if found := compatible.differences(stored, asked):
-        raise UserError(
-            f"'{folder}' holds another experiment; choose another --workdir. They differ in "
-            + "; ".join(found) + "."
-        )  # fmt: skip
-    if paths.summary(folder).exists() and not (asked.sweep or paths.rounds(folder).parent.exists()):
-        raise UserError(
-            f"'{folder}' holds the tables of a run without its checkpoints, so it cannot be continued; "
-            "choose another --workdir."
-        )
-    grown = compatible.extended(stored, asked)
-    if renamed := set(sweeps.points(stored)) - set(sweeps.points(grown)):
-        raise UserError(
-            f"two points are called '{min(renamed)}' if those asked for are added to '{folder}'; choose "
-            "another --workdir."
-        )
-    return grown
-
-
-def _stored(folder: Path, asked: Experiment) -> Experiment | None:
-    """What a folder holds, by its configuration or, where that was lost, by all else; None if nothing."""
-    if paths.config(folder).exists():
-        return None if _is_bare(folder) and _other(folder, asked) else read_config(folder)
-    if not holds_something_else(folder):
-        return None
-    points = sweeps.points(asked) if asked.sweep else ()
-    if found := experiment_of(folder, asked, points):
-        return found
-    raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
-
-
-def _is_bare(folder: Path) -> bool:
-    """Whether a folder has only what a run writes before it trains: it was refused, or stopped so early."""
-    bare = {paths.config(folder), paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
-    if not all(path in bare or path.name.startswith(".") for path in folder.iterdir()):
-        return False
-    # one without a checksum was written by hand, and is the user's
-    return (
-        paths.config(folder).is_file() and compatible.CHECKSUM.encode() in paths.config(folder).read_bytes()
-    )
-
-
-def _other(folder: Path, asked: Experiment) -> bool:
-    return bool(compatible.differences(read_config(folder), asked))
 
 
 def write_environment(folder: Path, facts: dict[str, Any]) -> None:
