@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 
@@ -68,47 +68,67 @@ def restore_theta0(run: Run) -> None:
             run.save_theta0(trial, search.theta0(trial))
 
 
-def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
+Points: TypeAlias = Mapping[str, Experiment]
+"""An experiment's points by name."""
+
+
+def open_runs(folder: Path, asked: Experiment, points: Points | None = None) -> dict[str, Run]:
     """The run of every point of a sweep, opened to run ``asked``; without a sweep, the one run under "".
+
+    Args:
+        folder: the run's folder.
+        asked: what is to be run in it.
+        points: its points, where they were made already.
 
     Raises:
         UserError, OSError: as ``open_run``'s.
     """
     if not asked.sweep:
         return {"": open_run(folder, asked)}
-    grown = check(folder, asked)
-    points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+    points = points or sweeps.points(asked)
+    grown = check(folder, asked, points)
     files.sweep(folder, paths.is_written_by_runs)
     write_text(paths.config(folder), compatible.to_json(grown))
-    runs = {point: open_run(home, each) for point, (home, each) in points.items()}
+    runs = {
+        point: open_run(paths.point(folder, point), each)
+        for point, each in _points(grown, asked, points).items()
+    }
     write_points(folder, runs)
     return runs
 
 
-def check(folder: Path, asked: Experiment) -> Experiment:
-    """What a folder will hold once ``asked`` is run in it; writes nothing.
+def check(folder: Path, asked: Experiment, points: Points | None = None) -> Experiment:
+    """What a folder will hold once ``asked`` is run in it; writes nothing. Arguments are ``open_runs``'s.
 
     Raises:
         UserError: it does not fit, or is damaged, as in ``open_run``.
     """
-    grown = _grown(folder, asked)
+    points = points or sweeps.points(asked)
+    grown = _grown(folder, asked, points)
     if asked.sweep:
-        for point, each in sweeps.points(grown).items():
+        for point, each in _points(grown, asked, points).items():
             _grown(paths.point(folder, point), each)
     return grown
 
 
-def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
+def _points(grown: Experiment, asked: Experiment, points: Points) -> Points:
+    """The points that a folder will hold: those asked for, unless it holds more."""
+    same = grown == asked and list(grown.sweep) == list(asked.sweep)  # a point is called by its first setting
+    return points if same else sweeps.points(grown)
+
+
+def open_together(folder: Path, asked: Experiment, points: Points) -> dict[str, Run]:
     """As ``open_runs``, by all processes of a job: the first one opens, and the others read what it made.
 
     Raises:
         UserError: as ``open_runs``'s; or a process does not see the folder.
         OSError: as ``open_runs``'s, in the first process.
     """
-    if runs := processes.first_alone(lambda: open_runs(folder, asked)):
+    if runs := processes.first_alone(lambda: open_runs(folder, asked, points)):
         return runs
     try:
-        return {point: Run(paths.point(folder, point)) for point in sweeps.points(read_config(folder))}
+        made = _points(read_config(folder), asked, points)
+        return {point: Run(paths.point(folder, point)) for point in made}
     except UserError as error:
         raise UserError(f"{error} Every process of a job needs to see the same folder.") from error
 
@@ -167,9 +187,9 @@ def holds_something_else(folder: Path) -> bool:
     return not folder.is_dir() or any(not path.name.startswith(".") for path in folder.iterdir())
 
 
-def _grown(folder: Path, asked: Experiment) -> Experiment:
+def _grown(folder: Path, asked: Experiment, points: Collection[str] = ()) -> Experiment:
     """What a folder will hold once ``asked`` is run in it; writes nothing, refuses what does not fit."""
-    stored = _stored(folder, asked)
+    stored = _stored(folder, asked, points if asked.sweep else ())
     if stored is None:
         return asked
     if found := compatible.differences(stored, asked):
@@ -183,7 +203,8 @@ def _grown(folder: Path, asked: Experiment) -> Experiment:
             "choose another --workdir."
         )
     grown = compatible.extended(stored, asked)
-    if renamed := set(sweeps.points(stored)) - set(sweeps.points(grown)):
+    grows = grown.sweep != stored.sweep
+    if grows and (renamed := set(sweeps.points(stored)) - set(sweeps.points(grown))):
         raise UserError(
             f"two points are called '{min(renamed)}' if those asked for are added to '{folder}'; choose "
             "another --workdir."
@@ -191,13 +212,12 @@ def _grown(folder: Path, asked: Experiment) -> Experiment:
     return grown
 
 
-def _stored(folder: Path, asked: Experiment) -> Experiment | None:
+def _stored(folder: Path, asked: Experiment, points: Collection[str]) -> Experiment | None:
     """What a folder holds, by its configuration or, where that was lost, by all else; None if nothing."""
     if paths.config(folder).exists():
         return None if _is_bare(folder) and _other(folder, asked) else read_config(folder)
     if not holds_something_else(folder):
         return None
-    points = sweeps.points(asked) if asked.sweep else ()
     if found := experiment_of(folder, asked, points):
         return found
     raise UserError(f"'{folder}' holds something that is no run of ltjax; choose another --workdir.")
