@@ -81,6 +81,24 @@ def test_the_schedule_is_what_pruning_does():
         assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, scope=scope))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "scope", "counts"),
+    [
+        ("iterative", "layer", [15, 8, 4]),  # 10 - 5 - 2, and 5 - 2 - 2
+        ("iterative", "global", [15, 7, 3]),  # 15 - 8 - 4
+        ("oneshot", "layer", [15, 8, 10]),  # 10 - 5 and 5 - 2; 10 - 3 and 5 - 2
+        ("oneshot", "global", [15, 7, 11]),  # 15 - 8; 15 - 4
+    ],
+)
+def test_counts_are_half_to_even_by_layer_or_together_and_of_the_round_that_is_pruned(
+    schedule, scope, counts
+):
+    params = {"fc1": {"kernel": np.zeros((5, 2))}, "fc2": {"kernel": np.zeros(5)[:, None]}}
+    rates = Rates(conv=None, fc=0.5, output=None)
+    prune = Prune(rounds=2, rates=rates, schedule=schedule, scope=scope, fractions=(0.5, 0.3))
+    assert schedules.surviving(params, prune) == counts
+
+
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_pruning_all_equal_weights_removes_the_exact_count(value):
     """The threshold ``|w| <= sorted[k]`` of both reference implementations leaves none of these."""
