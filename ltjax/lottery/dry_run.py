@@ -40,7 +40,7 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     source, key = resolved.source, jax.eval_shape(lambda: jax.random.key(0))
     params, collections = shapes_of(network)
     counts = schedules.surviving(params, experiment.prune)
-    mask = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf != 0, tree), params)
+    mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, key)
     training = Training(network, experiment.train, source.train - experiment.data.validation)
     lanes = [len(resolved.lanes(point, round)) for round in range(len(counts))]

@@ -18,7 +18,6 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.models import Collections, Network
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.scores import SCORES
 from ltjax.training.step import LaneStart
 
@@ -127,8 +126,7 @@ class Search:
     def _before(self, round: int) -> set[int]:
         """The rounds that those after ``round`` are pruned from."""
         prune = self.experiment.prune
-        schedule = SCHEDULES.find(prune.schedule)
-        return {schedule(prune, each).before for each in range(round + 1, prune.rounds + 1)}
+        return {schedules.step_of(prune, each).before for each in range(round + 1, prune.rounds + 1)}
 
     def theta0(self, trial: int) -> Params:
         """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""
@@ -160,7 +158,7 @@ class Search:
         theta0 = self.theta0(trial)
         if round == 0:
             return Found(theta0, masks.dense(theta0))
-        step = SCHEDULES.find(self.experiment.prune.schedule)(self.experiment.prune, round)
+        step = schedules.step_of(self.experiment.prune, round)
         before = self._outcome(step.before, Lane(step.arm, trial))
         if Lane("ticket", trial) in self.past.lanes(round):
             mask = self.past.outcome(round, Lane("ticket", trial)).mask
@@ -177,6 +175,5 @@ def prune_once(experiment: Experiment, theta0: Params, before: Outcome, trial: i
     """The mask of a round, from what training left of the lane that its schedule prunes."""
     key = named_key(experiment.seed, "prune", trial, round)
     scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
-    step = SCHEDULES.find(experiment.prune.schedule)(experiment.prune, round)
-    rates = selection.rates_by_path(theta0, step.rates)
+    rates = selection.rates_by_path(theta0, schedules.step_of(experiment.prune, round).rates)
     return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.scope)

@@ -54,9 +54,14 @@ def continued(prune: Prune, round: int) -> Step:
     return Step("continued", round - 1, prune.rates)
 
 
+def step_of(prune: Prune, round: int) -> Step:
+    """How the mask of a round, from 1 on, is made."""
+    return SCHEDULES.find(prune.schedule)(prune, round)
+
+
 def source(prune: Prune) -> str:
     """The arm whose training finds the masks; it is trained in every round, once for every trial."""
-    return SCHEDULES.find(prune.schedule)(prune, 1).arm if prune.rounds else "ticket"
+    return step_of(prune, 1).arm if prune.rounds else "ticket"
 
 
 def surviving(params: Params, prune: Prune) -> list[int]:
@@ -64,7 +69,7 @@ def surviving(params: Params, prune: Prune) -> list[int]:
     sizes = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
     gone: list[dict[selection.Group, int]] = [{}]  # by round
     for round in range(1, prune.rounds + 1):
-        step = SCHEDULES.find(prune.schedule)(prune, round)
+        step = step_of(prune, round)
         rates = selection.rates_by_path(params, step.rates)
         gone.append(dict(gone[step.before]))
         for group, rate in selection.groups(rates, prune.scope).items():
