@@ -113,8 +113,7 @@ def check(folder: Path, asked: Experiment, points: Points | None = None) -> Expe
 
 def _points(grown: Experiment, asked: Experiment, points: Points) -> Points:
     """The points that a folder will hold: those asked for, unless it holds more."""
-    same = grown == asked and list(grown.sweep) == list(asked.sweep)  # a point is called by its first setting
-    return points if same else sweeps.points(grown)
+    return points if grown == asked else sweeps.points(grown)
 
 
 def open_together(folder: Path, asked: Experiment, points: Points) -> dict[str, Run]:
