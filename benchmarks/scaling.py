@@ -31,9 +31,8 @@ from loops import LaneLoop, Sizes, lane_starts, make_bench, progress
 from ltjax import Compute, Experiment, load_experiment
 from ltjax.lanes import backend
 from ltjax.lottery.dry_run import plan
-from ltjax.lottery.search import lanes_of
+from ltjax.lottery.resolving import resolve
 from ltjax.settings.loading import experiments
-from ltjax.settings.sweeps import points, program_key
 
 NETWORKS = {
     "lenet": "lenet_iterative", "conv2": "conv2_iterative", "conv4": "conv4_iterative",
@@ -81,15 +80,12 @@ def hours(load: Load, measured: Mapping[str, float], devices: int) -> float:
 
 def loads_of(experiment: Experiment, network: str, flops: float) -> list[Load]:
     """The loads of an experiment: one for all points of a sweep that share a program."""
-    groups: dict[str, list[Experiment]] = {}
-    for point in points(experiment).values():
-        groups.setdefault(program_key(point), []).append(point)
-    found = []
-    for group in groups.values():
-        rounds = range(max(each.prune.rounds for each in group) + 1)
-        lanes = [sum(len(lanes_of(each, at)) for each in group if at <= each.prune.rounds) for at in rounds]
-        size = plan(group[0]).step_flops / flops
-        found.append(Load(network, lanes, group[0].train.steps, size))
+    resolved, found = resolve(experiment), []
+    for group in resolved.programs():
+        rounds = range(resolved.rounds + 1)
+        lanes = [sum(len(resolved.lanes(point, at)) for point in group) for at in rounds]
+        size = plan(resolved, group[0]).step_flops / flops
+        found.append(Load(network, lanes, resolved.points[group[0]].train.steps, size))
     return found
 
 
@@ -99,7 +95,7 @@ def study() -> dict[str, dict[str, list[Load]]]:
     for name in experiments():
         network = name.split("_")[0]
         if network in NETWORKS:
-            flops = plan(load_experiment(NETWORKS[network])).step_flops
+            flops = plan(resolve(load_experiment(NETWORKS[network]))).step_flops
             found[network][name] = loads_of(load_experiment(name), network, flops)
             progress(name)
     return found

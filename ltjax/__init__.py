@@ -10,8 +10,9 @@ from ltjax.core.errors import UserError
 from ltjax.core.types import Lane, Ticket
 from ltjax.core.version import __version__
 from ltjax.data import DATASETS, Dataset
-from ltjax.lottery.arms import ARMS, rewind
+from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import Round, find_tickets
+from ltjax.lottery.rewinding import rewind
 from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.runs.folder import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ltjax.lottery.arms import ARMS, Found, rewind
+from ltjax.lottery.arms import ARMS, Found
+from ltjax.lottery.rewinding import rewind
 from ltjax.models import make_network
 from ltjax.settings.schema import Model
 from ltjax.sparsity import masks

@@ -11,7 +11,7 @@ import pytest
 from ltjax.core.errors import UserError
 from ltjax.core.keys import named_key
 from ltjax.data import split
-from ltjax.lottery.validation import validate
+from ltjax.lottery.resolving import resolve
 from ltjax.models import make_network
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, PADDING
@@ -81,4 +81,4 @@ def test_training_sees_augmented_images_and_evaluation_does_not(digits):
 
 def test_a_misspelt_one_is_told():
     with pytest.raises(UserError, match="flip_crop"):
-        validate(replace(TINY, data=replace(TINY.data, augment="flip_corp")))
+        resolve(replace(TINY, data=replace(TINY.data, augment="flip_corp")))

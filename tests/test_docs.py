@@ -16,7 +16,7 @@ import ltjax
 from ltjax.cli.commands import run
 from ltjax.cli.main import COMMANDS as SUBCOMMANDS
 from ltjax.cli.options import read
-from ltjax.lottery.validation import validate
+from ltjax.lottery.resolving import resolve
 from ltjax.settings import loading
 
 ROOT = Path(__file__).parent.parent
@@ -64,7 +64,7 @@ def test_the_commands_that_a_page_shows_are_accepted(path):
     for name, *arguments in shown(path):
         module = importlib.import_module(f"ltjax.cli.commands.{name}")
         if name == "run":
-            validate(run.parse(arguments).experiment)
+            resolve(run.parse(arguments).experiment)
         else:
             read(module.Options, arguments, f"ltjax {name}")
 

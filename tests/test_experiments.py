@@ -10,8 +10,8 @@ from ltjax.analysis.results import read_study
 from ltjax.core.registry import Registry
 from ltjax.data import DATASETS, Dataset, source_of
 from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.resolving import resolve
 from ltjax.lottery.search import lanes_of
-from ltjax.lottery.validation import validate
 from ltjax.models import MODELS
 from ltjax.models.resnet import ResNet
 from ltjax.models.vgg import VGG
@@ -149,7 +149,7 @@ def test_a_named_experiment_runs_end_to_end(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", sorted(experiments()))
 def test_a_named_experiment_is_valid_as_it_stands_and_bears_its_own_name(name):
     experiment = load_experiment(name)
-    validate(experiment)
+    resolve(experiment)
     assert experiment.name == name
 
 

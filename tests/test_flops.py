@@ -8,6 +8,7 @@ from jax import lax
 from ltjax import load_experiment
 from ltjax.core.flops import flops
 from ltjax.lottery.dry_run import plan
+from ltjax.lottery.resolving import resolve
 
 
 def shape(*sizes: int) -> jax.ShapeDtypeStruct:
@@ -70,4 +71,4 @@ def test_products_and_convolutions_are_counted(case):
     ],
 )
 def test_a_step_is_three_forward_passes_less_the_gradient_of_the_images(name, first, others, batch):
-    assert plan(load_experiment(name)).step_flops == batch * 2 * (2 * first + 3 * others)
+    assert plan(resolve(load_experiment(name))).step_flops == batch * 2 * (2 * first + 3 * others)

@@ -17,6 +17,7 @@ from ltjax.runs.merging import Taken, merge
 from ltjax.runs.state import Another, Bare, Damaged, Foreign, New, Ours, State, state_of, will_hold
 from ltjax.settings import compatible
 from ltjax.settings.schema import Experiment
+from ltjax.settings.sweeps import points
 
 from .conftest import TINY
 from .test_merge import contents, halves, sweep  # noqa: F401
@@ -128,7 +129,7 @@ def test_a_folder_is_in_one_state_and_looking_at_it_changes_nothing(kind, tmp_pa
     for make in makes:
         make(tmp_path / "run")
     before = contents(tmp_path)
-    found = state_of(tmp_path / "run", asked)
+    found = state_of(tmp_path / "run", asked, points(asked))
     assert isinstance(found, state) if isinstance(state, type) else found == state
     assert contents(tmp_path) == before
 
@@ -155,9 +156,9 @@ def test_a_folder_becomes_or_grows_to_what_is_asked_or_is_refused(kind, tmp_path
     match ANSWERS[kind]:
         case str(message):
             with pytest.raises(UserError, match=message):
-                will_hold(tmp_path / "run", asked, "--to")
+                will_hold(tmp_path / "run", asked, points(asked), "--to")
         case experiment:
-            assert will_hold(tmp_path / "run", asked, "--to") == experiment
+            assert will_hold(tmp_path / "run", asked, points(asked), "--to") == experiment
 
 
 def test_a_point_of_a_sweep_that_is_another_run_is_refused(tmp_path):
@@ -165,7 +166,7 @@ def test_a_point_of_a_sweep_that_is_another_run_is_refused(tmp_path):
         make(home)
     begun(OTHER)(tmp_path / POINT)
     with pytest.raises(UserError, match=f"'{tmp_path / POINT}' holds another experiment"):
-        will_hold(tmp_path, SWEPT)
+        will_hold(tmp_path, SWEPT, points(SWEPT))
 
 
 def test_a_folder_that_trained_nothing_may_become_what_is_merged_into_it(halves, finished, tmp_path):  # noqa: F811

@@ -107,3 +107,12 @@ def test_one_shot_fractions_grow_at_their_end_alone(stored, asked, fits):
     one, two = (replace(Experiment(), prune=Prune(fractions=each)) for each in (stored, asked))
     assert (not differences(one, two)) == fits
     assert not fits or extended(one, two).prune.fractions == max(stored, asked, key=len)
+
+
+def test_a_sweep_whose_settings_are_told_in_another_order_is_another_since_points_are_named_by_it():
+    one, two = {"seed": (1, 2), "train.warmup": (0, 1)}, {"train.warmup": (0, 1), "seed": (1, 2)}
+    stored, asked = (replace(Experiment(), sweep=sweep) for sweep in (one, two))
+    assert not differences(stored, stored)
+    assert differences(stored, asked) == [
+        "sweep: the run varies seed and train.warmup, asked is train.warmup and seed"
+    ]

@@ -40,7 +40,7 @@ def setting(digits):
         keep = masks.dense(params)
         if index == SPARSE:
             keep["fc1"]["kernel"][::2] = False
-        return LaneStart(params, {}, keep, named_key(1, index))
+        return LaneStart(masks.apply(keep, params), {}, keep, named_key(1, index))
 
     return program, [start(index) for index in range(5)]
 
@@ -109,7 +109,7 @@ def numpy_measure(params, images, labels):
 def test_numpy_measures_the_same_before_the_first_update_and_after_the_last(index, setting, together, digits):
     """Evaluation is of whole splits (padding and batches leave no trace), and the last epoch is seen."""
     _, starts = setting
-    begun = jax.device_get(masks.apply(starts[index].mask, starts[index].params))
+    begun = jax.device_get(starts[index].params)
     ended = jax.tree.map(lambda leaf: leaf[index], together.params)
     test = digits.test_images, digits.test_labels
     for params, point in ((begun, 0), (ended, -1)):

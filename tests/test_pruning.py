@@ -71,14 +71,32 @@ def test_lenet_follows_the_papers_schedule_to_the_weight():
 def test_the_schedule_is_what_pruning_does():
     params = lenet_params()
     rates = selection.rates_by_path(params, Rates())
-    for scope, prune in (("layer", selection.prune), ("global", selection.prune_globally)):
+    for scope in ("layer", "global"):
         chosen = rates if scope == "layer" else {path: 0.2 for path in rates}
         mask, counts = masks.dense(params), [266200]
         for _ in range(4):
-            mask = prune(jax.tree.map(np.abs, params), mask, chosen)
+            mask = selection.prune(jax.tree.map(np.abs, params), mask, chosen, scope)
             counts.append(masks.count(mask)[0])
         chosen_rates = Rates() if scope == "layer" else Rates(fc=0.2, output=0.2)
         assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, scope=scope))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "scope", "counts"),
+    [
+        ("iterative", "layer", [15, 8, 4]),  # 10 - 5 - 2, and 5 - 2 - 2
+        ("iterative", "global", [15, 7, 3]),  # 15 - 8 - 4
+        ("oneshot", "layer", [15, 8, 10]),  # 10 - 5 and 5 - 2; 10 - 3 and 5 - 2
+        ("oneshot", "global", [15, 7, 11]),  # 15 - 8; 15 - 4
+    ],
+)
+def test_counts_are_half_to_even_by_layer_or_together_and_of_the_round_that_is_pruned(
+    schedule, scope, counts
+):
+    params = {"fc1": {"kernel": np.zeros((5, 2))}, "fc2": {"kernel": np.zeros(5)[:, None]}}
+    rates = Rates(conv=None, fc=0.5, output=None)
+    prune = Prune(rounds=2, rates=rates, schedule=schedule, scope=scope, fractions=(0.5, 0.3))
+    assert schedules.surviving(params, prune) == counts
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -94,7 +112,7 @@ def test_layers_are_ranked_apart_or_together():
     scores = {"a": {"kernel": np.array([1.0, 2, 3, 4])}, "b": {"kernel": np.array([5.0, 6, 7, 8])}}
     dense = masks.dense(scores)
     apart = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.25})
-    together = selection.prune_globally(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5})
+    together = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5}, "global")
     chex.assert_trees_all_equal(apart, {"a": {"kernel": np.array([F, F, T, T])},
                                         "b": {"kernel": np.array([F, T, T, T])}})  # fmt: skip
     chex.assert_trees_all_equal(together, {"a": {"kernel": np.array([F, F, F, F])},
@@ -130,15 +148,15 @@ def test_layer_kinds(path, axes, kind):
 )
 def test_a_bad_rate_is_told(rates, message):
     scores = {"kernel": np.ones(4)}
-    for prune in (selection.prune, selection.prune_globally):
+    for scope in ("layer", "global"):
         with pytest.raises(UserError, match=message):
-            prune(scores, masks.dense(scores), rates)
+            selection.prune(scores, masks.dense(scores), rates, scope)
 
 
 def test_global_scope_wants_one_rate():
     scores = {"a": {"kernel": np.ones(4)}, "b": {"kernel": np.ones(4)}}
     with pytest.raises(UserError, match="one rate"):
-        selection.prune_globally(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1})
+        selection.prune(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1}, "global")
 
 
 layers = st.integers(1, 60).flatmap(
@@ -170,7 +188,7 @@ def test_counts_are_exact_masks_only_shrink_and_the_lowest_go(layer, rate):
 def test_global_counts_are_exact(parts, rate):
     scores = {str(i): {"kernel": part[0]} for i, part in enumerate(parts)}
     mask = {str(i): {"kernel": part[1]} for i, part in enumerate(parts)}
-    kept = selection.prune_globally(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))})
+    kept = selection.prune(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))}, "global")
     before = masks.count(mask)[0]
     assert masks.count(kept)[0] == before - round(rate * before)
     assert all((~k | m).all() for k, m in zip(jax.tree.leaves(kept), jax.tree.leaves(mask), strict=True))
@@ -203,7 +221,7 @@ def test_vgg19_is_pruned_globally_to_the_exact_count():
     rates = selection.rates_by_path(weights, experiment.prune.rates)
     mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune)
     for round in (1, 2):
-        mask = selection.prune_globally(weights, mask, rates)
+        mask = selection.prune(weights, mask, rates, "global")
         assert masks.count(mask) == (expected[round], 20_024_000)
     assert expected[1:3] == [16_020_224, 12_817_203]
     kept, gone = zip(

@@ -193,7 +193,7 @@ def test_a_file_system_without_locks_is_gone_on_without(tmp_path, monkeypatch):
 
 def test_a_folder_that_was_only_locked_is_new_and_one_that_was_made_for_it_is_removed(tmp_path):
     with opening.writing(tmp_path / "run"):
-        assert state_of(tmp_path / "run", TINY) == New()
+        assert state_of(tmp_path / "run", TINY, {"": TINY}) == New()
     assert not (tmp_path / "run").exists()
 
 

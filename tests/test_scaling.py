@@ -12,6 +12,7 @@ from scaling import Load, hours, loads_of, side_by_side, step_seconds
 
 from ltjax import load_experiment
 from ltjax.lottery.dry_run import plan
+from ltjax.lottery.resolving import resolve
 from ltjax.settings.loading import experiments
 
 SECONDS = {"1": 0.36, "5": 0.36, "10": 0.72}
@@ -50,7 +51,7 @@ def test_experiments_side_by_side_take_no_less_than_the_longest():
 
 def test_the_lanes_of_a_sweeps_points_are_shared_out_together():
     experiment = load_experiment("lenet_adam_rates")
-    flops = plan(load_experiment("lenet_iterative")).step_flops
+    flops = plan(resolve(load_experiment("lenet_iterative"))).step_flops
     (load,) = loads_of(experiment, "lenet", flops)
     points = len(experiment.sweep["train.learning_rate"])
     assert set(load.lanes) == {points * experiment.trials}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ltjax.core.types import Lane
-from ltjax.lottery.arms import rewind
 from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import lanes_of
 from ltjax.settings.schema import Prune
 from ltjax.sparsity import schedules
@@ -127,7 +127,7 @@ def test_the_sizes_of_every_schedule_are_known_without_training(finished):
 
 def test_controls_are_trained_in_their_rounds_alone_and_tickets_in_all():
     experiment = replace(TINY, trials=1, arms={"ticket": 1, "reinit": 2}, control_rounds=(2,))
-    assert [len(lanes_of(experiment, round)) for round in range(4)] == [1, 1, 3, 1]
+    assert [len(lanes_of(experiment, round)) for round in range(4)] == [1, 1, 3, 0]
     assert [found.lanes for found in find_tickets(experiment)][1:] == [
         (Lane("ticket", 0),), (Lane("reinit", 0, 0), Lane("reinit", 0, 1), Lane("ticket", 0)),
     ]  # fmt: skip

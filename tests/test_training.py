@@ -36,7 +36,7 @@ def sparse_start(network, seed=0):
     params, collections = network.init(named_key(seed))
     keep = jax.tree.map(lambda leaf: np.random.default_rng(1).random(leaf.shape) < 0.3, params)
     mask = {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in keep.items()}
-    return LaneStart(params, collections, mask, named_key(seed, "lane"))
+    return LaneStart(masks.apply(mask, params), collections, mask, named_key(seed, "lane"))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum", "sgd"])

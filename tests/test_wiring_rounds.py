@@ -66,7 +66,7 @@ def test_a_lane_of_a_later_round_is_one_trained_alone_from_its_params_and_mask(r
                   "continued": found[round - 1].lane(Lane("ticket", trial)).trained}[arm]  # fmt: skip
         key = named_key(NORMED.seed, "train", trial, round, arm, 0)
         mask, trained, collections = found[round].lane(lane)
-        by_itself = alone(LaneStart(params, FRESH, mask, key))
+        by_itself = alone(LaneStart(masks.apply(mask, params), FRESH, mask, key))
         assert bits(by_itself.params) == bits(trained)
         assert bits(by_itself.collections) == bits(collections) != bits(FRESH)
         rows = found[round].curves.query(f"arm == '{arm}' and trial == {trial}")

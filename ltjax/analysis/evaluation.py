@@ -12,14 +12,14 @@ from ltjax.core.errors import UserError, unknown
 from ltjax.core.safetensors import misfit
 from ltjax.core.trees import leaves_by_path
 from ltjax.core.types import Params
-from ltjax.data import Dataset, Examples, Splits, load_dataset
+from ltjax.data import Dataset, Examples, Splits, load_dataset, source_of
 from ltjax.data import split as splits_of
-from ltjax.models import Collections, Network, make_network
+from ltjax.models import Collections, Network
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
-from ltjax.settings.schema import Experiment, Model, Train
-from ltjax.training.network import shapes_of
+from ltjax.settings.schema import Experiment, Train
+from ltjax.training.network import network_of, shapes_of
 from ltjax.training.step import LaneState, Tally, Training
 
 SPLITS = Splits._fields
@@ -57,9 +57,7 @@ def evaluate(
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
     data = load_dataset(experiment.data) if dataset is None else dataset
-    network, measure = _compiled(
-        experiment.model, experiment.train, data.train_images.shape[1:], data.classes
-    )
+    network = network_of(experiment, source_of(data))
     collections = collections or {}
     for what, given, needed in zip(
         ("params", "collections"), (params, collections), shapes_of(network), strict=True
@@ -68,23 +66,21 @@ def evaluate(
             raise UserError(f"the {what} do not fit the network: {wrong}.")
     splits = splits_of(data, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
-    tally, count = jax.device_get(measure(params, collections, examples)), len(examples.labels)
+    measure, count = _measure(network, experiment.train), len(examples.labels)
+    tally = jax.device_get(measure(params, collections, examples))
     # divided in float64, as in the tables
     return Evaluation(float(tally.loss) / count, int(tally.correct) / count, count)
 
 
 @lru_cache(maxsize=8)
-def _compiled(
-    model: Model, train: Train, image: tuple[int, ...], classes: int
-) -> tuple[Network, Callable[[Params, Collections, Examples], Tally]]:
-    """A network, and its ``Training.measure`` compiled: once, however many params are evaluated."""
-    network = make_network(model, image, classes)
+def _measure(network: Network, train: Train) -> Callable[[Params, Collections, Examples], Tally]:
+    """A network's ``Training.measure``, compiled once, however many params are evaluated."""
     training = Training(network, train, examples=0)
 
     def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
         return training.measure(LaneState(params, collections, (), jnp.zeros(0, jnp.int32)), examples)
 
-    return network, jax.jit(measure)
+    return jax.jit(measure)
 
 
 def read_run(folder: Path) -> Run:

@@ -13,8 +13,7 @@ from rich.table import Table
 
 from ltjax.core.texts import duration
 from ltjax.lottery.loop import Part
-from ltjax.settings import sweeps
-from ltjax.settings.schema import Experiment
+from ltjax.lottery.resolving import Resolved
 
 QUIET_SECONDS = 10.0
 """Seconds between two plain lines of a log."""
@@ -24,17 +23,15 @@ class Display:
     """The progress of a run; use as a context and pass ``observe`` to ``find_tickets``.
 
     Args:
-        experiment: what is run.
+        resolved: what is run.
         todo: trial-steps still to be trained, for the time left.
         console: where to write.
         pace: seconds between two plain lines, where the output is no terminal; a round's end always has one.
     """
 
-    def __init__(
-        self, experiment: Experiment, todo: int, console: Console, pace: float = QUIET_SECONDS
-    ) -> None:
-        self.experiment, self.todo, self.console, self.pace = experiment, todo, console, pace
-        self.rounds = max(each.prune.rounds for each in sweeps.points(experiment).values())
+    def __init__(self, resolved: Resolved, todo: int, console: Console, pace: float = QUIET_SECONDS) -> None:
+        self.todo, self.console, self.pace = todo, console, pace
+        self.rounds, self.steps = resolved.rounds, resolved.experiment.train.steps
         self.done = self.skipped = self.begun = 0
         self.part: tuple[int, Part] | None = None
         self.began = self.spoke = time.monotonic()
@@ -52,7 +49,7 @@ class Display:
         )
         self.task = self.bar.add_task(
             "", total=todo, round=0, rounds=self.rounds, step=0,
-            steps=experiment.train.steps, lanes=0, speed="", seen="",
+            steps=self.steps, lanes=0, speed="", seen="",
             left="compiling",
         )  # fmt: skip
 
@@ -92,16 +89,15 @@ class Display:
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()
-        if step < self.experiment.train.steps and now - self.spoke < self.pace:
+        if step < self.steps and now - self.spoke < self.pace:
             return False
         self.spoke = now
         return True
 
     def _line(self, fields: dict[str, Any]) -> None:
         self.console.print(
-            f"round {fields['round']}/{self.rounds}  step {fields['step']:,}/"
-            f"{self.experiment.train.steps:,}  {fields['lanes']} lanes  {fields['speed']}  "
-            f"{fields['left']}  {fields['seen']}",
+            f"round {fields['round']}/{self.rounds}  step {fields['step']:,}/{self.steps:,}  "
+            f"{fields['lanes']} lanes  {fields['speed']}  {fields['left']}  {fields['seen']}",
             soft_wrap=True, highlight=False,
         )  # fmt: skip
         self.console.file.flush()  # rich has one where stdout is closed, too

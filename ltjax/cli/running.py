@@ -15,7 +15,6 @@ from rich.console import Console
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
-from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
@@ -23,15 +22,14 @@ from ltjax.core.version import __version__
 from ltjax.data import Dataset, load_dataset
 from ltjax.lanes import backend, distributed, processes
 from ltjax.lanes.placement import choose_devices
-from ltjax.lottery.loop import Part, Round, find_tickets
-from ltjax.lottery.search import lanes_of
-from ltjax.lottery.validation import check_start, validate
+from ltjax.lottery.loop import Part, Round, train_rounds
+from ltjax.lottery.resolving import Resolved, resolve
 from ltjax.runs import opening
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
-from ltjax.settings import compatible, sweeps
+from ltjax.settings import compatible
 from ltjax.settings.schema import Experiment
 
 NOTEBOOK = 96
@@ -102,20 +100,20 @@ def run(
     Raises:
         UserError, OSError, KeyboardInterrupt: as ``run_experiment``.
     """
-    validate(experiment)
-    check_only(experiment, only)
+    resolved = resolve(experiment, only=only or None)
+    experiment = resolved.experiment
     for name in told.log:
         LOGGERS.find(name)
     distributed.agree(_alike(experiment, only))
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
-    if isinstance(state_of(folder, experiment), New | Bare):
-        check_start(experiment, only)
-    will_hold(folder, experiment)
+    if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
+        resolved.check_start()
+    will_hold(folder, experiment, resolved.points)
     with contextlib.ExitStack() as held:
         processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
         began = time.monotonic()
-        runs = _train(experiment, folder, only or None, dataset, told, interrupts)
+        runs = _train(resolved, folder, dataset, told, interrupts)
         _tables(runs, told.console)
         report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
         told.console.print(
@@ -127,23 +125,12 @@ def run(
         )
 
 
-def check_only(experiment: Experiment, only: Collection[int]) -> None:
-    """Check that trials which alone are to be trained are some of the experiment's.
-
-    Raises:
-        UserError: they are not.
-    """
-    for trial in only:
-        if not 0 <= trial < experiment.trials:
-            raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
-
-
 def _train(
-    experiment: Experiment, folder: Path, only: Collection[int] | None, dataset: Dataset, told: Told,
-    interrupts: Interrupts,
-) -> Mapping[str, Run]:  # fmt: skip
+    resolved: Resolved, folder: Path, dataset: Dataset, told: Told, interrupts: Interrupts
+) -> Mapping[str, Run]:
     """Train what a folder lacks; only for the job that writes there."""
-    runs = open_together(folder, experiment)
+    experiment = resolved.experiment
+    runs = open_together(folder, experiment, resolved.points)
     for run in runs.values():
         opening.restore_theta0(run)
     # the job's first process alone tells them
@@ -151,25 +138,23 @@ def _train(
     begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
     if processes.first():
         write_environment(folder, backend.environment())
-    todo = _missing(experiment, runs, only) * experiment.train.steps
-    told.console.print(_heading(experiment, folder, only, runs, todo), highlight=False, soft_wrap=True)
-    last, asked = time.monotonic(), sweeps.points(experiment)
-    with Display(experiment, todo, told.console, told.pace) as display, contextlib.closing(logs):
+    todo = _missing(resolved, runs) * experiment.train.steps
+    told.console.print(_heading(resolved, folder, runs, todo), highlight=False, soft_wrap=True)
+    last = time.monotonic()
+    with Display(resolved, todo, told.console, told.pace) as display, contextlib.closing(logs):
 
         def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()
             display.observe(round, part, step, seen)
             logs.observe(round, part, step, seen)
 
-        for found in find_tickets(
-            experiment, past=runs, observe=observe, snapshots=begun.of, dataset=dataset, only=only
-        ):
+        for found in train_rounds(resolved, dataset, runs, observe=observe, snapshots=begun.of):
             now = time.monotonic()
             with interrupts.held("the checkpoint"):
                 runs[found.point].save(found, now - last)
                 if found.point and processes.first():
                     write_points(folder, runs)
-            _tell(logs, found, runs[found.point], lanes_of(asked[found.point], found.index, only))
+            _tell(logs, found, runs[found.point], resolved.lanes(found.point, found.index))
             last = now
     begun.clear()
     return runs
@@ -189,28 +174,25 @@ def _alike(experiment: Experiment, only: Collection[int]) -> str:
     return f"{compatible.to_json(alike)} {tuple(only)} {__version__} {jax.__version__}"
 
 
-def _missing(experiment: Experiment, runs: Mapping[str, Run], only: Collection[int] | None) -> int:
+def _missing(resolved: Resolved, runs: Mapping[str, Run]) -> int:
     """Lanes still to be trained, over all rounds and points."""
     return sum(
-        len(set(lanes_of(each, round, only)) - runs[point].lanes(round))
-        for point, each in sweeps.points(experiment).items()
-        for round in range(each.prune.rounds + 1)
+        len(set(resolved.lanes(point, round)) - runs[point].lanes(round))
+        for point in resolved.points
+        for round in range(resolved.rounds + 1)
     )
 
 
-def _heading(
-    experiment: Experiment, folder: Path, only: Collection[int] | None, runs: Mapping[str, Run], todo: int
-) -> str:
+def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
+    experiment, points, rounds = resolved.experiment, resolved.points, range(resolved.rounds + 1)
     begun = any(run.parts for run in runs.values())
     doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
     devices = f"{jax.device_count()} {jax.default_backend()} devices"
     devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
-    points = list(sweeps.points(experiment).values())
-    rounds = max(each.prune.rounds for each in points)
-    lanes = max(sum(len(lanes_of(each, round, only)) for each in points) for round in range(rounds + 1))
+    lanes = max(sum(len(resolved.lanes(point, round)) for point in points) for round in rounds)
     return (
         f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
-        f"rounds 0 to {rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
+        f"rounds 0 to {resolved.rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
         + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
     )
 

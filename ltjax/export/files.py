@@ -17,10 +17,10 @@ from ltjax.data import DATASETS
 from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
+from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Nothing, Outcome, Search
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
-from ltjax.sparsity import masks
 from ltjax.training.network import network_of
 
 CONTENTS = {
@@ -104,7 +104,7 @@ def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
 def _initial(search: Search, round: int, lane: Lane, mask: Mask) -> Params | None:
     """What a lane began with, or None where it cannot be had again."""
     if lane.arm == "ticket":
-        return masks.apply(mask, search.theta0(lane.trial))
+        return rewind(search.theta0(lane.trial), mask)
     try:
         drawn = Search(search.experiment, Nothing(), search.network, only=[lane.trial]).theta0(lane.trial)
         start = search.starts(round, [lane])[0]
@@ -112,7 +112,7 @@ def _initial(search: Search, round: int, lane: Lane, mask: Mask) -> Params | Non
         return None
     # another version of JAX may draw other numbers from the same seed
     same = _equal(drawn, search.theta0(lane.trial)) and _equal(start.mask, mask)
-    return masks.apply(mask, start.params) if same else None
+    return start.params if same else None
 
 
 def _equal(one: Params, two: Params) -> bool:

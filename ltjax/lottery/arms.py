@@ -38,11 +38,6 @@ Arm: TypeAlias = Callable[[Key, Found, Init], Ticket]
 ARMS: Registry[Arm] = Registry("arm")
 
 
-def rewind(theta0: Params, mask: Mask) -> Params:
-    """What a ticket starts from: θ₀'s own bits where the mask is True, 0 elsewhere (paper, section 1)."""
-    return masks.apply(mask, theta0)
-
-
 @ARMS.register("ticket")
 def ticket(key: Key, found: Found, init: Init) -> Ticket:
     """The winning ticket: the mask on the original θ₀ (paper, section 2)."""

@@ -1,7 +1,6 @@
 """What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +8,11 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.core.flops import flops
-from ltjax.data import DATASETS
-from ltjax.lottery.search import lanes_of
-from ltjax.models import Network, convolution, make_network
+from ltjax.lottery.resolving import Resolved
+from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
+from ltjax.training.network import shapes_of
 from ltjax.training.step import LaneStart, Training
 
 
@@ -35,17 +34,16 @@ class Plan:
     data_bytes: int
 
 
-def plan(experiment: Experiment, only: Collection[int] | None = None) -> Plan:
-    """The plan of a valid experiment, or of ``only`` some trials; loads no data, trains nothing."""
-    source = DATASETS.find(experiment.data.name)
-    network = make_network(experiment.model, source.image, source.classes)
-    key = jax.eval_shape(lambda: jax.random.key(0))
-    params, collections = jax.eval_shape(network.init, key)
+def plan(resolved: Resolved, point: str = "") -> Plan:
+    """The plan of a point of an experiment; loads no data, trains nothing."""
+    experiment, network = resolved.points[point], resolved.networks[point]
+    source, key = resolved.source, jax.eval_shape(lambda: jax.random.key(0))
+    params, collections = shapes_of(network)
     counts = schedules.surviving(params, experiment.prune)
-    mask = jax.eval_shape(lambda tree: jax.tree.map(lambda leaf: leaf != 0, tree), params)
+    mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, key)
     training = Training(network, experiment.train, source.train - experiment.data.validation)
-    lanes = [len(lanes_of(experiment, round, only)) for round in range(len(counts))]
+    lanes = [len(resolved.lanes(point, round)) for round in range(len(counts))]
     return Plan(
         weights=counts[0],
         schedule=counts,

@@ -21,12 +21,11 @@ from ltjax.lanes.history import curves, summarise
 from ltjax.lanes.memory import Programs
 from ltjax.lanes.program import LaneProgram, Trained
 from ltjax.lanes.snapshots import Snapshots
+from ltjax.lottery.resolving import Resolved, resolve
+from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Nothing, Outcome, Past, Search
-from ltjax.lottery.validation import validate
-from ltjax.models import Collections, make_network
-from ltjax.settings import sweeps
+from ltjax.models import Collections
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import Training
 
@@ -72,7 +71,7 @@ class Round:
     def ticket(self, trial: int) -> Ticket:
         """The ticket of a trial: θ₀ under this round's mask."""
         mask = self.mask(Lane("ticket", trial))
-        return Ticket(masks.apply(mask, self.theta0[trial]), mask)
+        return Ticket(rewind(self.theta0[trial], mask), mask)
 
 
 Part: TypeAlias = Sequence[tuple[str, Lane]]
@@ -113,37 +112,44 @@ def find_tickets(
     """
     if dataset is not None:
         check_dataset(dataset)
-    validate(experiment, dataset and source_of(dataset))
+    resolved = resolve(experiment, dataset and source_of(dataset), only)
     dataset = dataset or load_dataset(experiment.data)
     pasts = past if isinstance(past, Mapping) else {"": past or Nothing()}
-    points = sweeps.points(experiment)
-    groups: dict[str, dict[str, Experiment]] = {}
-    for point, each in points.items():
-        groups.setdefault(sweeps.program_key(each), {})[point] = each
-    walks = [_Walk(group, pasts, observe, snapshots, dataset, only) for group in groups.values()]
-    last = max(each.prune.rounds for each in points.values())
-    return (found for index in range(last + 1) for walk in walks for found in walk.round(index))
+    return train_rounds(resolved, dataset, pasts, observe=observe, snapshots=snapshots)
+
+
+def train_rounds(
+    resolved: Resolved, dataset: Dataset, pasts: Mapping[str, Past], *, observe: Observe | None = None,
+    snapshots: Keeper | None = None,
+) -> Iterator[Round]:  # fmt: skip
+    """``find_tickets`` of an experiment that is resolved already, with its data and what was trained before.
+
+    Raises:
+        UserError: not even one lane fits the devices' memory.
+    """
+    walks = [_Walk(resolved, group, pasts, observe, snapshots, dataset) for group in resolved.programs()]
+    rounds = range(resolved.rounds + 1)
+    return (found for index in rounds for walk in walks for found in walk.round(index))
 
 
 class _Walk:
     """The rounds of points that train as lanes of one program."""
 
     def __init__(
-        self, points: Mapping[str, Experiment], pasts: Mapping[str, Past], observe: Observe | None,
-        snapshots: Keeper | None, dataset: Dataset, only: Collection[int] | None,
+        self, resolved: Resolved, points: Sequence[str], pasts: Mapping[str, Past],
+        observe: Observe | None, snapshots: Keeper | None, dataset: Dataset,
     ) -> None:  # fmt: skip
-        first, self.observe, self.snapshots = next(iter(points.values())), observe, snapshots
-        splits = split(dataset, first.data.validation, first.seed)
-        networks = {
-            point: make_network(each.model, dataset.train_images.shape[1:], dataset.classes)
-            for point, each in points.items()
-        }
+        self.observe, self.snapshots = observe, snapshots
         self.searches = {
-            point: Search(each, pasts.get(point, Nothing()), networks[point], only)
-            for point, each in points.items()
+            point: Search(
+                resolved.points[point], pasts.get(point, Nothing()), resolved.networks[point], resolved.only
+            )
+            for point in points
         }
         # points differ in how their networks begin, not in what they compute
-        network, augment = next(iter(networks.values())), AUGMENTATIONS.find(first.data.augment)
+        first, network = resolved.points[points[0]], resolved.networks[points[0]]
+        splits = split(dataset, first.data.validation, first.seed)
+        augment = AUGMENTATIONS.find(first.data.augment)
         training = Training(network, first.train, len(splits.train.labels), augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
@@ -168,7 +174,7 @@ class _Walk:
             watch and (lambda step, seen: watch(index, part, step, seen)),
             self.snapshots and self.snapshots(index, part),
         )
-        lane_masks = [jax.device_get(start.mask) for start in starts]
+        lane_masks = [start.mask for start in starts]
         first = 0
         for point, own in lanes.items():
             chosen = slice(first, first := first + len(own))

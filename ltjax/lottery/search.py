@@ -14,10 +14,10 @@ from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane, Mask, Params
 from ltjax.lottery.arms import ARMS, Found
+from ltjax.lottery.rewinding import rewind
 from ltjax.models import Collections, Network
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.scores import SCORES
 from ltjax.training.step import LaneStart
 
@@ -62,7 +62,10 @@ def lanes_of(experiment: Experiment, round: int, only: Collection[int] | None = 
     """Every lane of a round: all repeats of all arms of all trials (or of ``only`` some).
 
     The tickets, and the arm whose training finds the masks, are in every round; the other arms are controls.
+    Beyond the experiment's last round there are none.
     """
+    if round > experiment.prune.rounds:
+        return []
     always, controls = {"ticket", schedules.source(experiment.prune)}, experiment.control_rounds
     return [
         Lane(arm, trial, repeat)
@@ -97,8 +100,6 @@ class Search:
 
     def missing(self, round: int) -> list[Lane]:
         """The lanes of a round that are still to be trained."""
-        if round > self.experiment.prune.rounds:
-            return []
         done = self.past.lanes(round)
         return [lane for lane in lanes_of(self.experiment, round, self.only) if lane not in done]
 
@@ -125,8 +126,7 @@ class Search:
     def _before(self, round: int) -> set[int]:
         """The rounds that those after ``round`` are pruned from."""
         prune = self.experiment.prune
-        schedule = SCHEDULES.find(prune.schedule)
-        return {schedule(prune, each).before for each in range(round + 1, prune.rounds + 1)}
+        return {schedules.step_of(prune, each).before for each in range(round + 1, prune.rounds + 1)}
 
     def theta0(self, trial: int) -> Params:
         """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""
@@ -145,6 +145,7 @@ class Search:
         params, mask = ARMS.find(lane.arm)(
             named_key(seed, "arm", *identity), found, lambda key: self.network.init(key)[0]
         )
+        params, mask = jax.device_get((rewind(params, mask), mask))
         # what is not a parameter (BatchNorm's statistics) begins afresh in every round
         _, collections = self.network.init(named_key(seed, "init", lane.trial))
         train = self.experiment.train
@@ -157,7 +158,7 @@ class Search:
         theta0 = self.theta0(trial)
         if round == 0:
             return Found(theta0, masks.dense(theta0))
-        step = SCHEDULES.find(self.experiment.prune.schedule)(self.experiment.prune, round)
+        step = schedules.step_of(self.experiment.prune, round)
         before = self._outcome(step.before, Lane(step.arm, trial))
         if Lane("ticket", trial) in self.past.lanes(round):
             mask = self.past.outcome(round, Lane("ticket", trial)).mask
@@ -174,7 +175,5 @@ def prune_once(experiment: Experiment, theta0: Params, before: Outcome, trial: i
     """The mask of a round, from what training left of the lane that its schedule prunes."""
     key = named_key(experiment.seed, "prune", trial, round)
     scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
-    step = SCHEDULES.find(experiment.prune.schedule)(experiment.prune, round)
-    rates = selection.rates_by_path(theta0, step.rates)
-    scope = selection.prune if experiment.prune.scope == "layer" else selection.prune_globally
-    return scope(jax.device_get(scores), before.mask, rates)
+    rates = selection.rates_by_path(theta0, schedules.step_of(experiment.prune, round).rates)
+    return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.scope)

@@ -1,24 +1,22 @@
 """What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
-import jax
 import numpy as np
 
 from ltjax.core.errors import UserError
-from ltjax.core.safetensors import load_start
 from ltjax.core.types import Params
-from ltjax.data import DATASETS, Source
+from ltjax.data import Source
 from ltjax.lottery.arms import ARMS
-from ltjax.models import MODELS, make_network
-from ltjax.settings import bounds, sweeps
-from ltjax.settings.compatible import checked
+from ltjax.models import MODELS
+from ltjax.settings import bounds
 from ltjax.settings.schema import Experiment, Model
 from ltjax.sparsity import masks, selection
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.schedules import source as source_arm
 from ltjax.sparsity.scores import SCORES
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.network import network_of, shapes_of
 from ltjax.training.optimizers import OPTIMIZERS
 
 LANES = 1_000_000
@@ -31,47 +29,27 @@ WEIGHTS = 2**31 - 1
 """Of a network: positions among them are int32."""
 
 
-def validate(experiment: Experiment, source: Source | None = None) -> None:
-    """Check a configuration, before its data is loaded.
+def validate(points: Collection[Experiment], source: Source) -> None:
+    """Check the points of a configuration, before their data is loaded.
 
     Args:
-        experiment: the configuration.
-        source: the data's sizes, where they are not those of the data set it names.
+        points: of the sweep, or the one experiment where nothing is swept.
+        source: the data's sizes.
 
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
     """
-    points = sweeps.points(checked(experiment)).values()
-    source = source or DATASETS.find(experiment.data.name)
     shapes: dict[Model, Params] = {}  # points that differ elsewhere share their network
     for point in points:
         _names(point)
         bounds.check(point)
         if point.model not in shapes:
-            shapes[point.model] = _params(point, source)
+            shapes[point.model], _ = shapes_of(network_of(point, source))
         _kinds(point, shapes[point.model])
         _schedule(point)
         _evaluations(point)
         _examples(point, source.train)
     _amount(points)
-
-
-def check_start(experiment: Experiment, only: Collection[int] = ()) -> None:
-    """Check the files of ``model.start`` (of some trials alone), needed only until a run has its own copy.
-
-    Raises:
-        UserError: one is missing or does not fit the network.
-    """
-    source = DATASETS.find(experiment.data.name)
-    for point in sweeps.points(experiment).values():
-        for trial in (only or range(point.trials)) if point.model.start else ():
-            load_start(str(point.model.start), trial, _params(point, source))
-
-
-def _params(experiment: Experiment, source: Source) -> Params:
-    """The params' shapes."""
-    network = make_network(experiment.model, source.image, source.classes)
-    return jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
 
 
 def _names(experiment: Experiment) -> None:
@@ -97,7 +75,7 @@ def _evaluations(experiment: Experiment) -> None:
         )
 
 
-def _amount(points: Iterable[Experiment]) -> None:
+def _amount(points: Collection[Experiment]) -> None:
     """The lanes of all rounds and points, counted without making them."""
     lanes = sum(
         each.trials * repeats * _rounds(each, arm) for each in points for arm, repeats in each.arms.items()

@@ -20,12 +20,12 @@ from ltjax.core.trees import take
 from ltjax.core.types import Lane, Params, Ticket
 from ltjax.lanes import history, processes
 from ltjax.lottery.loop import Round
+from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome
 from ltjax.models import Collections
 from ltjax.runs import checkpoints, paths, tables
 from ltjax.settings import bounds, compatible
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import masks
 
 
 class Run:
@@ -195,7 +195,7 @@ def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
     mask, theta0 = run.outcome(round, Lane("ticket", trial)).mask, run.theta0(trial)
     if theta0 is None:
         raise UserError(f"'{folder}' lacks the initial params of trial {trial}.")
-    return Ticket(_to_numpy(masks.apply(mask, theta0)), mask)
+    return Ticket(_to_numpy(rewind(theta0, mask)), mask)
 
 
 def load_trained(

@@ -93,9 +93,10 @@ def merge(
     sources = list(dict.fromkeys(sources))  # one that is named twice is one
     _check_apart(sources, to)
     asked = _one_experiment(sources)
-    will_hold(to, asked, "--to")  # before its lock would make it
+    points = sweeps.points(asked)
+    will_hold(to, asked, points, "--to")  # before its lock would make it
     with opening.writing(to):
-        return _merge(sources, to, will_hold(to, asked, "--to"), writing)
+        return _merge(sources, to, will_hold(to, asked, points, "--to"), writing)
 
 
 def _merge(
@@ -148,7 +149,7 @@ def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment)
     pieces = []
     for folder in (to, *sources):
         home = paths.point(folder, point)
-        if state_of(home, experiment) == New():
+        if state_of(home, experiment, {"": experiment}) == New():
             continue  # or a run without this point
         run = Run(home, experiment if folder == to else None)
         run.verify()

@@ -17,7 +17,7 @@ from ltjax.lanes import history, processes
 from ltjax.lottery.search import Nothing, Search
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run, read_config
-from ltjax.runs.state import will_hold
+from ltjax.runs.state import Points, points_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of
@@ -38,34 +38,43 @@ def restore_theta0(run: Run) -> None:
             run.save_theta0(trial, search.theta0(trial))
 
 
-def open_runs(folder: Path, asked: Experiment) -> dict[str, Run]:
+def open_runs(folder: Path, asked: Experiment, points: Points | None = None) -> dict[str, Run]:
     """The run of every point of a sweep, opened to run ``asked``; without a sweep, the one run under "".
+
+    Args:
+        folder: the run's folder.
+        asked: what is to be run in it.
+        points: its points, where they were made already.
 
     Raises:
         UserError, OSError: as ``open_run``'s.
     """
     if not asked.sweep:
         return {"": open_run(folder, asked)}
-    grown = will_hold(folder, asked)
-    points = {point: (paths.point(folder, point), each) for point, each in sweeps.points(grown).items()}
+    points = points or sweeps.points(asked)
+    grown = will_hold(folder, asked, points)
     files.sweep(folder, paths.is_written_by_runs)
     write_text(paths.config(folder), compatible.to_json(grown))
-    runs = {point: open_run(home, each) for point, (home, each) in points.items()}
+    runs = {
+        point: open_run(paths.point(folder, point), each)
+        for point, each in points_of(grown, asked, points).items()
+    }
     write_points(folder, runs)
     return runs
 
 
-def open_together(folder: Path, asked: Experiment) -> dict[str, Run]:
+def open_together(folder: Path, asked: Experiment, points: Points) -> dict[str, Run]:
     """As ``open_runs``, by all processes of a job: the first one opens, and the others read what it made.
 
     Raises:
         UserError: as ``open_runs``'s; or a process does not see the folder.
         OSError: as ``open_runs``'s, in the first process.
     """
-    if runs := processes.first_alone(lambda: open_runs(folder, asked)):
+    if runs := processes.first_alone(lambda: open_runs(folder, asked, points)):
         return runs
     try:
-        return {point: Run(paths.point(folder, point)) for point in sweeps.points(read_config(folder))}
+        made = points_of(read_config(folder), asked, points)
+        return {point: Run(paths.point(folder, point)) for point in made}
     except UserError as error:
         raise UserError(f"{error} Every process of a job needs to see the same folder.") from error
 
@@ -86,7 +95,7 @@ def open_run(folder: Path, asked: Experiment) -> Run:
             or damaged files.
         OSError: it cannot be written.
     """
-    grown = will_hold(folder, asked)
+    grown = will_hold(folder, asked, {"": asked})
     for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
         checkpoints.sweep(kept)
     if not paths.config(folder).exists():

@@ -1,8 +1,10 @@
 """What a folder is to the experiment asked to run in it, and what follows: asked and decided here alone."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from ltjax.core.errors import UserError
 from ltjax.runs import checkpoints, paths
@@ -50,8 +52,12 @@ class Foreign:
 State = New | Bare | Ours | Another | Damaged | Foreign
 
 
-def state_of(folder: Path, asked: Experiment) -> State:
-    """What a folder is to an experiment; writes nothing.
+Points: TypeAlias = Mapping[str, Experiment]
+"""An experiment's points by name; itself by the name "" where nothing is swept."""
+
+
+def state_of(folder: Path, asked: Experiment, points: Points) -> State:
+    """What a folder is to an experiment, whose points these are; writes nothing.
 
     Raises:
         OSError: the folder cannot be read.
@@ -59,7 +65,7 @@ def state_of(folder: Path, asked: Experiment) -> State:
     if _is_empty(folder):
         return New()
     try:
-        stored = _stored(folder, asked)
+        stored = _stored(folder, asked, points)
     except UserError as error:
         return Damaged(str(error))
     if stored is None:
@@ -74,25 +80,31 @@ def state_of(folder: Path, asked: Experiment) -> State:
     return Ours(stored)
 
 
-def will_hold(folder: Path, asked: Experiment, option: str = "--workdir") -> Experiment:
+def will_hold(folder: Path, asked: Experiment, points: Points, option: str = "--workdir") -> Experiment:
     """What a folder will hold once an experiment is run in it, or runs are merged into it.
 
     Args:
         folder: the folder; of a sweep, its points' folders are looked at too.
         asked: the experiment.
+        points: its points.
         option: what names the folder on the command line.
 
     Raises:
         UserError: the folder holds another experiment, something else or damaged files.
     """
-    grown = _grown(folder, asked, option)
-    for point, each in sweeps.points(grown).items() if asked.sweep else ():
-        _grown(paths.point(folder, point), each, option)
+    grown = _grown(folder, asked, points, option)
+    for point, each in points_of(grown, asked, points).items() if asked.sweep else ():
+        _grown(paths.point(folder, point), each, {"": each}, option)
     return grown
 
 
-def _grown(folder: Path, asked: Experiment, option: str) -> Experiment:
-    match state_of(folder, asked):
+def points_of(grown: Experiment, asked: Experiment, points: Points) -> Points:
+    """The points that a folder will hold: those asked for, unless it holds more."""
+    return points if grown == asked else sweeps.points(grown)
+
+
+def _grown(folder: Path, asked: Experiment, points: Points, option: str) -> Experiment:
+    match state_of(folder, asked, points):
         case New() | Bare():
             return asked
         case Ours(stored):
@@ -110,7 +122,8 @@ def _grown(folder: Path, asked: Experiment, option: str) -> Experiment:
 
 def _extended(folder: Path, stored: Experiment, asked: Experiment, option: str) -> Experiment:
     grown = compatible.extended(stored, asked)
-    if renamed := set(sweeps.points(stored)) - set(sweeps.points(grown)):
+    grows = grown.sweep != stored.sweep
+    if grows and (renamed := set(sweeps.points(stored)) - set(sweeps.points(grown))):
         raise UserError(
             f"two points are called '{min(renamed)}' if those asked for are added to '{folder}'; choose "
             f"another {option}."
@@ -118,13 +131,12 @@ def _extended(folder: Path, stored: Experiment, asked: Experiment, option: str) 
     return grown
 
 
-def _stored(folder: Path, asked: Experiment) -> Experiment | None:
+def _stored(folder: Path, asked: Experiment, points: Points) -> Experiment | None:
     """What a folder holds, by its configuration or, where that was lost, by all else; None if no run."""
     if paths.config(folder).exists():
         return read_config(folder)
-    points = sweeps.points(asked) if asked.sweep else ()
     own = folder.is_dir() and all(paths.is_own(path) or path.name in points for path in _visible(folder))
-    if not own or not (points or paths.rounds(folder).parent.exists()):  # tables alone
+    if not own or not (asked.sweep or paths.rounds(folder).parent.exists()):  # tables alone
         return None
     homes = paths.rounds(folder), paths.theta0(folder, 0).parent
     kept = [checkpoints.note(path).get("experiment")

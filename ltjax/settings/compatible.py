@@ -155,7 +155,7 @@ def differences(stored: Experiment, asked: Experiment) -> list[str]:
     one, two = stored.prune.fractions, asked.prune.fractions
     if any(mine != yours for mine, yours in zip(one, two, strict=False)):
         found.append(f"prune.fractions: the run has {one}, asked is {two}")
-    if set(stored.sweep) != set(asked.sweep):
+    if list(stored.sweep) != list(asked.sweep):  # whose order names the points
         found.append(f"sweep: the run varies {_names(stored)}, asked is {_names(asked)}")
     return found
 

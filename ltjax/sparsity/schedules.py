@@ -54,16 +54,26 @@ def continued(prune: Prune, round: int) -> Step:
     return Step("continued", round - 1, prune.rates)
 
 
+def step_of(prune: Prune, round: int) -> Step:
+    """How the mask of a round, from 1 on, is made."""
+    return SCHEDULES.find(prune.schedule)(prune, round)
+
+
 def source(prune: Prune) -> str:
     """The arm whose training finds the masks; it is trained in every round, once for every trial."""
-    return SCHEDULES.find(prune.schedule)(prune, 1).arm if prune.rounds else "ticket"
+    return step_of(prune, 1).arm if prune.rounds else "ticket"
 
 
 def surviving(params: Params, prune: Prune) -> list[int]:
     """Surviving kernel weights in rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
-    alive = [{path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}]
+    sizes = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
+    gone: list[dict[selection.Group, int]] = [{}]  # by round
     for round in range(1, prune.rounds + 1):
-        step = SCHEDULES.find(prune.schedule)(prune, round)
+        step = step_of(prune, round)
         rates = selection.rates_by_path(params, step.rates)
-        alive.append(selection.reduced(alive[step.before], rates, prune.scope))
-    return [sum(each.values()) for each in alive]
+        gone.append(dict(gone[step.before]))
+        for group, rate in selection.groups(rates, prune.scope).items():
+            before = gone[round].get(group, 0)
+            alive = sum(sizes[path] for path in group) - before
+            gone[round][group] = before + selection.removed(rate, alive)
+    return [sum(sizes.values()) - sum(each.values()) for each in gone]

@@ -6,7 +6,7 @@ same on every backend, nothing to compile, and a round sorts only once.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from ltjax.core.trees import leaves_by_path, replace_leaves
 from ltjax.core.types import Mask, Params
 from ltjax.settings.schema import Rates
 from ltjax.sparsity import masks
+
+Group: TypeAlias = tuple[str, ...]
+"""Path names of the layers whose weights are ranked together."""
 
 
 def removed(rate: float, alive: int) -> int:
@@ -49,43 +52,57 @@ def drop_lowest(scores: np.ndarray, alive: np.ndarray, number: int) -> np.ndarra
     return kept
 
 
-def prune(scores: Any, mask: Mask, rates: Mapping[str, float]) -> Mask:
-    """One round of layer-wise pruning (paper, section 2).
+def lowest(scores: Any, mask: Mask, numbers: Mapping[Group, int]) -> Mask:
+    """``mask`` less the ``numbers`` of lowest-scoring weights; a group's layers are ranked together.
 
     Args:
-        scores: pytree like the mask; the lowest of each layer are removed.
+        scores: pytree like the mask.
+        mask: what is alive now.
+        numbers: weights to remove by group; leaves of no group are left alone.
+    """
+    ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
+    kept: dict[str, np.ndarray] = {}
+    for group, number in numbers.items():
+        together, ranks = (np.concatenate([np.ravel(leaves[path]) for path in group])
+                           for leaves in (alive, ranked))  # fmt: skip
+        ends = np.cumsum([np.size(alive[path]) for path in group])[:-1]
+        parts = np.split(drop_lowest(ranks, together, number), ends)
+        kept |= {path: part.reshape(np.shape(alive[path])) for path, part in zip(group, parts, strict=True)}
+    return replace_leaves(mask, kept)
+
+
+def prune(scores: Any, mask: Mask, rates: Mapping[str, float], scope: str = "layer") -> Mask:
+    """One round of pruning, each layer by itself (paper, section 2) or all together (section 4).
+
+    Args:
+        scores: pytree like the mask; the lowest are removed.
         mask: what is alive now.
         rates: fraction of survivors to remove, in (0, 1), by leaf path (``"fc1/kernel"``); leaves not
             named are left alone.
+        scope: ``layer`` or ``global``; global wants one rate for all.
 
     Raises:
-        UserError: a rate names no leaf or lies outside (0, 1).
+        UserError: a rate names no leaf or lies outside (0, 1), or global scope has several.
     """
     _check(rates, mask)
-    ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
-    return replace_leaves(mask, {
-        path: drop_lowest(np.asarray(ranked[path]), keep, removed(rate, int(np.count_nonzero(keep))))
-        for path, rate in rates.items() for keep in [np.asarray(alive[path])]
+    alive = {path: int(np.count_nonzero(leaf)) for path, leaf in leaves_by_path(mask).items()}
+    return lowest(scores, mask, {
+        group: removed(rate, sum(alive[path] for path in group))
+        for group, rate in groups(rates, scope).items()
     })  # fmt: skip
 
 
-def prune_globally(scores: Any, mask: Mask, rates: Mapping[str, float]) -> Mask:
-    """One round of global pruning: the named layers' weights are ranked together (paper, section 4).
+def groups(rates: Mapping[str, float], scope: str) -> dict[Group, float]:
+    """The layers that are ranked together, and their rate: all of them under global scope, else each.
 
-    Arguments and errors are ``prune``'s; the rates must all be the same one.
+    Raises:
+        UserError: global scope has several rates.
     """
-    _check(rates, mask)
+    if scope == "layer":
+        return {(path,): rate for path, rate in rates.items()}
     if len(set(rates.values())) != 1:
         raise UserError(f"global scope needs one rate for every pruned layer, not {dict(rates)}.")
-    ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
-    together = np.concatenate([np.ravel(alive[path]) for path in rates])
-    ranks = np.concatenate([np.ravel(ranked[path]) for path in rates])
-    number = removed(next(iter(rates.values())), int(np.count_nonzero(together)))
-    ends = np.cumsum([np.size(alive[path]) for path in rates])[:-1]
-    parts = np.split(drop_lowest(ranks, together, number), ends)
-    return replace_leaves(mask, {
-        path: part.reshape(np.shape(alive[path])) for path, part in zip(rates, parts, strict=True)
-    })  # fmt: skip
+    return {tuple(rates): next(iter(rates.values()))}
 
 
 def rates_by_path(params: Params, rates: Rates) -> dict[str, float]:
@@ -105,16 +122,6 @@ def layer_kind(path: str, axes: int) -> str:
     if layer == "output" or layer.startswith("shortcut"):
         return layer.split("_")[0]
     return "conv" if axes == 4 else "fc"
-
-
-def reduced(alive: Mapping[str, int], rates: Mapping[str, float], scope: str) -> dict[str, int]:
-    """Weights alive by leaf path, less what one round removes; of a global one only the sum is right."""
-    if scope == "layer" or not rates:
-        return {path: n - removed(rates[path], n) if path in rates else n for path, n in alive.items()}
-    together = sum(alive[path] for path in rates)
-    left = together - removed(next(iter(rates.values())), together)
-    # where the survivors will lie only training shows; they are counted under the first of the layers
-    return {**alive, **dict.fromkeys(rates, 0), next(iter(rates)): left}
 
 
 def _check(rates: Mapping[str, float], mask: Mask) -> None:

@@ -1,9 +1,9 @@
-"""The network of an experiment: its two pure functions for the images of the data set that it names."""
+"""The network of an experiment: its two pure functions for the images of its data set, and their shapes."""
 
 import jax
 
 from ltjax.core.types import Params
-from ltjax.data import DATASETS
+from ltjax.data import DATASETS, Source
 from ltjax.models import Collections, Network, make_network
 from ltjax.settings.schema import Experiment
 
@@ -16,11 +16,15 @@ def shapes_of(network: Network) -> tuple[Params, Collections]:
     return found
 
 
-def network_of(experiment: Experiment) -> Network:
-    """The network of an experiment, for the images of the data set that it names; the data is not read.
+def network_of(experiment: Experiment, source: Source | None = None) -> Network:
+    """The network of an experiment, for the images of its data set; the data is not read.
+
+    Args:
+        experiment: says which network, and on which data set.
+        source: the data's sizes, where they are not those of the data set that it names.
 
     Raises:
-        UserError: there is no such network or data set.
+        UserError: there is no such network or data set, or sizes that cannot be.
     """
-    source = DATASETS.find(experiment.data.name)
+    source = source or DATASETS.find(experiment.data.name)
     return make_network(experiment.model, source.image, source.classes)

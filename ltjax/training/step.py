@@ -23,7 +23,7 @@ from ltjax.training.optimizers import make_optimizer, scheduled
 
 
 class LaneStart(NamedTuple):
-    """What a lane is given: params to begin with, mask and key; learning rate and warmup if its own."""
+    """What a lane is given: mask and params, 0 where pruned; key; learning rate and warmup if its own."""
 
     params: Params
     collections: Collections
@@ -72,9 +72,8 @@ class Training:
 
     def begin(self, start: LaneStart) -> LaneState:
         """The state before the first update."""
-        params = masks.apply(start.mask, start.params)
-        order = jnp.zeros(self.examples, jnp.int32)
-        return LaneState(params, start.collections, self._optimizer(start, 0).init(params), order)
+        optimizer = self._optimizer(start, 0).init(start.params)
+        return LaneState(start.params, start.collections, optimizer, jnp.zeros(self.examples, jnp.int32))
 
     def advance(
         self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int

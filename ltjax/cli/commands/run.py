@@ -21,8 +21,8 @@ from ltjax.lanes import backend, distributed, processes
 from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.dry_run import describe, plan
-from ltjax.lottery.validation import validate
-from ltjax.settings import loading, sweeps
+from ltjax.lottery.resolving import resolve
+from ltjax.settings import loading
 from ltjax.settings.schema import Experiment
 
 PROGRAM = "python -m ltjax.run"
@@ -111,11 +111,10 @@ def _check(arguments: Sequence[str]) -> None:
 
 
 def _dry_run(options: Options, console: Console) -> None:
-    validate(options.experiment)
-    running.check_only(options.experiment, options.only)
-    for point, each in sweeps.points(options.experiment).items():
+    resolved = resolve(options.experiment, only=options.only or None)
+    for point, each in resolved.points.items():
         console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
-        console.print(describe(each, plan(each, options.only or None)), highlight=False, soft_wrap=True)
+        console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
 
 
 def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:

@@ -1,0 +1,83 @@
+"""An experiment, resolved: its points, networks and lanes, made once and handed down to all who ask.
+
+Only here is an experiment validated, its sweep spread into points and its points grouped by program.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from ltjax.core.errors import UserError, shown
+from ltjax.core.safetensors import load_start
+from ltjax.core.types import Lane
+from ltjax.data import DATASETS, Source
+from ltjax.lottery.search import lanes_of
+from ltjax.lottery.validation import validate
+from ltjax.models import Network
+from ltjax.settings import compatible, sweeps
+from ltjax.settings.schema import Experiment
+from ltjax.training.network import network_of, shapes_of
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """An experiment that can be run, and what follows from its settings before any data is read.
+
+    ``points`` and their ``networks`` are by name, one under ``""`` where nothing is swept; ``source`` has
+    the sizes of the data; ``only`` are the trials to train, None for all.
+    """
+
+    experiment: Experiment
+    source: Source
+    points: Mapping[str, Experiment]
+    networks: Mapping[str, Network]
+    only: Collection[int] | None = None
+
+    @property
+    def rounds(self) -> int:
+        """The last round of any point."""
+        return max(point.prune.rounds for point in self.points.values())
+
+    def lanes(self, point: str, round: int) -> list[Lane]:
+        """The lanes that a round trains at a point."""
+        return lanes_of(self.points[point], round, self.only)
+
+    def programs(self) -> list[list[str]]:
+        """The points in groups, each of which trains as lanes of one program."""
+        groups: dict[str, list[str]] = {}
+        for name, point in self.points.items():
+            groups.setdefault(sweeps.program_key(point), []).append(name)
+        return list(groups.values())
+
+    def check_start(self) -> None:
+        """Check the files of ``model.start``, needed only until a run has its own copy.
+
+        Raises:
+            UserError: one is missing or does not fit the network.
+        """
+        for name, point in self.points.items():
+            for trial in (self.only or range(point.trials)) if point.model.start else ():
+                load_start(str(point.model.start), trial, shapes_of(self.networks[name])[0])
+
+
+def resolve(
+    experiment: Experiment, source: Source | None = None, only: Collection[int] | None = None
+) -> Resolved:
+    """Validate an experiment, and work out all that follows from its settings; no data is read.
+
+    Args:
+        experiment: what is to be run.
+        source: the data's sizes, where they are not those of the data set that it names.
+        only: the trials to train; by default all.
+
+    Raises:
+        UserError: the first thing that cannot be run, by its command-line name.
+    """
+    experiment = compatible.checked(experiment)
+    points = sweeps.points(experiment)
+    source = source or DATASETS.find(experiment.data.name)
+    validate(points.values(), source)
+    for trial in only or ():
+        if not 0 <= trial < experiment.trials:
+            raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
+    networks = {name: network_of(point, source) for name, point in points.items()}
+    return Resolved(experiment, source, points, networks, only)
