@@ -153,7 +153,11 @@ def _train(
     todo = _missing(experiment, runs, only) * experiment.train.steps
     told.console.print(_heading(experiment, folder, only, runs, todo), highlight=False, soft_wrap=True)
     last, asked = time.monotonic(), sweeps.points(experiment)
-    with Display(experiment, todo, told.console, told.pace) as display, contextlib.closing(logs):
+    with (
+        Display(experiment, todo, told.console, told.pace) as display,
+        contextlib.closing(logs),
+        interrupts.held("the steps until the next evaluation"),
+    ):
 
         def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()
