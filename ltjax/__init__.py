@@ -1,9 +1,5 @@
 """ltjax: the lottery-ticket laboratory."""
 
-# first: importing the others takes seconds, in which Ctrl-C should be one sentence too
-from ltjax.core import interrupts as interrupts
-
-# isort: split
 from ltjax.analysis.evaluation import Evaluation, evaluate
 from ltjax.cli.running import run_experiment
 from ltjax.core.errors import UserError

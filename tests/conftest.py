@@ -16,6 +16,7 @@ from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
 from ltjax.runs.folder import Run
+from ltjax.settings.loading import experiments
 from ltjax.runs.opening import open_run
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -65,6 +66,7 @@ def registered() -> dict[str, dict]:
 @pytest.fixture(scope="module", autouse=True)
 def registries_left_as_they_were():
     """A module's tests take back what they register."""
+    experiments()  # their files are read when they are first asked for
     before = registered()
     yield
     after = registered()

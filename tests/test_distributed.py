@@ -1,25 +1,26 @@
 """Several processes: the same numbers as one, by whatever they were started, and continued by any number."""
 
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import chex
+import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 from ltjax.core.errors import UserError
-from ltjax.lanes.distributed import Distributed, check, detected
+from ltjax.lanes.distributed import Distributed, check, job
 from ltjax.lanes.history import SUMMARY
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 
-from .jobs import TINY, Job, free_port, open_mpi, run, slurm
+from .jobs import TINY, Ended, Job, free_port, open_mpi, run, slurm
 
 SNAPSHOTS = ["--compute.snapshot-minutes", "1e-9"]
 """At every evaluation."""
@@ -51,6 +52,15 @@ def same(folder: Path, other: Path) -> None:
             chex.assert_trees_all_equal(one.outcome(round, lane), two.outcome(round, lane))
 
 
+def told(ended: list[Ended], killed: int) -> None:
+    """All have ended; all but the killed say that others are gone, in a sentence or by JAX's abort."""
+    assert ended.pop(killed) == (-signal.SIGKILL, ANY, ANY)
+    for each in ended:
+        sentence = each.status == 1 and "lost the others: one of them has ended" in each.errors
+        abort = each.status == -signal.SIGABRT and "JAX distributed service" in each.errors
+        assert (sentence or abort) and "Traceback" not in each.errors, each.errors
+
+
 def close(folder: Path, other: Path) -> None:
     """Two runs' tables agree to float tolerance."""
     one, two = (pd.read_csv(paths.summary(each)) for each in (folder, other))
@@ -74,20 +84,16 @@ def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(alone
 def test_four_processes_one_killed_go_on_as_two_by_slurm_and_then_as_one(alone, tmp_path):
     folder = tmp_path / "run"
     command = [*TINY, *SNAPSHOTS, "--workdir", str(folder)]
-    job = Job(4, command)
-    job.wait_for(paths.begun(folder), "round_001_step_000000020")
-    job.processes[2].send_signal(signal.SIGKILL)
-    ended = job.ended()
-    for number, each in enumerate(ended):
-        assert each.status != 0 and f"process {number} of 4" in each.errors, each.errors
-        assert "repeat in each: python -m ltjax.run" in each.errors
-        assert "Traceback" not in each.errors, each.errors
+    started = Job(4, command)
+    started.wait_for(paths.begun(folder), "round_001_step_000000020")
+    started.processes[2].send_signal(signal.SIGKILL)
+    ended = started.ended()
+    told(ended, killed=2)
     assert Run(folder).lanes(0) == Run(alone).lanes(0), "the round before is kept"
-    job = Job(2, command, cluster=slurm)
-    job.wait_for(paths.begun(folder), "round_002_step_*")
-    job.processes[0].send_signal(signal.SIGKILL)
-    for number, each in enumerate(job.ended()):
-        assert each.status != 0 and f"process {number} of 2" in each.errors, each.errors
+    started = Job(2, command, cluster=slurm)
+    started.wait_for(paths.begun(folder), "round_002_step_*")
+    started.processes[0].send_signal(signal.SIGKILL)
+    told(started.ended(), killed=0)
     ended = run(command)
     assert ended.status == 0 and "continuing" in ended.output, ended.errors
     same(folder, alone)
@@ -121,11 +127,11 @@ def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
 
 def test_an_interruption_of_all_ends_all_and_says_how_to_continue(tmp_path):
     folder = tmp_path / "run"
-    job = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])
-    job.wait_for(paths.begun(folder), "round_000_step_*")
-    for process in job.processes:
+    started = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])
+    started.wait_for(paths.begun(folder), "round_000_step_*")
+    for process in started.processes:
         process.send_signal(signal.SIGINT)
-    for each in job.ended():
+    for each in started.ended():
         assert each.status == 130 and "to continue, repeat" in each.errors, each.errors
         assert "Traceback" not in each.errors, each.errors
 
@@ -165,36 +171,41 @@ def test_what_cannot_be_a_job_is_told_before_anything_starts(options, told):
         check(Distributed(**options))
 
 
-def test_an_open_mpi_that_does_not_say_where_to_meet_asks_for_it(monkeypatch):
-    """Version 5 without mpi4py."""
-    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"--distributed\.coordinator HOST:PORT, or install mpi4py"):
-        check(Distributed())
-    check(Distributed(coordinator="first:12355"))
-
-
 @pytest.mark.parametrize(
-    ("variables", "cluster"),
+    ("variables", "several"),
     [
-        ({}, None),
-        (slurm(0, 2, 1234), "slurm"),
-        (slurm(0, 1, 1234), None),
+        ({}, False),
+        (slurm(0, 2, 1234), True),
+        (slurm(0, 1, 1234), False),
         # one interactive task within a larger allocation
-        ({**slurm(0, 4, 1234), "SLURM_STEP_NUM_TASKS": "1"}, None),
-        (open_mpi(0, 2, 1234), "ompi"),
-        (open_mpi(0, 1, 1234), None),
-        ({"OMPI_COMM_WORLD_SIZE": "2"}, "mpi4py"),
-        ({"JOB_COMPLETION_INDEX": "0", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, "k8s"),
-        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, None),
-        ({"TPU_WORKER_HOSTNAMES": "host-0,host-1"}, "gketpu"),
-        ({"TPU_WORKER_HOSTNAMES": "localhost"}, None),
+        ({**slurm(0, 4, 1234), "SLURM_STEP_NUM_TASKS": "1"}, False),
+        (open_mpi(0, 2, 1234), True),
+        (open_mpi(0, 1, 1234), False),
+        ({"OMPI_COMM_WORLD_SIZE": "many"}, False),
+        ({"JOB_COMPLETION_INDEX": "0", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}, True),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, False),
+        ({"TPU_WORKER_HOSTNAMES": "host-0,host-1"}, True),
+        ({"TPU_WORKER_HOSTNAMES": "localhost"}, False),
     ],
 )
-def test_who_started_the_processes_is_found_out(variables, cluster, monkeypatch):
+def test_jax_is_asked_for_the_others_only_where_there_are_others(variables, several, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name == "mpi4py" or find(name))
-    assert detected(Distributed()) == cluster
-    assert detected(Distributed(cluster="none")) is None
+    asked = []
+
+    def initialize(*_: object, **options: object) -> None:
+        asked.append(options["cluster_detection_method"])
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    for cluster in ("auto", "none"):
+        with job(Distributed(cluster=cluster), "the command"):
+            pass
+    assert asked == ([None] if several else [])
+
+
+def test_an_open_mpi_of_which_jax_finds_nothing_is_told_what_would(monkeypatch):
+    """Version 5 no longer tells its processes where the first one is."""
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    told = r"could not be met .* see --distributed\.coordinator, .*mpi4py"
+    with pytest.raises(UserError, match=told), job(Distributed(), "the command"):
+        pass

@@ -1,5 +1,6 @@
 """What all command lines do alike: one sentence for what went wrong, and an exit status that says which."""
 
+import contextlib
 import shlex
 import signal
 import sys
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from ltjax.core.errors import UserError, escaped, shown
-from ltjax.core.interrupts import WORDS, Interrupted, Interrupts
+from ltjax.core.interrupts import WORDS, Interrupted, Interrupts, leave_at_once
 from ltjax.core.texts import LONGEST, is_plain
 from ltjax.lanes import processes
 
@@ -37,9 +38,12 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
         _leave(str(error), 2)
     except OSError as error:
         _leave(f"{error}; nothing that was written before is lost.", 1)
-    except KeyboardInterrupt as error:
-        number = error.number if isinstance(error, Interrupted) else signal.SIGINT
-        _leave(f"{WORDS[number]}; to continue, repeat: {again}", 128 + number)
+    except Interrupted as error:  # a step that is still on its way, or another process, is not waited for
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        leave_at_once(error.number, again)
+    except KeyboardInterrupt:
+        _leave(f"{WORDS[signal.SIGINT]}; to continue, repeat: {again}", 128 + signal.SIGINT)
 
 
 def _check(arguments: Sequence[str]) -> None:

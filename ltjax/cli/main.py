@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     with exit_codes("ltjax", given):
         name, rest = _command(given)
-    importlib.import_module(f"ltjax.cli.commands.{name}").main(rest, f"ltjax {name}")
+        importlib.import_module(f"ltjax.cli.commands.{name}").main(rest, f"ltjax {name}")
 
 
 def _command(given: Sequence[str]) -> tuple[str, list[str]]:

@@ -141,7 +141,11 @@ def _train(
     todo = _missing(resolved, runs) * experiment.train.steps
     told.console.print(_heading(resolved, folder, runs, todo), highlight=False, soft_wrap=True)
     last = time.monotonic()
-    with Display(resolved, todo, told.console, told.pace) as display, contextlib.closing(logs):
+    with (
+        Display(resolved, todo, told.console, told.pace) as display,
+        contextlib.closing(logs),
+        interrupts.held("the steps until the next evaluation"),
+    ):
 
         def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
             interrupts.check()

@@ -9,7 +9,6 @@ name and so takes MNIST's files for Fashion-MNIST's.
 import contextlib
 import hashlib
 import io
-import logging
 import os
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -77,7 +76,6 @@ def _decode(name: str, folder: Path) -> tuple[Arrays, Path]:
     """The four arrays of a prepared folder, and the folder of its version."""
     tfds = _tfds()
     try:
-        logging.getLogger("absl").setLevel(logging.ERROR)  # tfds would advise OpenCV at every start
         builder = tfds.builder(name, data_dir=folder)
         train, test = (_read_split(builder.as_data_source(split=split)) for split in ("train", "test"))
     except Exception as error:  # what a damaged record raises depends on where the damage is

@@ -1,7 +1,7 @@
 """Joining the other processes of a job, by JAX's distributed runtime, and leaving it.
 
-A process that ends early takes the whole job with it: no other could go on without its lanes. What the user
-then sees is one sentence of each process, and that repeating the command continues the job.
+A process that ends early takes the whole job with it: no other could go on without its lanes. Where JAX tells
+of the loss by an error it becomes one sentence; where JAX's runtime aborts the process, its own words stand.
 """
 
 import hashlib
@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 
-from ltjax.core import last_words
 from ltjax.core.errors import UserError, first_line
 from ltjax.lanes import processes
 
@@ -27,7 +26,7 @@ from ltjax.lanes import processes
 class Distributed:
     """The processes of a job on several machines; each is given the same command but for its own number.
 
-    Nothing is needed where Slurm, Open MPI (5 and later: with mpi4py), Kubernetes or Cloud TPU started them.
+    Nothing is needed where Slurm, Open MPI 4, Kubernetes or Cloud TPU started them.
     """
 
     coordinator: str | None = None
@@ -37,7 +36,7 @@ class Distributed:
     process: int | None = None
     """The number of this one, from 0; process 0 shows progress and writes the tables."""
     cluster: Literal["auto", "none", "slurm", "ompi", "mpi4py", "k8s", "gcetpu", "gketpu"] = "auto"
-    """Who started the processes; auto finds out, none runs by itself whatever there is."""
+    """Who started the processes; auto has JAX find out, none runs by itself; mpi4py is for Open MPI 5."""
     patience: int = 100
     """Seconds without a sign of life after which a process counts as lost."""
     wait: int = 300
@@ -52,13 +51,8 @@ def check(options: Distributed) -> None:
     """
     given = {name: getattr(options, name) for name in ("coordinator", "processes", "process")}
     missing = [f"--distributed.{name}" for name, value in given.items() if value is None]
-    if 0 < len(missing) < 3 and detected(options) is None:
+    if 0 < len(missing) < 3 and _method(options) == "deactivate":
         raise UserError(f"a job of several processes also needs {' and '.join(missing)}.")
-    if options.coordinator is None and detected(options) == "ompi" and _open_mpi_5():
-        raise UserError(
-            "this Open MPI does not say where the job's first process is: give its machine as "
-            "--distributed.coordinator HOST:PORT, or install mpi4py, which finds it."
-        )
     host, _, port = (options.coordinator or "localhost:1").rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UserError(f"--distributed.coordinator must be HOST:PORT, not {options.coordinator!r}.")
@@ -72,40 +66,25 @@ def check(options: Distributed) -> None:
             raise UserError(f"--distributed.{name} must lie between 1 and 1000000 seconds.")
 
 
-def detected(options: Distributed) -> str | None:
-    """What started this process as one of several, by JAX's names, or None: it runs by itself."""
-    if options.cluster != "auto":
-        return None if options.cluster == "none" else options.cluster
-    if _number("SLURM_NTASKS") > 1 and _number("SLURM_STEP_NUM_TASKS", 2) > 1 and _has("SLURM_STEP_NODELIST"):
-        return "slurm"
-    if _number("OMPI_COMM_WORLD_SIZE") > 1:
-        return "mpi4py" if _open_mpi_5() and importlib.util.find_spec("mpi4py") else "ompi"
-    if _has("JOB_COMPLETION_INDEX") and _has("KUBERNETES_SERVICE_HOST"):
-        return "k8s"
-    if "," in os.environ.get("TPU_PROCESS_ADDRESSES", os.environ.get("TPU_WORKER_HOSTNAMES", "")):
-        return "gketpu"
-    return "gcetpu" if _on_tpu_machine() and not _has("TPU_SKIP_MDS_QUERY") else None
-
-
-def _open_mpi_5() -> bool:
-    """Whether this is Open MPI 5 or later, which no longer tells where its first process is."""
-    return not _has("OMPI_MCA_orte_hnp_uri")
-
-
-def _has(name: str) -> bool:
-    return name in os.environ
-
-
-def _number(name: str, otherwise: int = 1) -> int:
-    text = os.environ.get(name, "")
-    return int(text) if text.isdecimal() else otherwise
+def started_together() -> bool:
+    """Whether this process was started as one of several; which, and where the others are, JAX finds out."""
+    pods = {"JOB_COMPLETION_INDEX", "KUBERNETES_SERVICE_HOST"} <= os.environ.keys()
+    slices = "," in os.environ.get("TPU_PROCESS_ADDRESSES", os.environ.get("TPU_WORKER_HOSTNAMES", ""))
+    tasks = (os.environ.get(name, "1") for name in ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE"))
+    return pods or slices or any(each.isdecimal() and int(each) > 1 for each in tasks) or _on_tpu_machine()
 
 
 def _on_tpu_machine() -> bool:
     """Whether this is a machine of Google's with a TPU, whose service knows of the others of its slice."""
     chips = [*Path("/dev").glob("accel[0-9]*"), *Path("/dev").glob("vfio/[0-9]*")]
-    here = importlib.util.find_spec("libtpu") is not None and bool(chips)
-    return here and os.environ.get("JAX_PLATFORMS", "tpu").startswith("tpu")
+    return bool(chips) and importlib.util.find_spec("libtpu") is not None
+
+
+def _method(options: Distributed) -> str | None:
+    """How JAX is to find the others; None leaves it to JAX, deactivate finds none."""
+    if options.cluster == "auto":
+        return None if started_together() else "deactivate"
+    return "deactivate" if options.cluster == "none" else options.cluster
 
 
 @contextmanager
@@ -119,46 +98,39 @@ def job(options: Distributed, command: str) -> Iterator[None]:
     Raises:
         UserError: they could not be met, or were given another command.
     """
-    cluster = detected(options)
-    if cluster is None and options.coordinator is None:
+    if _method(options) == "deactivate" and options.coordinator is None:
         yield
         return
-    _join(options, cluster)
+    _join(options)
     if processes.count() == 1:
         yield
         return
-    with last_words.watched(_lost(command)):
-        try:
-            yield
-            processes.barrier("the end")
-        except (jax.errors.JaxRuntimeError, OSError) as error:
-            raise _told(error, command) from error
-        except (UserError, KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException:  # a mistake of ltjax's; waiting for the others at exit would hide it
-            traceback.print_exc()
-            processes.leave(1)
+    try:
+        yield
+        processes.barrier("the end")
+    except (jax.errors.JaxRuntimeError, OSError) as error:
+        raise _told(error, command) from error
+    except (UserError, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # a mistake of ltjax's; waiting for the others at exit would hide it
+        traceback.print_exc()
+        processes.leave(1)
     jax.distributed.shutdown()
 
 
-def _join(options: Distributed, cluster: str | None) -> None:
-    arguments: dict[str, Any] = {"cluster_detection_method": cluster or "deactivate"}
-    if cluster == "ompi":  # JAX finds Open MPI 4's address, but of version 5 only how many there are
-        arguments |= {"num_processes": _number("OMPI_COMM_WORLD_SIZE"),
-                      "process_id": _number("OMPI_COMM_WORLD_RANK")}  # fmt: skip
-    named = {"coordinator_address": options.coordinator, "num_processes": options.processes,
-             "process_id": options.process}  # fmt: skip
-    arguments |= {name: value for name, value in named.items() if value is not None}
+def _join(options: Distributed) -> None:
     try:
         with _waiting(options.wait):
             jax.distributed.initialize(
-                **arguments, initialization_timeout=options.wait + 60,
+                options.coordinator, options.processes, options.process,
+                cluster_detection_method=_method(options), initialization_timeout=options.wait + 60,
                 heartbeat_timeout_seconds=options.patience, shutdown_timeout_seconds=options.patience,
             )  # fmt: skip
     except Exception as error:  # of many types, by what was not there
         raise UserError(
             f"the other processes of the job could not be met ({first_line(error)}); see "
-            "--distributed.coordinator, --distributed.processes and --distributed.process."
+            "--distributed.coordinator, --distributed.processes and --distributed.process, or "
+            "--distributed.cluster: none runs by itself, mpi4py asks Open MPI 5."
         ) from error
 
 
@@ -197,14 +169,6 @@ def agree(told: str) -> None:
             "the processes of this job were given different commands, or have different versions of ltjax or "
             "jax; give each the same but for --distributed.process."
         )
-
-
-def _lost(command: str) -> str:
-    return (
-        f"ltjax: process {processes.index()} of {processes.count()} was ended, by a signal or as another "
-        "was: a job's processes end together, and nothing finished is lost. To continue, repeat in each: "
-        f"{command}"
-    )
 
 
 def _told(error: Exception, command: str) -> Exception:

@@ -3,6 +3,7 @@
 Curves have a row per evaluation, the summary a row per lane.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -48,6 +49,12 @@ class History(NamedTuple):
         return History(self.steps, loss, accuracy, self.final_train_accuracy[chosen])
 
 
+def wait(tallies: dict[str, Tally]) -> None:
+    """Wait until the devices have computed tallies; in Python, which hears of Ctrl-C as XLA does not."""
+    while not all(leaf.is_ready() for leaf in jax.tree.leaves(tallies)):
+        time.sleep(0.001)
+
+
 class Recorder:
     """Turns tallies of stacked lanes into mean losses and accuracies, and tells an observer of each.
 
@@ -67,6 +74,7 @@ class Recorder:
 
     def add(self, step: int, tallies: dict[str, Tally]) -> None:
         """Take the tallies of an evaluation; waits until the devices have computed them."""
+        wait(tallies)
         for split, tally in jax.device_get(tallies).items():
             examples = self._examples(split, step)
             self.loss[split].append(np.asarray(tally.loss[: self.lanes], np.float64) / examples)

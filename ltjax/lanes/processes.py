@@ -15,7 +15,6 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ltjax.core import last_words
 from ltjax.core.errors import UserError
 
 T = TypeVar("T")
@@ -143,5 +142,4 @@ def leave(status: int) -> NoReturn:
         raise SystemExit(status)
     sys.stdout.flush()
     sys.stderr.flush()
-    last_words.said()
     os._exit(status)

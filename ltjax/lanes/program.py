@@ -11,6 +11,7 @@ the row's devices, and the program says nothing of it but where they are split.
 
 import math
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from jax.sharding import PartitionSpec as P
 from ltjax.core.types import Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
-from ltjax.lanes.history import History, Observer, Recorder
+from ltjax.lanes.history import History, Observer, Recorder, wait
 from ltjax.lanes.placement import held, holders, lane_mesh, over_lanes, placed
 from ltjax.lanes.snapshots import Snapshot, Snapshots, restored
 from ltjax.models import Collections, convolution
@@ -73,9 +74,8 @@ class LaneProgram:
         self.slots = math.ceil(lanes / rows) * rows
         self.training = replace(training, spread=self._spread, spread_over=compute.data)
         self.train, self.compute = train, compute
-        self.vmapped = compute.batching == "vmap" or (
-            compute.batching == "auto" and self.mesh.devices.flat[0].platform != "cpu"
-        )
+        self.on_cpu = self.mesh.devices.flat[0].platform == "cpu"
+        self.vmapped = compute.batching == "vmap" or (compute.batching == "auto" and not self.on_cpu)
         self.splits = placed(splits, NamedSharding(self.mesh, P()))
         self.compiled: dict[tuple[str, int], Any] = {}
         self.functions = {
@@ -112,6 +112,8 @@ class LaneProgram:
                 leaves = held(jax.tree.leaves(state), len(starts))
                 snapshots.keep(Snapshot(step, leaves, recorder.seen(), holders(len(starts), self.mesh)))
             length = min(every, last - step)
+            if self.on_cpu and tallies:
+                wait(tallies)  # the call would, in XLA
             state, upcoming = self._call(
                 "interval", real, state, start, self.splits, np.int32(step), length=length
             )
@@ -147,7 +149,9 @@ class LaneProgram:
         """A compiled function; each is compiled once, ahead of its first call, so that it can be asked."""
         key = (name, static.get("length", 0))
         if key not in self.compiled:
-            self.compiled[key] = self.functions[name].lower(*arguments, **static).compile()
+            lowered = self.functions[name].lower(*arguments, **static)
+            with ThreadPoolExecutor(1) as thread:  # Python hears of Ctrl-C while it waits, in XLA it does not
+                self.compiled[key] = thread.submit(lowered.compile).result()
         return self.compiled[key]
 
     def _begin(self, start: LaneStart) -> tuple[LaneState, None]:

@@ -5,11 +5,12 @@ process alone, however many wrote it. Each checkpoint holds the CRC-32 of every 
 lanes are stacked, so a damaged file is told and never trained on.
 """
 
-import gc
 import json
+import logging
 import shutil
+import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,10 +19,12 @@ import jax
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from ltjax.core.debris import debris_swept
 from ltjax.core.errors import UserError
 from ltjax.core.trees import leaves_by_path
 from ltjax.lanes import processes
+
+# where files fail, Orbax logs its stack beside our message; and TFDS advises OpenCV at every start
+logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 CHECKSUMS = "crc32"
 PATIENCE = 10 * 365 * 86_400
@@ -60,10 +63,8 @@ def save(
         sums = processes.gathered_rows(_lane_checksums(own), share)[places].tolist()
         kept[STACKED] = {"names": sorted(own), "places": places, CHECKSUMS: sums}
         tree = {**tree, **jax.tree.map(lambda leaf: processes.joined(leaf, share), own)}
-    with debris_swept():
-        failure = _save(path, tree, _signed(kept))
-        if failure:
-            gc.collect()
+    _quieten()
+    failure = _save(path, tree, _signed(kept))
     if failure:
         raise OSError(f"the checkpoint '{path}' could not be written: {failure}")
 
@@ -78,16 +79,32 @@ def _save(path: Path, arrays: Any, note: dict[str, Any]) -> str | None:
     return None
 
 
+def _quieten() -> None:
+    """Say nothing where tensorstore's threads call into Orbax's closed event loop after a failed write."""
+    for name in ("excepthook", "unraisablehook"):
+        hook = getattr(sys, name)
+        if not isinstance(hook, _Quiet):
+            setattr(sys, name, _Quiet(hook))
+
+
+class _Quiet:
+    """One of Python's hooks for exceptions, but for those of closed event loops."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.hook = hook
+
+    def __call__(self, *told: Any) -> None:
+        if not any("Event loop is closed" in str(each) for each in told):
+            self.hook(*told)
+
+
 def load(path: Path) -> Any:
     """The pytree of a checkpoint, as NumPy arrays.
 
     Raises:
         UserError: there is none, or its files are damaged.
     """
-    with debris_swept():
-        tree = _load(path)
-        if tree is None:
-            gc.collect()
+    tree = _load(path)
     if tree is None:
         raise _damaged(path)
     return tree
