@@ -339,9 +339,9 @@ def windowed_pooling() -> contextlib.AbstractContextManager[Any]:
     """Max-pooling by XLA's windowed reduction in place of slices."""
     import flax.linen as nn
 
-    from ltjax.models import conv
+    from ltjax.models import wiring
 
-    return patch.object(conv, "max_pool", lambda images: nn.max_pool(images, (2, 2), (2, 2)))
+    return patch.object(wiring, "max_pool", lambda images, maximum: nn.max_pool(images, (2, 2), (2, 2)))
 
 
 WIDE = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE,CONDITIONAL"

@@ -103,7 +103,7 @@ def length(folder: Path) -> str:
     whole = f"the paper's {paper:,} steps"
     each = f"{run.train.steps:,} steps, not {whole}" if run.train.steps != paper else whole
     how = f"[How it was run](results/{folder.name}/README.md)"
-    return f"{NETWORKS[run.model.name][0]}, {run.trials} trials of {each}. {how}."
+    return f"{NETWORKS[run.model.name].name}, {run.trials} trials of {each}. {how}."
 
 
 def steps(folder: Path) -> tuple[Experiment, int]:

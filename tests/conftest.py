@@ -16,8 +16,8 @@ from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
 from ltjax.runs.folder import Run
-from ltjax.settings.loading import experiments
 from ltjax.runs.opening import open_run
+from ltjax.settings.loading import experiments
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

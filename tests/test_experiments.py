@@ -12,9 +12,8 @@ from ltjax.data import DATASETS, Dataset, source_of
 from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.resolving import resolve
 from ltjax.lottery.search import lanes_of
-from ltjax.models import MODELS
-from ltjax.models.resnet import ResNet
-from ltjax.models.vgg import VGG
+from ltjax.models import MODELS, resnet, vgg
+from ltjax.models.wired import wired
 from ltjax.runs import paths, tables
 from ltjax.runs.opening import open_runs, write_points
 from ltjax.settings import named, sweeps
@@ -77,8 +76,8 @@ SMALL = {
 
 
 SHALLOW = {
-    "resnet18": lambda model, classes: ResNet(model, model.channels, classes, blocks=1),
-    "vgg19": lambda model, classes: VGG(model, model.channels, classes, depths=(1,) * 5),
+    "resnet18": lambda model, classes: wired(resnet.wiring(model, blocks=1), model, classes),
+    "vgg19": lambda model, classes: wired(vgg.wiring(model, depths=(1,) * 5), model, classes),
 }
 """The deep networks with one layer for two to four: what takes long is tracing them."""
 

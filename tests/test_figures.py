@@ -9,6 +9,7 @@ from ltjax.analysis.results import Absent, Results, Study
 from ltjax.plots.style import ARMS
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import FIGURES, in_order
+from ltjax.studies.frankle2019.runs import find
 
 from .conftest import with_prune, with_train
 from .drawings import CIFAR, empty, labels, lines, panels, same, tickets
@@ -184,7 +185,7 @@ def test_tickets_are_looked_into_at_the_papers_rounds_and_in_every_layer(drawn, 
 
 
 def test_an_outline_has_the_tables_density(study, drawn):
-    table = study.find(anatomy=True).anatomy
+    table = find(study, anatomy=True).anatomy
     rows = table[(table["what"] == "initial") & (table["round"] == 8) & (table["layer"] == "fc1")]
     outline = drawn["15"].axes[2].patches[0].get_data()
     assert outline.values.tolist() == rows["y"].tolist()
@@ -200,13 +201,13 @@ def test_the_dense_networks_weights_are_divided_in_every_layer(drawn, name):
 def test_pixels_are_an_image_of_the_input_for_every_fourth_round(drawn, study):
     maps = [axes.images[0].get_array() for axes in drawn["pixels"].axes if axes.images]
     assert [each.shape for each in maps] == [(8, 8)] * 3
-    table = study.find(anatomy=True).anatomy
+    table = find(study, anatomy=True).anatomy
     first = table[(table["what"] == "pixels") & (table["round"] == 4)]["y"].to_numpy()
     np.testing.assert_allclose(maps[0].ravel(), 100 * first)
 
 
 def test_an_input_that_is_no_image_of_the_data_set_is_skipped(study):
-    run = study.find(anatomy=True)
+    run = find(study, anatomy=True)
     other = replace(run, experiment=replace(run.experiment, data=replace(run.experiment.data, name="mnist")))
     other.__dict__["anatomy"] = run.anatomy
     with pytest.raises(Absent, match="first layer sees the pixels"):

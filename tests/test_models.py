@@ -13,7 +13,7 @@ from ltjax.core.errors import UserError
 from ltjax.core.keys import named_key
 from ltjax.data import DATASETS, split
 from ltjax.lanes.program import LaneProgram
-from ltjax.models import MODELS, layers, make_network
+from ltjax.models import MODELS, Wiring, layers, make_network, wired
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Model, Train
 from ltjax.sparsity import masks, selection
@@ -241,3 +241,51 @@ def test_vmapped_lanes_with_batch_norm_agree_with_mapped_ones(how, trained_lanes
     trained = mapped.collections["batch_stats"]["conv1_norm"]["mean"], mapped.params["output"]["kernel"]
     for lanes in trained:  # they lie apart by more than could pass for rounding
         assert all(np.abs(lanes[one] - lanes[other]).max() > 1e-3 for one, other in ((0, 1), (1, 2)))
+
+
+class ByHand(nn.Module):
+    """A small residual network with all that a wiring can say, but for ``flatten``."""
+
+    model: Model
+    classes: int
+
+    @nn.compact
+    def __call__(self, images, train=False):
+        units = nn.relu(layers.conv(self.model, 3, "conv1", bias=True)(images))
+        units = Block(self.model, name="block")(layers.max_pool(units), train)
+        return layers.head(self.model, units.mean(axis=(1, 2)), self.classes, train)
+
+
+class Block(nn.Module):
+    """A convolution with BatchNorm at stride 2 beside a shortcut."""
+
+    model: Model
+
+    @nn.compact
+    def __call__(self, images, train):
+        found = layers.conv(self.model, 4, "conv1", strides=2)(images)
+        found = layers.batch_norm(self.model, train, "norm")(found)
+        return nn.relu(found + layers.conv(self.model, 4, "shortcut", size=1, strides=2)(images))
+
+
+def wiring_of_by_hand(model):
+    """The same network as steps."""
+    found = Wiring()
+    images = found.pool(found.layer("conv1", found.images, relu=True, units=3, size=3))
+    block = found.layer("block/conv1", images, norm="block/norm", strides=2, units=4, size=3, bias=False)
+    shortcut = found.layer("block/shortcut", images, strides=2, units=4, size=1, bias=False)
+    found.head(model, found.mean(found.add(block, shortcut, relu=True)))
+    return found
+
+
+@pytest.mark.parametrize("precision", layers.DTYPES)
+@pytest.mark.parametrize("train", [False, True])
+def test_a_network_made_of_its_wiring_is_the_module_written_by_hand_to_the_bit(train, precision):
+    model = Model(widths=(6, 5), dropout=0.5, precision=precision)
+    key, images = named_key(1), jax.random.normal(named_key(2), (4, 8, 8, 2))
+    found = []
+    for module in (ByHand(model, 3), wired(wiring_of_by_hand(model), model, 3)):
+        variables = module.init(key, images)
+        outputs = module.apply(variables, images, train, rngs={"dropout": key}, mutable=["batch_stats"])
+        found.append((variables, outputs))
+    chex.assert_trees_all_equal(*found)

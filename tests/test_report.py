@@ -46,7 +46,7 @@ def reported(copied):
 @pytest.fixture
 def undrawn(monkeypatch):
     """No figure is drawn: for what is not about figures, which take the most time."""
-    monkeypatch.setattr(report.figures, "draw", lambda study, folder: [])
+    monkeypatch.setattr(report.studies, "draw", lambda study, folder: [])
 
 
 def test_a_report_writes_figures_claims_anatomy_and_the_page(reported):
@@ -171,6 +171,6 @@ def test_an_interruption_ends_with_130_and_the_command_that_repeats(finished, tm
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report.figures, "draw", interrupted)
+    monkeypatch.setattr(report.studies, "draw", interrupted)
     command(finished.folder, "--to", tmp_path / "a b", expect=130)
     assert f"repeat: python -m ltjax.report {finished.folder} --to '{tmp_path}/a b'" in capfd.readouterr().err

@@ -5,7 +5,7 @@ optimizer, arms, what was swept); where the runs lack it, ``Absent`` says what i
 would run it.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,12 +26,8 @@ from ltjax.settings.schema import Experiment
 VALIDATION = "early_stop_validation_accuracy"
 """A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
 
-NAMED = {"iterative": "lenet_iterative", "oneshot": "lenet_oneshot", "continued": "lenet_continued",
-         "step0": "lenet_step0"}  # fmt: skip
-"""The named experiment of each kind of run."""
-
-OWN_FIGURES = ("conv2", "conv4", "conv6", "resnet18", "vgg19")
-"""The paper's other networks, whose figures and claims ask for them by the name of an experiment."""
+RUN = "python -m ltjax.run --config"
+"""The command that runs an experiment, before its name."""
 
 TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.warmup",
            "prune.scope", "prune.score", "prune.schedule")  # fmt: skip
@@ -51,6 +47,11 @@ class Absent(Exception):
     def __init__(self, what: str, command: str) -> None:
         super().__init__(what)
         self.what, self.command = what, command
+
+
+def kind_of(experiment: Experiment) -> str:
+    """What is run: iterative, oneshot, continued, or step0 (pruned by |θ₀| before any training)."""
+    return "step0" if experiment.prune.score == "initial" else experiment.prune.schedule
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Results:
 
     @cached_property
     def kind(self) -> str:
-        """What was run: iterative, oneshot, continued, or step0 (pruned by |θ₀| before any training)."""
-        return "step0" if self.experiment.prune.score == "initial" else self.experiment.prune.schedule
+        """What was run, as ``kind_of`` says it."""
+        return kind_of(self.experiment)
 
     @property
     def arms(self) -> set[str]:
@@ -119,27 +120,35 @@ class Study:
         self.runs = tuple(runs)
 
     def find(
-        self, kind: str = "iterative", arms: Sequence[str] = ("ticket",), *, optimizer: str = "adam",
-        curves: bool = False, anatomy: bool = False,
+        self, name: str, arms: Sequence[str] = ("ticket",), *, curves: bool = False, anatomy: bool = False,
+        others: Collection[str] = (), repeats: Mapping[str, int] | None = None,
     ) -> Results:  # fmt: skip
-        """The first run of a kind, swept ones aside, that has the arms (and its curves, or its anatomy).
+        """The first run of a named experiment's kind and optimizer, of whatever network and settings.
+
+        Args:
+            name: the named experiment; points of sweeps are passed over.
+            arms: arms that the run must have.
+            curves: whether it must have its curves.
+            anatomy: whether it must have been looked into, or be such that it can.
+            others: networks of which it must not be, by their names as models.
+            repeats: how many of each arm the command asks for where there is none; one by default.
 
         Raises:
             Absent: there is none.
         """
+        named = load_experiment(name)
+        kind, optimizer = kind_of(named), named.train.optimizer
         for run in self.runs:
-            fits = run.kind == kind and not run.point and run.experiment.train.optimizer == optimizer
-            fits = fits and run.experiment.model.name not in OWN_FIGURES
+            fits = run.kind == kind and run.experiment.train.optimizer == optimizer
+            fits = fits and not run.point and run.experiment.model.name not in others
             had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
             if had and (not anatomy or run.anatomy is not None):
                 return run
         needs = " and its curves" * curves + " and its checkpoints" * anatomy
         what = f"{kind} run with {' and '.join(arms)}{needs}"
-        name = "lenet_sgd" if optimizer == "sgd" else NAMED[kind]
-        flags = [f"--arms.{arm} {3 if arm == 'reinit' else 2 if arm == 'random' else 1}"
-                 for arm in arms if arm != "ticket"]  # fmt: skip
-        command = " ".join([f"python -m ltjax.run --config {name}", *flags])
-        raise Absent(f"no {what}" + (f" by {optimizer}" if optimizer != "adam" else ""), command)
+        flags = [f"--arms.{arm} {(repeats or {}).get(arm, 1)}" for arm in arms if arm != "ticket"]
+        by = f" by {optimizer}" if optimizer != "adam" else ""
+        raise Absent(f"no {what}{by}", " ".join([f"{RUN} {name}", *flags]))
 
     def like(
         self, name: str, arms: Sequence[str] = ("ticket",), *, curves: bool = False,
@@ -164,7 +173,7 @@ class Study:
         needs = f" with {' and '.join(arms)}" + " and its curves" * curves
         own = load_experiment(name).arms
         flags = [f"--arms.{arm} 1" for arm in arms if arm not in own]
-        raise Absent(f"no run of {name}{needs}", " ".join([f"python -m ltjax.run --config {name}", *flags]))
+        raise Absent(f"no run of {name}{needs}", " ".join([f"{RUN} {name}", *flags]))
 
     def sweep(self, setting: str | tuple[str, ...], name: str) -> dict[Any, Results]:
         """The points of the run that swept a setting, by the setting's value, in the sweep's order.
@@ -189,7 +198,7 @@ class Study:
         }
         if not found:
             told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer}, as {name} has"
-            raise Absent(told, f"python -m ltjax.run --config {name}")
+            raise Absent(told, f"{RUN} {name}")
         return found
 
 

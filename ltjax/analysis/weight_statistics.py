@@ -134,7 +134,7 @@ DISTILLED = "distilled from"
 """Where a table (in its ``attrs``, which Parquet keeps) tells from which checkpoints it is."""
 
 SHOWN = (0, 4, 8, 12)
-"""The rounds that the paper looks into: 100, 41.05, 16.88 and 6.95% remaining."""
+"""The rounds that are looked into weight by weight."""
 
 SPLIT = 8
 """The round whose ticket divides the dense network's weights; a shorter run's last one stands in."""

@@ -97,7 +97,7 @@ def noisy(scale: float) -> Arm:
 
 
 NOISE = {"noise_0.5": 0.5, "noise": 1.0, "noise_2": 2.0, "noise_3": 3.0}
-"""The paper's four levels of noise, in units of a layer's initial standard deviation."""
+"""The levels of noise that have arms, in units of a layer's initial standard deviation."""
 
 for _name, _scale in NOISE.items():
     ARMS.register(_name)(noisy(_scale))

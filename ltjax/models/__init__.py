@@ -3,12 +3,13 @@
 Adding a network takes one function ``(Model, classes) -> flax.linen.Module`` and its ``@MODELS.register``
 line. Name the last layer ``output`` so that it is pruned at the output layer's rate, and a layer that is
 never pruned ``shortcut…``. ``layers`` has the pieces: its convolution is fast inside a compiled loop.
-With a wiring (``@WIRINGS.register``) a network's tickets can be compacted too.
+With a wiring (``@WIRINGS.register``) a network's tickets can be compacted; ``wired`` makes a module of one.
 """
 
 from ltjax.models import conv, lenet, resnet, vgg
 from ltjax.models.layers import INITIALIZERS, initializer
 from ltjax.models.network import MODELS, Collections, Network, make_network
+from ltjax.models.wired import Wired, wired
 from ltjax.models.wiring import WIRINGS, Wiring
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "WIRINGS",
     "Collections",
     "Network",
+    "Wired",
     "Wiring",
     "conv",
     "initializer",
@@ -24,4 +26,5 @@ __all__ = [
     "make_network",
     "resnet",
     "vgg",
+    "wired",
 ]

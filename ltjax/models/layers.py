@@ -55,15 +55,15 @@ def conv(
     )  # fmt: skip
 
 
-def batch_norm(model: Model, train: bool, name: str) -> nn.BatchNorm:
+def batch_norm(model: Model, train: bool, name: str, epsilon: float = EPSILON) -> nn.BatchNorm:
     """BatchNorm; in training by the minibatch, in evaluation by running means over about ten minibatches."""
     return nn.BatchNorm(
-        use_running_average=not train, momentum=0.9, epsilon=EPSILON, dtype=DTYPES[model.precision], name=name
+        use_running_average=not train, momentum=0.9, epsilon=epsilon, dtype=DTYPES[model.precision], name=name
     )
 
 
-def max_pool(images: jax.Array) -> jax.Array:
-    """2 × 2 max-pooling at stride 2; an odd last row or column is left out.
+def max_pool(images: Any, maximum: Callable[[Any, Any], Any] = jnp.maximum) -> Any:
+    """2 × 2 max-pooling at stride 2, by JAX's or another ``maximum``; an odd last row or column is left out.
 
     Written as maxima of slices: on CPU, XLA's windowed reduction and its gradient take three times as long.
 
@@ -76,8 +76,8 @@ def max_pool(images: jax.Array) -> jax.Array:
             "the images are too small for the network: too few pixels are left to pool over, so choose "
             "larger images or a network with fewer stages."
         )
-    rows = jnp.maximum(images[:, 0:height:2], images[:, 1:height:2])
-    return jnp.maximum(rows[:, :, 0:width:2], rows[:, :, 1:width:2])
+    rows = maximum(images[:, 0:height:2], images[:, 1:height:2])
+    return maximum(rows[:, :, 0:width:2], rows[:, :, 1:width:2])
 
 
 def head(model: Model, units: jax.Array, classes: int, train: bool) -> jax.Array:

@@ -1,8 +1,9 @@
 """How a network's layers follow one another, as data: what compaction, sparse inference and FLOPs go by.
 
-A Flax module can be run and not be looked into. Its wiring says the same forward pass once more as a list of
-steps, each naming the steps that it reads; it must be that of the module in evaluation, which every export
-tests. A network without one is trained, pruned and exported all the same, and not compacted.
+A Flax module can be run and not be looked into. A wiring says the forward pass as a list of steps, each
+naming the steps that it reads. ltjax's own networks are wirings, of which ``wired`` makes the modules. A
+module written by hand may have a wiring beside it; it must be that of the module in evaluation, which every
+export tests. A network without one is trained, pruned and exported all the same, and not compacted.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from ltjax.core.registry import Registry
-from ltjax.models.layers import EPSILON
+from ltjax.models.layers import EPSILON, max_pool
 from ltjax.settings.schema import Model
 
 Op: TypeAlias = Literal["images", "layer", "pool", "mean", "flatten", "add"]
@@ -27,7 +28,8 @@ class Step:
     """One step of a forward pass; ``sources`` are the numbers of the steps that it reads.
 
     A layer has the ``name`` of its kernel's place in the params, such as ``stage1_block1/conv1``, and that of
-    the BatchNorm behind it, if any.
+    the BatchNorm behind it, if any. What is needed beside to make the layer (``units``, ``size``, ``bias``,
+    ``dropout``) is left out where a module is written by hand.
     """
 
     op: Op
@@ -37,6 +39,10 @@ class Step:
     epsilon: float = EPSILON
     strides: int = 1
     relu: bool = False
+    units: int = 0
+    size: int = 0
+    bias: bool = True
+    dropout: bool = False
 
 
 @dataclass
@@ -59,7 +65,7 @@ class Wiring:
 
     def layer(
         self, name: str, source: int, *, relu: bool = False, norm: str = "", epsilon: float = EPSILON,
-        strides: int = 1,
+        strides: int = 1, units: int = 0, size: int = 0, bias: bool = True, dropout: bool = False,
     ) -> int:  # fmt: skip
         """A fully-connected layer, or a convolution with padding ``SAME``, as its kernel's axes say.
 
@@ -70,8 +76,15 @@ class Wiring:
             norm: where the params and statistics of a BatchNorm lie that comes before the ReLU.
             epsilon: that BatchNorm's.
             strides: of a convolution, by height and width alike.
+            units: how many it has; 0 for one each class, or where the module is written by hand.
+            size: of a convolution's kernel, by height and width alike; 0 for a fully-connected layer, or
+                where the module is written by hand.
+            bias: whether a convolution has one.
+            dropout: whether the network's dropout comes behind it, in training.
         """
-        return self._add(Step("layer", (source,), name, norm, epsilon, strides, relu))
+        return self._add(
+            Step("layer", (source,), name, norm, epsilon, strides, relu, units, size, bias, dropout)
+        )
 
     def pool(self, source: int) -> int:
         """``max_pool``: 2 × 2 at stride 2."""
@@ -91,8 +104,8 @@ class Wiring:
 
     def head(self, model: Model, source: int) -> int:
         """The fully-connected layers of ``layers.head``."""
-        for index, _ in enumerate(model.widths, start=1):
-            source = self.layer(f"fc{index}", source, relu=True)
+        for index, width in enumerate(model.widths, start=1):
+            source = self.layer(f"fc{index}", source, relu=True, units=width, dropout=True)
         return self.layer("output", source)
 
     @property
@@ -125,35 +138,30 @@ def forward(
     values: list[Any] = []
     for step in wiring.steps:
         inputs = [values[source] for source in step.sources] or [images]
-        value = _value(step, inputs, linear, maximum)
+        found = value(step, inputs, linear, maximum)
         if step.name in kept:
-            value = value[..., kept[step.name]]
-        values.append(maximum(value, 0) if step.relu else value)
+            found = found[..., kept[step.name]]
+        values.append(maximum(found, 0) if step.relu else found)
     return values
 
 
-def _value(
+def value(
     step: Step, inputs: Sequence[Any], linear: Callable[[Step, Any], Any], maximum: Callable[[Any, Any], Any]
 ) -> Any:
+    """A step's value before its ReLU, of those that it reads; arithmetic as in ``forward``."""
     match step.op:
         case "images":
             return inputs[0]
         case "layer":
             return linear(step, inputs[0])
         case "pool":
-            return _pool(inputs[0], maximum)
+            return max_pool(inputs[0], maximum)
         case "mean":
             return inputs[0].mean(axis=(1, 2))
         case "flatten":
             return inputs[0].reshape(len(inputs[0]), math.prod(inputs[0].shape[1:]))
         case "add":
             return inputs[0] + inputs[1]
-
-
-def _pool(images: Any, maximum: Callable[[Any, Any], Any]) -> Any:
-    height, width = (size - size % 2 for size in images.shape[1:3])
-    rows = maximum(images[:, 0:height:2], images[:, 1:height:2])
-    return maximum(rows[:, :, 0:width:2], rows[:, :, 1:width:2])
 
 
 def whole(size: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Panels, axes and legends as the paper's."""
+"""Panels, axes and legends."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from ltjax.plots.showing import Shown
 
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
-"""The paper's ticks of percentages: every third round."""
+"""Percentages that are marked where nothing else is asked: about every third round of 20%."""
 
 
 def panels(
@@ -61,12 +61,12 @@ def _weights_axis(
 
 
 def steps_ticks(axis: Axis) -> None:
-    """Ticks of an axis of steps as the paper writes them: 10K."""
+    """Ticks of an axis of steps as papers write them: 10K."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: thousands(value)))
 
 
 def thousands(number: float) -> str:
-    """Steps as the paper writes them.
+    """Steps as papers write them.
 
     Example:
         >>> thousands(50_000), thousands(2_500), thousands(40)

@@ -24,14 +24,14 @@ Reach: TypeAlias = Callable[[Sequence[float]], float]
 
 
 class Metric(NamedTuple):
-    """A column of the summary, what the paper calls its axis, and the paper's range of it."""
+    """A column of the summary, what its axis is called, and a paper's range of it."""
 
     column: str
     label: str
     window: tuple[float, float] | None = None
 
     def within(self, low: float, high: float) -> "Metric":
-        """The metric with the paper's range, which is shown if the dense network lies in it."""
+        """The metric with a paper's range, which is shown if the dense network lies in it."""
         return self._replace(window=(low, high))
 
 
@@ -114,7 +114,7 @@ def draw_metric(
 
 
 def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach) -> tuple[float, float]:
-    """The accuracies to show: the paper's, or all of them down to ``WINDOW`` below the dense network's."""
+    """The accuracies to show: the metric's, or all of them down to ``WINDOW`` below the dense network's."""
     if not drawn:
         return 0.0, 1.0
     dense = float(reach([found["mean"].iloc[0] for found in drawn]))

@@ -37,7 +37,7 @@ def draw(study: Study, folder: Path) -> list[Drawn]:
         folder: where the files go; it is made.
 
     Returns:
-        An entry per figure of the registry, the paper's first and in its order, drawn or not.
+        An entry per figure of the registry, a paper's first and in its order, drawn or not.
 
     Raises:
         OSError: a file could not be written.

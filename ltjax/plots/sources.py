@@ -5,8 +5,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ltjax.analysis.results import NAMED, Absent, Results, Study
-from ltjax.plots.layout import TICKS, rate, thousands
+from ltjax.analysis.results import RUN, Absent, Results, Study
+from ltjax.plots.layout import rate, thousands
 from ltjax.plots.metrics import Line
 from ltjax.plots.style import arm
 from ltjax.settings import compatible
@@ -17,22 +17,10 @@ T = TypeVar("T")
 SHARED = ("data.name", "data.validation", "model.", "train.")
 """Settings in which two runs must agree to be drawn in one panel."""
 
-EVERY = {"conv2": 3, "conv4": 3, "conv6": 3, "resnet18": 2, "vgg19": 4}
-"""Rounds from one of the paper's ticks to the next."""
-
 
 def lines(run: Results, *arms: str) -> list[Line]:
     """A line for each of these arms of a run."""
     return [Line(arm(name), run.rows(name)) for name in arms]
-
-
-def beside(study: Study, run: Results, kind: str, arms: Sequence[str] = ("ticket",), **needs: Any) -> Results:
-    """A run of another kind, of the same network trained in the same way as ``run``.
-
-    Raises:
-        Absent: there is none; its command trains as ``run`` did.
-    """
-    return _alike(study, run, NAMED[kind], lambda alike: alike.find(kind, arms, **needs))
 
 
 def paired(study: Study, run: Results, name: str, **needs: Any) -> Results:
@@ -41,10 +29,21 @@ def paired(study: Study, run: Results, name: str, **needs: Any) -> Results:
     Raises:
         Absent: there is none; its command trains as ``run`` did.
     """
-    return _alike(study, run, name, lambda alike: alike.like(name, **needs))
+    return alike(study, run, name, lambda others: others.like(name, **needs))
 
 
-def _alike(study: Study, run: Results, name: str, find: Callable[[Study], Results]) -> Results:
+def alike(study: Study, run: Results, name: str, find: Callable[[Study], Results]) -> Results:
+    """What ``find`` gives of the runs whose network was trained as ``run``'s was.
+
+    Args:
+        study: the runs.
+        run: the one to be set beside.
+        name: the named experiment whose command would run what is sought.
+        find: finds it in a study.
+
+    Raises:
+        Absent: there is none; its command trains as ``run`` did.
+    """
     try:
         return find(Study([other for other in study.runs if not _unlike(run, other)]))
     except Absent as absent:
@@ -90,22 +89,8 @@ def curved(study: Study, setting: str, name: str) -> dict[Any, Results]:
     """
     found = {value: run for value, run in study.sweep(setting, name).items() if run.curves is not None}
     if not found:
-        raise Absent(f"no curves of the sweep of {setting}", f"python -m ltjax.run --config {name}")
+        raise Absent(f"no curves of the sweep of {setting}", f"{RUN} {name}")
     return {value: found[value] for value in sorted(found, key=lambda value: (value is None, value or 0))}
-
-
-def fullest(study: Study, *choices: Sequence[str], **needs: Any) -> Results:
-    """The iterative run with the first of several sets of arms that one has; the last set is the least.
-
-    Raises:
-        Absent: no run has any of them.
-    """
-    for arms in choices[:-1]:
-        try:
-            return study.find(arms=arms, **needs)
-        except Absent:
-            continue
-    return study.find(arms=choices[-1], **needs)
 
 
 def told(run: Results) -> str:
@@ -114,12 +99,6 @@ def told(run: Results) -> str:
     return f"rate {rate(train.learning_rate)}" + (
         f", warmup {thousands(train.warmup)}" if train.warmup else ""
     )
-
-
-def ticks_of(run: Results) -> Sequence[float]:
-    """The percentages that the paper marks on the axes of a run's network."""
-    every = EVERY.get(run.experiment.model.name)
-    return run.summary.groupby("round")["percent_remaining"].mean().tolist()[::every] if every else TICKS
 
 
 def rounds_near(run: Results, percents: Sequence[float]) -> dict[float, int]:

@@ -1,4 +1,4 @@
-"""How figures look: one style, and one look for each arm, network and setting in all of them.
+"""How figures look: one style, and one look for each arm in all of them.
 
 Colours are Okabe and Ito's, which colour-blind readers tell apart; markers and dashes differ as well, so
 that a figure reads in grey print. What is ordered (densities, learning rates, sizes) takes viridis instead.
@@ -62,24 +62,6 @@ ARMS = {
     "step0": Look("pruned before training", SKY, "*", DOTTED),
 }
 """The look of every arm, the same in all figures, and of the tickets of runs pruned before training."""
-
-
-NETWORKS = {
-    "lenet": Look("LeNet", BLACK, "D"),
-    "conv2": Look("Conv-2", BLUE, "o"),
-    "conv4": Look("Conv-4", ORANGE, "s"),
-    "conv6": Look("Conv-6", GREEN, "^"),
-    "resnet18": Look("Resnet-18", PURPLE, "v"),
-    "vgg19": Look("VGG-19", SKY, "P"),
-}
-"""The name of every network, and its look where several are in one panel."""
-
-SETTINGS = {
-    "lr01": Look("rate 0.1", PURPLE, "D"),
-    "lr001": Look("rate 0.01", SKY, "v"),
-    "warmup": Look("warmup", BLACK, "o"),
-}
-"""The look of each way in which the paper trains VGG-19 and Resnet-18; their labels tell what was run."""
 
 
 def second(look: Look, what: str) -> Look:

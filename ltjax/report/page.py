@@ -11,11 +11,10 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ltjax.analysis.results import Study
+from ltjax.analysis.results import RUN, Study
 from ltjax.plots.style import STYLE
 from ltjax.report import facts, lines
 from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere
-from ltjax.studies.frankle2019.requirements import PROGRAM
 
 HERE = Path(__file__).parent
 
@@ -97,7 +96,7 @@ def unjudged(study: Study, verdicts: Sequence[Verdict]) -> list[Group]:
     far = {verdict.claim.id for each in away.values() for verdict in each}
     near = [v for v in verdicts if v.status == "not run" and v.claim.id not in far]
     return grouped((v.claim.id, v.missing, v.command) for v in near) + [
-        Group([NETWORKS[name][0]], counted(each), f"{PROGRAM} {NETWORKS[name][1]}")
+        Group([NETWORKS[name].name], counted(each), f"{RUN} {NETWORKS[name].experiment}")
         for name, each in away.items()
     ]
 

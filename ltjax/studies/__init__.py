@@ -3,7 +3,7 @@
 from ltjax.claims import CLAIMS, Claim, Measured, Verdict, claim, elsewhere, judge, table
 from ltjax.plots import FIGURES, Drawn, Entry, draw, figure, in_order, tickets
 from ltjax.studies import frankle2019
-from ltjax.studies.frankle2019.requirements import NETWORKS
+from ltjax.studies.frankle2019.facts import NETWORKS
 
 __all__ = [
     "CLAIMS", "FIGURES", "NETWORKS", "Claim", "Drawn", "Entry", "Measured", "Verdict",

@@ -127,7 +127,7 @@ def _tell_claims(
     told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
     console.print(f"claims of the paper: {told}", highlight=False)
     if away:
-        others = ", ".join(f"{counted(each)} of {studies.NETWORKS[name][0]}" for name, each in away.items())
+        others = ", ".join(f"{counted(each)} of {studies.NETWORKS[name].name}" for name, each in away.items())
         console.print(f"on networks that were not run: {others}", style="dim", highlight=False)
 
 

@@ -5,26 +5,19 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ltjax.analysis.results import NAMED, Absent, Results, Study
+from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.claims import statistics
 from ltjax.runs import paths
 from ltjax.settings import compatible, loading
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
-
-PROGRAM = "python -m ltjax.run --config"
+from ltjax.studies.frankle2019 import runs
+from ltjax.studies.frankle2019.facts import LENET, NETWORKS
 
 SETUP = ("data.name", "data.augment", "model.", "train.batch", "train.optimizer", "train.learning_rate",
          "train.momentum", "train.weight_decay", "prune.rates.", "prune.scope", "prune.score")  # fmt: skip
 """Settings, and beginnings of settings' names, in which a run has to be the paper's. Lengths are not among
 them: verdicts tell a length that is not the paper's."""
-
-NETWORKS = {
-    "lenet": ("LeNet", "lenet_controls"), "conv2": ("Conv-2", "conv2_controls"),
-    "conv4": ("Conv-4", "conv4_controls"), "conv6": ("Conv-6", "conv6_controls"),
-    "vgg19": ("VGG-19", "vgg19_warmup"), "resnet18": ("Resnet-18", "resnet18_warmup"),
-}  # fmt: skip
-"""The paper's networks, by their names as models: what a reader calls each, and an experiment to run."""
 
 
 def setup(experiment: Experiment) -> dict[str, Any]:
@@ -47,11 +40,10 @@ def papers(study: Study, name: str) -> Study:
 
 def paper_steps(experiment: Experiment) -> int | None:
     """Updates of a training in the paper's experiment of the same network; None for networks of one's own."""
-    model = experiment.model
-    if model.name not in NETWORKS:
+    network = NETWORKS.get(experiment.model.name)
+    if network is None:
         return None
-    dropped = model.dropout > 0 and model.name.startswith("conv")  # the others have no dropout in the paper
-    return load_experiment(f"{model.name}_dropout" if dropped else NETWORKS[model.name][1]).train.steps
+    return (network.dropout_steps if experiment.model.dropout > 0 else None) or network.steps
 
 
 def need(
@@ -64,13 +56,13 @@ def need(
         study: where to look.
         arms: the rounds needed of each arm.
         name: the named experiment that it is one of; by default LeNet's of the kind.
-        kind: as in ``Study.find``, for LeNet.
+        kind: as in ``runs.find``, for LeNet.
         curves: whether the curves are needed too.
 
     Raises:
         Absent: there is none; where only rounds lack, its command extends the run.
     """
-    fitting = papers(study, name or NAMED[kind])
+    fitting = papers(study, name or LENET.kinds[kind])
     whole = [run for run in fitting.runs if not any(lacking(run, arm, arms[arm]) for arm in arms)]
     try:
         return _first(Study(whole), name, kind, list(arms), curves)
@@ -82,7 +74,7 @@ def need(
 def _first(study: Study, name: str, kind: str, arms: Sequence[str], curves: bool) -> Results:
     if name:
         return study.like(name, arms, curves=curves)
-    return study.find(kind, arms, curves=curves)
+    return runs.find(study, kind, arms, curves=curves)
 
 
 def lacking(run: Results, arm: str, rounds: Iterable[int]) -> list[int]:
@@ -98,11 +90,11 @@ def _short(run: Results, gone: Mapping[str, list[int]], asked: str) -> Absent:
         flags.append(f"--control-rounds {' '.join(map(str, controls))}")
     last = max(round for rounds in gone.values() for round in rounds)
     own = run.experiment.name in loading.experiments()
-    name = run.experiment.name if own else asked or NAMED[run.kind]
+    name = run.experiment.name if own else asked or LENET.kinds[run.kind]
     if paths.rounds(run.folder).is_dir():  # this very run can be continued, whatever its settings
         here = shlex.quote(str(run.folder))
         name = f"{here} --workdir {here}"
-    command = " ".join([f"{PROGRAM} {name}", *flags])
+    command = " ".join([f"{RUN} {name}", *flags])
     rounds = "" if run.kind == "oneshot" else f" --prune.rounds {last}"
     called = f"run of {asked}" if asked else f"{run.kind} run"
     return Absent(f"the {called} lacks {told}", command + rounds)
@@ -115,14 +107,14 @@ def spans(rounds: Iterable[int]) -> str:
         >>> spans([7]), spans([3, 5, 6, 7])
         ('round 7', 'rounds 3, 5–7')
     """
-    runs: list[list[int]] = []
+    spans: list[list[int]] = []
     for round in sorted(rounds):
-        if runs and round == runs[-1][-1] + 1:
-            runs[-1].append(round)
+        if spans and round == spans[-1][-1] + 1:
+            spans[-1].append(round)
         else:
-            runs.append([round])
-    parts = [str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in runs]
-    return f"round{'s' * (sum(map(len, runs)) > 1)} {', '.join(parts)}"
+            spans.append([round])
+    parts = [str(span[0]) if len(span) == 1 else f"{span[0]}–{span[-1]}" for span in spans]
+    return f"round{'s' * (sum(map(len, spans)) > 1)} {', '.join(parts)}"
 
 
 def points(
@@ -143,7 +135,7 @@ def points(
         Absent: the sweep, a value, a round or the curves are missing.
     """
     found = papers(study, name).sweep(setting, name)
-    command = f"{PROGRAM} {name}"
+    command = f"{RUN} {name}"
     gone = [value for value in values or () if value not in found]
     if gone:
         raise Absent(f"{name} lacks {setting} = {', '.join(map(str, gone))}", command)

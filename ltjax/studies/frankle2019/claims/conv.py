@@ -16,7 +16,8 @@ from ltjax.claims.statistics import (
     place,
     sooner,
 )
-from ltjax.studies.frankle2019.convs import Net, claim_each
+from ltjax.studies.frankle2019.convs import claim_each
+from ltjax.studies.frankle2019.facts import Conv
 from ltjax.studies.frankle2019.requirements import measured, need
 
 
@@ -31,7 +32,7 @@ from ltjax.studies.frankle2019.requirements import measured, need
     "trial, and within two rounds of its round, as speed-ups near the best are nearly alike.",
     quantity="times sooner than dense, at the best round",
 )
-def tickets_learn_faster(study: Study, net: Net) -> Measured:
+def tickets_learn_faster(study: Study, net: Conv) -> Measured:
     """How much sooner the best ticket stops."""
     run = need(study, {"ticket": range(net.fast + 5)}, name=f"{net.key}_iterative")
     each = sooner(run).loc[1 : net.fast + 4]
@@ -52,7 +53,7 @@ def tickets_learn_faster(study: Study, net: Net) -> Measured:
     "trial. The round is told and not judged, as accuracies near the best are nearly alike.",
     quantity="points above dense, at the best round",
 )
-def tickets_are_more_accurate(study: Study, net: Net) -> Measured:
+def tickets_are_more_accurate(study: Study, net: Conv) -> Measured:
     """How much more accurate the best ticket is."""
     run = need(study, {"ticket": range(net.high + 3)}, name=f"{net.key}_iterative")
     each = gain(run, TEST).loc[1 : net.high + 2]
@@ -74,7 +75,7 @@ def tickets_are_more_accurate(study: Study, net: Net) -> Measured:
     "the best one.",
     quantity="points above dense, at the lowest of those means",
 )
-def all_are_above_dense(study: Study, net: Net) -> Measured:
+def all_are_above_dense(study: Study, net: Conv) -> Measured:
     """Until which size tickets win."""
     run = need(study, {"ticket": range(net.until + 1)}, name=f"{net.key}_iterative")
     each = gain(run, TEST).loc[1 : net.until]
@@ -97,7 +98,7 @@ def all_are_above_dense(study: Study, net: Net) -> Measured:
     "points, the trial's noise. Of Conv-6's first rounds nothing is asked.",
     quantity="points above dense, reinitialised at r{net.small}",
 )
-def reinitialised_are_worse(study: Study, net: Net) -> Measured:
+def reinitialised_are_worse(study: Study, net: Conv) -> Measured:
     """What is left of a ticket without its initial weights."""
     needed = {"ticket": (0, net.small), "reinit": (1, 2, 3, 7, net.small)}
     run = need(study, needed, name=f"{net.key}_controls")
@@ -129,7 +130,7 @@ def reinitialised_are_worse(study: Study, net: Net) -> Measured:
     "below that without dropout.",
     quantity="points that pruning adds to dropout, at the best round",
 )
-def dropout_and_pruning_add_up(study: Study, net: Net) -> Measured:
+def dropout_and_pruning_add_up(study: Study, net: Conv) -> Measured:
     """Whether tickets are found beside another regulariser."""
     rounds = {"ticket": range(net.small + 1)}
     with_, without = (need(study, rounds, name=f"{net.key}_{kind}") for kind in ("dropout", "iterative"))

@@ -6,8 +6,9 @@ from ltjax.analysis.results import Absent, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import FINAL, TEST, at, by_trial, earlier, gain, mean, over, place
 from ltjax.studies.frankle2019.claims.lenet_appendix import against_continued
-from ltjax.studies.frankle2019.convs import NETS, Net, claim_each
-from ltjax.studies.frankle2019.requirements import NETWORKS, measured, need
+from ltjax.studies.frankle2019.convs import claim_each
+from ltjax.studies.frankle2019.facts import CONVS, LENET, Conv, LeNet
+from ltjax.studies.frankle2019.requirements import measured, need
 
 
 @claim_each(
@@ -21,7 +22,7 @@ from ltjax.studies.frankle2019.requirements import NETWORKS, measured, need
     "how much a single accuracy varies with the seed.",
     quantity="points by which reinitialised is above random",
 )
-def masks_are_worth_nothing(study: Study, net: Net) -> Measured:
+def masks_are_worth_nothing(study: Study, net: Conv) -> Measured:
     """Whether the pattern of connections is worth something by itself, as it is in LeNet."""
     rounds = [7, 11, net.small]
     needed = {"ticket": (0,), "reinit": rounds, "random": rounds}
@@ -42,16 +43,12 @@ def masks_are_worth_nothing(study: Study, net: Net) -> Measured:
     "accuracies that vary by half a point, and earlier by any amount: the paper gives a direction only.",
     quantity="points by which rewinding is above continued training",
 )
-def rewinding_beats_continued_training(study: Study, net: Net) -> Measured:
+def rewinding_beats_continued_training(study: Study, net: Conv) -> Measured:
     """Strategy 1 against Strategy 2."""
     needed, rounds = {"ticket": range(net.small + 1)}, range(net.small - 6, net.small + 1)
     one, two = (need(study, needed, name=f"{net.key}_{kind}", curves=True)
                 for kind in ("iterative", "continued"))  # fmt: skip
     return against_continued(one, two, rounds, 0.2)
-
-
-AT_MOST = {"lenet": 8, "conv2": 8, "conv4": 8, "conv6": 9}
-"""The first round of at most 20% of each network's weights."""
 
 
 @claim(
@@ -68,32 +65,34 @@ AT_MOST = {"lenet": 8, "conv2": 8, "conv4": 8, "conv6": 9}
 )
 def tickets_are_small(study: Study) -> Measured:
     """The abstract's claim."""
-    runs = {"lenet": _small(study, "lenet")} | _convolutional(study)
-    speed = {key: mean(earlier(run))[AT_MOST[key]] for key, run in runs.items()}
-    more = {key: at(gain(run, TEST), AT_MOST[key]) for key, run in runs.items()}
+    runs: dict[LeNet | Conv, Results] = {LENET: _small(study, LENET), **_convolutional(study)}
+    speed = {net.key: mean(earlier(run))[net.at_most] for net, run in runs.items()}
+    more = {net.key: at(gain(run, TEST), net.at_most) for net, run in runs.items()}
     ours = "; ".join(
-        f"{NETWORKS[key][0]} at {place(run, AT_MOST[key])} {speed[key]:.0f}% earlier and "
-        f"{more[key].mean():+.2f} pp"
-        for key, run in runs.items()
+        f"{net.name} at {place(run, net.at_most)} {speed[net.key]:.0f}% earlier and "
+        f"{more[net.key].mean():+.2f} pp"
+        for net, run in runs.items()
     )
-    holds = all(speed[key] >= 0 and more[key].mean() >= 0 for key in runs)
+    holds = all(speed[key] >= 0 and more[key].mean() >= 0 for key in speed)
     return measured(ours, pd.DataFrame(more).mean(axis=1), holds, *runs.values())
 
 
-def _small(study: Study, key: str) -> Results:
-    return need(study, {"ticket": range(AT_MOST[key] + 1)}, name="" if key == "lenet" else f"{key}_iterative")
+def _small(study: Study, net: LeNet | Conv) -> Results:
+    name = "" if net is LENET else f"{net.key}_iterative"
+    return need(study, {"ticket": range(net.at_most + 1)}, name=name)
 
 
-def _convolutional(study: Study) -> dict[str, Results]:
+def _convolutional(study: Study) -> dict[LeNet | Conv, Results]:
     """The runs of convolutional networks that are there.
 
     Raises:
         Absent: there is none.
     """
-    found, absent = {}, []
-    for net in NETS:
+    found: dict[LeNet | Conv, Results] = {}
+    absent = []
+    for net in CONVS:
         try:
-            found[net.key] = _small(study, net.key)
+            found[net] = _small(study, net)
         except Absent as lack:
             absent.append(lack)
     if not found:

@@ -1,10 +1,11 @@
 """C11 and C12: dropout, and pruning some layers only, in Conv-2, Conv-4 and Conv-6 (Appendices H.5, H.6)."""
 
-from ltjax.analysis.results import VALIDATION, Absent, Results, Study
+from ltjax.analysis.results import RUN, VALIDATION, Absent, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import TEST, at, best, by_trial, earlier, gain, mean, over, peak, place, sooner
-from ltjax.studies.frankle2019.convs import NETS, Net, claim_each
-from ltjax.studies.frankle2019.requirements import PROGRAM, measured, need, points
+from ltjax.studies.frankle2019.convs import claim_each
+from ltjax.studies.frankle2019.facts import CONVS, Conv
+from ltjax.studies.frankle2019.requirements import measured, need, points
 
 SEEN = range(3, 11)
 """The rounds over which layers are compared: past the first, and with most of the effect before them."""
@@ -36,15 +37,9 @@ def low_rate_needs_pruning(study: Study) -> Measured:
     return measured(ours, at(each, 8), (before <= FAILS).all() and (after >= TRAINS).all(), run)
 
 
-DROPOUT = {
-    "conv4": (2.7, 5.0, "82.6% at 7.6% (r13)", 1.58),
-    "conv6": (2.2, 3.5, "84.8% at 10.5% (r12)", 1.5),
-}
-"""On validation: points that dropout adds, and pruning to that; the best ticket; times sooner at best."""
-
-
-def _enter(net: Net) -> None:
-    added, more, top, speed = DROPOUT[net.key]
+def _enter(net: Conv) -> None:
+    assert net.dropout_validation is not None
+    added, more, top, speed = net.dropout_validation
 
     def measure(study: Study) -> Measured:
         """What dropout and pruning add on validation."""
@@ -64,7 +59,7 @@ def _enter(net: Net) -> None:
     )(measure)
 
 
-def _dropout(study: Study, net: Net, added: float, more: float, speed: float) -> Measured:
+def _dropout(study: Study, net: Conv, added: float, more: float, speed: float) -> Measured:
     last = 15
     run = need(study, {"ticket": range(last + 1)}, name=f"{net.key}_dropout", curves=True)
     plain = need(study, {"ticket": (0,)}, name=f"{net.key}_iterative", curves=True)
@@ -79,8 +74,9 @@ def _dropout(study: Study, net: Net, added: float, more: float, speed: float) ->
     return measured(ours, at(each, top), holds, run, plain)
 
 
-for _net in NETS[1:]:
-    _enter(_net)
+for _net in CONVS:
+    if _net.dropout_validation is not None:
+        _enter(_net)
 
 
 @claim_each(
@@ -95,7 +91,7 @@ for _net in NETS[1:]:
     "what it prunes: at equal numbers of weights the two hardly meet where most weights are fully-connected.",
     quantity="points by which pruning convolutions is above pruning the rest",
 )
-def convolutions_are_better_pruned(study: Study, net: Net) -> Measured:
+def convolutions_are_better_pruned(study: Study, net: Conv) -> Measured:
     """Which layers' pruning makes a ticket better."""
     conv, rest = (_only(study, net, pruned) for pruned in ("conv", "fc"))
     fast, more = over(earlier(conv), SEEN), over(gain(conv, TEST), SEEN)
@@ -110,10 +106,10 @@ def convolutions_are_better_pruned(study: Study, net: Net) -> Measured:
     return measured(ours, each, holds, conv, rest)
 
 
-def _only(study: Study, net: Net, pruned: str) -> Results:
+def _only(study: Study, net: Conv, pruned: str) -> Results:
     """The point of the sweep over layers that prunes convolutions alone, or the other layers alone."""
     found = points(study, KINDS, f"{net.key}_layers", SEEN[-1])
     for (conv, fc, _), run in found.items():
         if (conv is not None, fc is not None) == (pruned == "conv", pruned == "fc"):
             return run
-    raise Absent(f"{net.key}_layers lacks the point of {pruned} alone", f"{PROGRAM} {net.key}_layers")
+    raise Absent(f"{net.key}_layers lacks the point of {pruned} alone", f"{RUN} {net.key}_layers")

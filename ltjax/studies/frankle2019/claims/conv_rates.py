@@ -3,15 +3,15 @@
 As in the appendix, accuracies are on validation, at the early stop, and each point has three trials.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
 from ltjax.analysis.results import VALIDATION, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import at, best, by_trial, earlier, gain, over, peak, sooner
-from ltjax.studies.frankle2019.convs import Net, claim_each
+from ltjax.studies.frankle2019.convs import claim_each
+from ltjax.studies.frankle2019.facts import CONVS, Conv
 from ltjax.studies.frankle2019.requirements import measured, need, points
 
 RATE = "train.learning_rate"
@@ -19,68 +19,54 @@ SEEN = range(3, 11)
 """The rounds over which a pattern is looked for: past the first, and with most of the effect before them."""
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What the paper says of a network at Adam's learning rates (Appendix H.2, Figure 32)."""
-
-    id: str
-    key: str
-    name: str
-    accuracies: Mapping[float, tuple[float, float]]
-    """By rate: validation accuracy of the dense network and of the best ticket."""
-    speeds: Mapping[float, float]
-    """By rate: times sooner than dense at best."""
-    last: int
-    """The last round judged: two past the paper's best."""
-
-
-ADAM = (
-    Rates("C6", "conv2", "Conv-2", {2e-4: (67.6, 70.9), 4e-4: (65.2, 71.7)}, {2e-4: 4.8}, 18),
-    Rates("C7", "conv4", "Conv-4", {3e-4: (74.9, 78.6), 4e-4: (75.5, 79.1)}, {3e-4: 4.27, 2e-4: 5.1}, 17),
-    Rates("C8", "conv6", "Conv-6", {3e-4: (79.1, 81.5), 4e-4: (79.2, 81.9)}, {3e-4: 2.61, 2e-4: 6.26}, 19),
-)  # fmt: skip
-
-
-def _enter(rates: Rates) -> None:
+def _enter(id: str, net: Conv) -> None:
     """A claim per network, as they differ in numbers alone."""
-    told = [f"from {dense:g} to {top:g}% at {rate:g}" for rate, (dense, top) in rates.accuracies.items()]
-    fast = [f"{speed:g} times at {rate:g}" for rate, speed in rates.speeds.items()]
+    told = [f"from {dense:g} to {top:g}% at {rate:g}" for rate, (dense, top) in net.adam_accuracies.items()]
+    fast = [f"{speed:g} times at {rate:g}" for rate, speed in net.adam_speeds.items()]
     claim(
-        rates.id,
-        network=rates.key,
+        id,
+        network=net.key,
         figure="32",
-        paper=f"By Adam, pruning lifts {rates.name}'s validation accuracy {' and '.join(told)}, and lets it "
+        paper=f"By Adam, pruning lifts {net.name}'s validation accuracy {' and '.join(told)}, and lets it "
         f"stop sooner, up to {' and '.join(fast)}.",
         measured="Validation accuracy at the early stop, of dense and less that of the same trial's dense "
         f"network, and the early-stop step of dense over the ticket's: highest means over trials in rounds 1 "
-        f"to {rates.last}, two past the paper's best.",
+        f"to {_last(net)}, two past the paper's best.",
         tolerance="Dense within 2 points, as the paper does not say how it normalised its inputs; what "
         "pruning adds within 1 point, as for C2; speed-ups within a ratio of 2/3 to 3/2, the third by which "
         "an early-stop step varies. Rounds are not judged: three trials leave the best one uncertain.",
         quantity="points that pruning adds at the first rate, at the best round",
-    )(_measure(rates))
+    )(_measure(net))
 
 
-def _measure(rates: Rates) -> Callable[[Study], Measured]:
+def _measure(net: Conv) -> Callable[[Study], Measured]:
     def measure(study: Study) -> Measured:
         """What pruning adds by Adam at the learning rates that the paper quotes."""
-        values = [*rates.accuracies, *(rate for rate in rates.speeds if rate not in rates.accuracies)]
-        runs = points(study, RATE, f"{rates.key}_adam_rates", rates.last, values=values)
+        values = [
+            *net.adam_accuracies,
+            *(rate for rate in net.adam_speeds if rate not in net.adam_accuracies),
+        ]
+        runs = points(study, RATE, f"{net.key}_adam_rates", _last(net), values=values)
         parts, words = [], []
-        for rate, (dense, top) in rates.accuracies.items():
+        for rate, (dense, top) in net.adam_accuracies.items():
             ours = _dense(runs[rate])
-            added = peak(gain(runs[rate], VALIDATION).loc[1 : rates.last])
+            added = peak(gain(runs[rate], VALIDATION).loc[1 : _last(net)])
             parts += [abs(ours - dense) <= 2, abs(added - (top - dense)) <= 1]
             words.append(f"{ours:.1f}% {added:+.2f} pp at {rate:g}")
-        for rate, speed in rates.speeds.items():
-            factor = peak(sooner(runs[rate]).loc[1 : rates.last])
+        for rate, speed in net.adam_speeds.items():
+            factor = peak(sooner(runs[rate]).loc[1 : _last(net)])
             parts.append(2 / 3 <= factor / speed <= 3 / 2)
             words.append(f"{factor:.2f} times sooner at {rate:g}")
-        each = gain(runs[values[0]], VALIDATION).loc[1 : rates.last]
+        each = gain(runs[values[0]], VALIDATION).loc[1 : _last(net)]
         used = [runs[rate] for rate in values]
         return measured("; ".join(words), at(each, best(each)), all(parts), *used)
 
     return measure
+
+
+def _last(net: Conv) -> int:
+    """The last round judged: two past the paper's best."""
+    return net.adam_best + 2
 
 
 def _dense(run: Results) -> float:
@@ -88,8 +74,8 @@ def _dense(run: Results) -> float:
     return float(100 * at(by_trial(run, VALIDATION), 0).mean())
 
 
-for _each in ADAM:
-    _enter(_each)
+for _id, _net in zip(("C6", "C7", "C8"), CONVS, strict=True):
+    _enter(_id, _net)
 
 
 def _pattern(run: Results) -> tuple[float, float]:
@@ -108,7 +94,7 @@ def _pattern(run: Results) -> tuple[float, float]:
     "rates. A rate at which nothing trains is not counted as one.",
     quantity="points above dense at 8e-4, mean of rounds 3 to 10",
 )
-def high_rates_have_no_tickets(study: Study, net: Net) -> Measured:
+def high_rates_have_no_tickets(study: Study, net: Conv) -> Measured:
     """Where Adam's learning rate is too high for tickets."""
     runs = points(study, RATE, f"{net.key}_adam_rates", SEEN[-1], values=(2e-4, 3e-4, 8e-4))
     found = {rate: _pattern(runs[rate]) for rate in (2e-4, 3e-4, 8e-4)}
@@ -132,7 +118,7 @@ def high_rates_have_no_tickets(study: Study, net: Net) -> Measured:
     "sooner and more accurate with momentum (Figure 34). Of Conv-6 by SGD only its dense network is judged.",
     quantity="points by which SGD's best dense network is above Adam's",
 )
-def other_optimizers(study: Study, net: Net) -> Measured:
+def other_optimizers(study: Study, net: Conv) -> Measured:
     """Tickets by SGD, with and without momentum."""
     adam = need(study, {"ticket": (0,)}, name=f"{net.key}_iterative", curves=True)
     sgd, heavy = (points(study, RATE, f"{net.key}_{by}_rates", SEEN[-1]) for by in ("sgd", "momentum"))

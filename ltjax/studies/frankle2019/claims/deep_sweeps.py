@@ -12,16 +12,14 @@ from ltjax.analysis.results import Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import along, at, over, rank_correlation
 from ltjax.studies.frankle2019.claims.deep import LEAST
-from ltjax.studies.frankle2019.requirements import NETWORKS, measured, points
-
-SIZES = {"resnet18": (6, 8, 10), "vgg19": (8, 12, 15)}
-"""Rounds at which either is small enough for tickets to matter: 27.1 to 11.8%, and 16.8 to 3.5%."""
+from ltjax.studies.frankle2019.facts import DEEP, Deep
+from ltjax.studies.frankle2019.requirements import measured, points
 
 
-def no_tickets_without_warmup(study: Study, network: str) -> Measured:
+def no_tickets_without_warmup(study: Study, network: Deep) -> Measured:
     """Whether any higher learning rate has tickets of its own."""
-    rounds = SIZES[network]
-    name = f"{network}_rates"
+    rounds = network.shown
+    name = f"{network.key}_rates"
     runs = points(study, "train.learning_rate", name, rounds[-1], values=(0.1,), reinit=rounds)
     high = {rate: run for rate, run in runs.items() if rate > 0.01}
     below = {rate: _above_dense(run, rounds) for rate, run in high.items()}
@@ -46,10 +44,11 @@ def _above_reinit(run: Results, rounds: tuple[int, ...]) -> pd.Series:
     return over(_end(run) - _end(run, "reinit"), rounds)
 
 
-def longer_warmup_is_better(study: Study, network: str) -> Measured:
+def longer_warmup_is_better(study: Study, network: Deep) -> Measured:
     """What the length of warmup is worth."""
-    runs = points(study, "train.warmup", f"{network}_warmups", SIZES[network][-1], values=(0, 5_000, 20_000))
-    each: Mapping[int, pd.Series] = {k: over(_end(run), SIZES[network]) for k, run in sorted(runs.items())}
+    rounds, name = network.shown, f"{network.key}_warmups"
+    runs = points(study, "train.warmup", name, rounds[-1], values=(0, 5_000, 20_000))
+    each: Mapping[int, pd.Series] = {k: over(_end(run), rounds) for k, run in sorted(runs.items())}
     level = pd.Series({k: values.mean() for k, values in each.items()})
     order = rank_correlation(level, pd.Series(level.index, index=level.index))
     first, then = level[5_000] - level[0], level[20_000] - level[5_000]
@@ -61,17 +60,17 @@ def longer_warmup_is_better(study: Study, network: str) -> Measured:
     return measured(ours, each[20_000] - each[0], holds, *runs.values())
 
 
-def _sizes(network: str) -> str:
-    *some, last = (f"r{round}" for round in SIZES[network])
+def _sizes(network: Deep) -> str:
+    *some, last = (f"r{round}" for round in network.shown)
     return f"{', '.join(some)} and {last}"
 
 
-for _net in SIZES:
+for _net in DEEP:
     claim(
-        f"R5-{_net}",
-        network=_net,
-        figure={"resnet18": "42", "vgg19": "43"}[_net],
-        paper=f"Without warmup {NETWORKS[_net][0]} has no winning tickets at any learning rate above 0.01.",
+        f"R5-{_net.key}",
+        network=_net.key,
+        figure=_net.rates_figure,
+        paper=f"Without warmup {_net.name} has no winning tickets at any learning rate above 0.01.",
         measured="At every trained learning rate above 0.01, at least at 0.1: validation accuracy at the "
         "end, of tickets less that of the same trial's dense network, and less their reinitialisations', "
         f"means over {_sizes(_net)} and over trials.",
@@ -80,12 +79,12 @@ for _net in SIZES:
         quantity="points above dense, mean of the learning rates",
     )(update_wrapper(partial(no_tickets_without_warmup, network=_net), no_tickets_without_warmup))
 
-for _net in SIZES:
+for _net in DEEP:
     claim(
-        f"R6-{_net}",
-        network=_net,
-        figure={"resnet18": "44", "vgg19": "45"}[_net],
-        paper=f"The longer its warmup, the more accurate {NETWORKS[_net][0]}'s tickets: most is gained "
+        f"R6-{_net.key}",
+        network=_net.key,
+        figure=_net.warmups_figure,
+        paper=f"The longer its warmup, the more accurate {_net.name}'s tickets: most is gained "
         "before 5,000 steps, and less and less after.",
         measured=f"Validation accuracy of tickets at the end, mean of {_sizes(_net)} and of trials, for "
         "each length of warmup: its rank correlation with the length, what 5,000 steps gain on none, and "

@@ -21,6 +21,7 @@ from ltjax.claims.statistics import (
     place,
     reaching,
 )
+from ltjax.studies.frankle2019.facts import LENET
 from ltjax.studies.frankle2019.requirements import measured, need
 
 TWO_ROUNDS = "within two rounds of the paper's, as means of five trials cross a level they near slowly"
@@ -30,8 +31,8 @@ TWO_ROUNDS = "within two rounds of the paper's, as means of five trials cross a 
     "L1",
     network="lenet",
     figure="3",
-    paper="The ticket of 51.3% (r3) gets to a higher test accuracy than the dense network, and faster, but "
-    "slower than the ticket of 21.1% (r7).",
+    paper=f"The ticket of {LENET.percent[3]}% (r3) gets to a higher test accuracy than the dense network, "
+    f"and faster, but slower than the ticket of {LENET.percent[7]}% (r7).",
     measured="The first evaluated step with at least the test accuracy that the same trial's dense network "
     "has at its early stop: means over trials at r7, r3 and r0; and r3's test accuracy at its own early "
     "stop.",
@@ -55,8 +56,8 @@ def curves_rise_sooner(study: Study) -> Measured:
     "L2",
     network="lenet",
     figure="4a",
-    paper="The early-stop step falls all the way from 100% to 21.1% (r7), where it is 38% earlier than "
-    "dense's.",
+    paper=f"The early-stop step falls all the way from 100% to {LENET.percent[7]}% (r7), where it is "
+    f"{LENET.earlier}% earlier than dense's.",
     measured="The early-stop step relative to the same trial's dense network; means over trials in rounds 1 "
     "to 7.",
     tolerance="20 to 50% earlier at r7: a validation minimum is flat, and one trial's step varies by a "
@@ -78,8 +79,8 @@ def tickets_stop_earlier(study: Study) -> Measured:
     "L3",
     network="lenet",
     figure="4a",
-    paper="Below 21.1% (r7) tickets learn slower again; at 3.6% (r15) their early-stop step is back at "
-    "dense's.",
+    paper=f"Below {LENET.percent[7]}% (r7) tickets learn slower again; at {LENET.percent[15]}% (r15) their "
+    "early-stop step is back at dense's.",
     measured="The first round after the earliest one at which the early-stop step, relative to the same "
     "trial's dense network, is in the mean over trials no earlier than dense's.",
     tolerance=f"Rounds 13 to 17 (5.6 to 2.3%): {TWO_ROUNDS}.",
@@ -98,8 +99,8 @@ def early_stop_returns(study: Study) -> Measured:
     "L4",
     network="lenet",
     figure="4a",
-    paper="Test accuracy at the early stop rises by more than 0.3 points at 13.5% (r9), declines after, and "
-    "is back at dense's at 3.6% (r15).",
+    paper=f"Test accuracy at the early stop rises by more than {LENET.rises} points at {LENET.percent[9]}% "
+    f"(r9), declines after, and is back at dense's at {LENET.percent[15]}% (r15).",
     measured="Test accuracy at the early stop less that of the same trial's dense network: its mean over "
     "rounds 7 to 10 and over trials; and the first round after the best at which the mean over trials is at "
     "or below dense.",
@@ -122,8 +123,8 @@ def accuracy_rises_and_returns(study: Study) -> Measured:
     "L5",
     network="lenet",
     figure="4b",
-    paper="At the end of training tickets are up to 0.35 points more accurate on test than the dense "
-    "network, though all are at about 100% on train: they generalise better.",
+    paper=f"At the end of training tickets are up to {LENET.generalises} points more accurate on test than "
+    "the dense network, though all are at about 100% on train: they generalise better.",
     measured="Test accuracy after the last step less that of the same trial's dense network, at the round "
     "of 1 to 15 with the highest mean over trials; and training accuracy, over the whole split, of dense "
     "and of that round.",
@@ -147,8 +148,8 @@ def tickets_generalise(study: Study) -> Measured:
     "L6",
     network="lenet",
     figure="12",
-    paper="All networks reach 100% training accuracy down to 5% remaining, and iterative tickets about 100% "
-    "down to 2%.",
+    paper=f"All networks reach 100% training accuracy down to {LENET.fits[0]}% remaining, and iterative "
+    f"tickets about 100% down to {LENET.fits[1]}%.",
     measured="Training accuracy after the last step, over the whole split: means over trials of tickets in "
     "rounds 0 to 17 (to 2.3%) and of reinitialised tickets in rounds 3, 7 and 12 (to 7.0%). One-shot "
     "networks are not looked at.",

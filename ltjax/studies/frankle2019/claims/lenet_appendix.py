@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from ltjax.analysis.results import VALIDATION, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import FINAL, STOP, by_trial, mean, over, rank_correlation, reaching, sizes
+from ltjax.studies.frankle2019.facts import LENET
 from ltjax.studies.frankle2019.requirements import measured, need
 
-LEVELS = [0, 3, 7, 12, 15, 18]
-"""The rounds of Figures 3 and 11: 100, 51.3, 21.1, 7.0, 3.6 and 1.9% remaining."""
+LEVELS = list(LENET.sizes)
+"""The rounds of Figures 3 and 11."""
 
 
 @claim(

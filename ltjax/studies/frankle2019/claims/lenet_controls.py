@@ -4,10 +4,12 @@ Reinitialised tickets are averaged over their repeats within a trial, then compa
 ticket and dense network.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 
-from ltjax.analysis.results import Absent, Results, Study
+from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import (
     STOP,
@@ -22,7 +24,8 @@ from ltjax.claims.statistics import (
     place,
     sizes,
 )
-from ltjax.studies.frankle2019.requirements import PROGRAM, measured, need
+from ltjax.studies.frankle2019.facts import LENET
+from ltjax.studies.frankle2019.requirements import measured, need
 
 
 @claim(
@@ -30,7 +33,8 @@ from ltjax.studies.frankle2019.requirements import PROGRAM, measured, need
     network="lenet",
     figure="4a",
     paper="Reinitialised tickets stop ever later as they are pruned, and their test accuracy falls below "
-    "dense's already at 21.1% (r7); that of winning tickets only at 2.9% (r16).",
+    f"dense's already at {LENET.percent[7]}% (r7); that of winning tickets only at "
+    f"{LENET.percent[16]}% (r16).",
     measured="Means over trials: the early-stop step of dense, and of reinitialised tickets at r7 and r15; "
     "test accuracy at the early stop less that of the same trial's dense network, of reinitialised tickets "
     "at r9 and of winning tickets in rounds 1 to 14.",
@@ -57,8 +61,9 @@ def reinitialised_are_worse(study: Study) -> Measured:
     "L8",
     network="lenet",
     figure="4a",
-    paper="At 21.1% (r7) a ticket reaches its lowest validation loss 2.51 times sooner than its "
-    "reinitialisation and is 0.5 points more accurate on test there.",
+    paper=f"At {LENET.percent[7]}% (r7) a ticket reaches its lowest validation loss "
+    f"{LENET.sooner_than_reinit} times sooner than its reinitialisation and is "
+    f"{LENET.above_reinit} points more accurate on test there.",
     measured="At r7, for every trial: the early-stop step of its reinitialisations over that of its ticket, "
     "and the ticket's test accuracy at the early stop less theirs; means over trials.",
     tolerance="At least 1.8 times sooner and at least 0.3 points: the smallest advantages that the seed's "
@@ -75,16 +80,14 @@ def tickets_beat_reinitialised(study: Study) -> Measured:
     return measured(ours, sooner, sooner.mean() >= 1.8 and more.mean() >= 0.3, run)
 
 
-ENDS = (95.0, 67.5, 17.6, 5.17)
-"""The sizes that bound the paper's ranges for one-shot tickets, percent remaining."""
-
-
 @claim(
     "L9",
     network="lenet",
     figure="4c",
-    paper="One-shot tickets stop earlier than dense from 67.5 to 17.6% remaining and are more accurate from "
-    "95.0 to 5.17%; iterative tickets are better at the smaller sizes.",
+    paper="One-shot tickets stop earlier than dense from {} to {}% remaining and are more accurate from "
+    "{} to {}%; iterative tickets are better at the smaller sizes.".format(
+        *LENET.oneshot_earlier, *LENET.oneshot_better
+    ),
     measured="Means over trials at every trained one-shot size strictly inside each range: the early-stop "
     "step relative to the same trial's dense network, and test accuracy there less dense's. Below 17.6%, "
     "averaged over the sizes: test accuracy and early-stop step of the iterative run, linear in the "
@@ -99,9 +102,9 @@ def oneshot_tickets_are_weaker(study: Study) -> Measured:
     slow = need(study, {"ticket": range(15)})
     size = sizes(once).sort_values(ascending=False)
     _needs_ends(size)
-    fast = earlier(once).loc[_inside(size, 67.5, 17.6)]
-    more = mean(gain(once, TEST)).loc[_inside(size, 95.0, 5.17)]
-    small = _inside(size, 17.6, sizes(slow).min())
+    fast = earlier(once).loc[_inside(size, *LENET.oneshot_earlier)]
+    more = mean(gain(once, TEST)).loc[_inside(size, *LENET.oneshot_better)]
+    small = _inside(size, LENET.oneshot_earlier[1], sizes(slow).min())
     better, sooner = (_against(slow, once, column, size[small]) for column in (TEST, STOP))
     ours = (
         f"earlier by {mean(fast).min():.0f} to {mean(fast).max():.0f}% inside 67.5 to 17.6%; "
@@ -119,11 +122,12 @@ def _inside(size: pd.Series, most: float, least: float) -> list[int]:
 
 def _needs_ends(size: pd.Series) -> None:
     """Both ranges must be trained to their ends, or they are not judged as the paper's."""
-    gone = [end for end in ENDS if not np.isclose(size, end, rtol=0.02).any()]
-    inside = [_inside(size, 67.5, 17.6), _inside(size, 17.6, 5.17)]
+    ends = sorted((*LENET.oneshot_earlier, *LENET.oneshot_better), reverse=True)
+    gone = [end for end in ends if not np.isclose(size, end, rtol=0.02).any()]
+    inside = [_inside(size, *pair) for pair in itertools.pairwise(ends[1:])]
     if gone or not all(inside):
         told = f"sizes of {', '.join(map(str, gone))}%" if gone else "sizes between the ends of its ranges"
-        raise Absent(f"the oneshot run lacks {told}", f"{PROGRAM} lenet_oneshot")
+        raise Absent(f"the oneshot run lacks {told}", f"{RUN} lenet_oneshot")
 
 
 def _against(slow: Results, once: Results, column: str, size: pd.Series) -> float:

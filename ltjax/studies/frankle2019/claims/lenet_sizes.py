@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from ltjax.analysis.results import VALIDATION, Absent, Results, Study
+from ltjax.analysis.results import RUN, VALIDATION, Absent, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import STOP, at_sizes, back, by_trial, gain, mean, rank_correlation, sizes
-from ltjax.studies.frankle2019.requirements import PROGRAM, measured, points
+from ltjax.studies.frankle2019.facts import LENET
+from ltjax.studies.frankle2019.requirements import measured, points
 
 LEAST, MOST = 5_800, 23_400
 """Weights: the paper's 9,000 to 15,000 and two rounds of 20% beyond either end."""
@@ -17,7 +18,9 @@ LEAST, MOST = 5_800, 23_400
     network="lenet",
     figure="31",
     paper="At equal numbers of weights, tickets of larger networks are more accurate and stop at nearly the "
-    "same step; every size is back at its own dense accuracy at about 9,000 to 15,000 weights.",
+    "same step; every size is back at its own dense accuracy at about {:,} to {:,} weights.".format(
+        *LENET.weights_back
+    ),
     measured="At 10,000 weights, linear in the logarithm of the size between rounds: Spearman's rank "
     "correlation of mean validation accuracy with the size of the network, and the latest over the earliest "
     "mean early-stop step; and the weights left in the first round after the best at which mean validation "
@@ -53,7 +56,7 @@ def network_sizes(study: Study) -> Measured:
 def _needs_sizes(size: pd.Series) -> None:
     """Enough sizes to speak of all, each pruned to where it should be back at dense's accuracy."""
     dense = [weights[0] for weights in size]
-    command = f"{PROGRAM} lenet_sizes"
+    command = f"{RUN} lenet_sizes"
     if len(size) < 5 or max(dense) < 10 * min(dense):
         raise Absent("lenet_sizes lacks five sizes, the largest ten times the smallest", command)
     short = [str(widths) for widths, weights in size.items() if weights.min() > LEAST]

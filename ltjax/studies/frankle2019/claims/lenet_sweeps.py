@@ -6,13 +6,13 @@ As in the appendix, accuracies are on validation, at the early stop, and each po
 import numpy as np
 import pandas as pd
 
-from ltjax.analysis.results import VALIDATION, Absent, Results, Study
+from ltjax.analysis.results import RUN, VALIDATION, Absent, Results, Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import STOP, at, at_sizes, best, by_trial, earlier, gain, mean, over, sizes
-from ltjax.studies.frankle2019.requirements import PROGRAM, measured, need, points
+from ltjax.studies.frankle2019.facts import LENET
+from ltjax.studies.frankle2019.requirements import measured, need, points
 
 RATE = "train.learning_rate"
-MOMENTUM = (0.003125, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
 LARGE = range(11)
 """Rounds 0 to 10, to 10.8%: where every setting's tickets still learn, and averages are taken."""
 
@@ -111,7 +111,7 @@ def sgd_rates(study: Study) -> Measured:
 def momentum_rates(study: Study) -> Measured:
     """Where tickets are not better than a well trained dense network."""
     good = [0.025, 0.05, 0.1]
-    runs = points(study, RATE, "lenet_momentum_rates", 10, values=MOMENTUM)
+    runs = points(study, RATE, "lenet_momentum_rates", 10, values=LENET.momentum_rates)
     level = pd.Series({rate: _accuracy(run).mean() for rate, run in runs.items()})
     dense = pd.Series({rate: 100 * at(by_trial(run, VALIDATION), 0).mean() for rate, run in runs.items()})
     gains = gain(runs[0.025], VALIDATION).loc[1:10]
@@ -140,7 +140,7 @@ def momentum_rates(study: Study) -> Measured:
 )
 def pruning_rates(study: Study) -> Measured:
     """What a gentle schedule is worth."""
-    runs = points(study, "prune.rates.fc", "lenet_pruning_rates", 0, values=(0.1, 0.2, 0.4, 0.6, 0.8))
+    runs = points(study, "prune.rates.fc", "lenet_pruning_rates", 0, values=LENET.pruning_rates)
     pairs = [(runs[fine], runs[coarse]) for fine in (0.1, 0.2) for coarse in (0.4, 0.6, 0.8)]
     more = pd.DataFrame([100 * _against(fine, coarse, VALIDATION) for fine, coarse in pairs])
     later = pd.DataFrame([_against(fine, coarse, STOP) for fine, coarse in pairs])
@@ -156,7 +156,7 @@ def _against(fine: Results, coarse: Results, column: str) -> pd.Series:
     size = sizes(coarse)
     size = size[(size < 20.5) & (size > 2)]
     if sizes(fine).min() > 2.1 or sizes(coarse).min() > 4.2:  # 80% a round goes from 20.1 to 4.1%
-        raise Absent("lenet_pruning_rates lacks its smaller sizes", f"{PROGRAM} lenet_pruning_rates")
+        raise Absent("lenet_pruning_rates lacks its smaller sizes", f"{RUN} lenet_pruning_rates")
     mine = at_sizes(by_trial(fine, column), sizes(fine), list(size)).set_axis(size.index)
     return (mine - by_trial(coarse, column).loc[size.index]).mean()
 
@@ -176,9 +176,7 @@ def _against(fine: Results, coarse: Results, column: str) -> pd.Series:
 )
 def initial_widths(study: Study) -> Measured:
     """Whether tickets need Glorot's initialisation."""
-    runs = points(
-        study, "model.init_std", "lenet_init_scales", 10, values=(0.0125, 0.025, 0.05, 0.1, 0.2, 0.4, None)
-    )
+    runs = points(study, "model.init_std", "lenet_init_scales", 10, values=LENET.init_stds)
     speed = pd.Series({str(std): over(earlier(run), range(3, 11)).mean() for std, run in runs.items()})
     gains = pd.Series(
         {str(std): over(gain(run, VALIDATION), range(3, 11)).mean() for std, run in runs.items()}

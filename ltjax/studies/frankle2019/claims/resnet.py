@@ -7,6 +7,7 @@ from ltjax.analysis.results import Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import FINAL, at, best, by_trial, gain, mean, peak, place
 from ltjax.studies.frankle2019.claims.deep import EQUAL, LEAST, against_other, against_reinit, dense, until
+from ltjax.studies.frankle2019.facts import DEEP, HIGH_RATE_DENSE, LOW_RATE_BEST, RESNET18, VGG19
 from ltjax.studies.frankle2019.requirements import measured, need
 
 
@@ -35,8 +36,9 @@ def no_tickets_at_high_rates(study: Study) -> Measured:
     "R2",
     network="resnet18",
     figure="8",
-    paper="At learning rate 0.01 the best tickets of Resnet-18 get to 89.5%, from 41.7 to 21.9% remaining "
-    "(r4 to r7), below the 90.5% of the dense network at 0.1.",
+    paper=f"At learning rate 0.01 the best tickets of Resnet-18 get to {LOW_RATE_BEST}%, from "
+    f"{RESNET18.percent[4]} to {RESNET18.percent[7]}% remaining (r4 to r7), below the {HIGH_RATE_DENSE}% of "
+    "the dense network at 0.1.",
     measured="Test accuracy at the end, means over trials: of tickets at 0.01 at the best of rounds 4 to 7, "
     "and of the dense network at 0.1.",
     tolerance="Within 1 point of the paper's for either, as the paper leaves open how inputs were normalised "
@@ -50,7 +52,7 @@ def low_rates_cost_accuracy(study: Study) -> Measured:
     each = 100 * by_trial(run, FINAL).loc[4:7]
     top, ours, most = best(each), peak(each), dense(high).mean()
     told = f"{ours:.2f}% at {place(run, top)}; dense at 0.1 {most:.2f}%"
-    holds = abs(ours - 89.5) <= 1 and abs(most - 90.5) <= 1 and ours < most
+    holds = abs(ours - LOW_RATE_BEST) <= 1 and abs(most - HIGH_RATE_DENSE) <= 1 and ours < most
     return measured(told, at(each, top), holds, run, high)
 
 
@@ -58,8 +60,9 @@ def low_rates_cost_accuracy(study: Study) -> Measured:
     "R3",
     network="resnet18",
     figure="8",
-    paper="At learning rate 0.03 with warmup over 20,000 steps Resnet-18 gets to 90.5% at 27.1% remaining "
-    "(r6), and has winning tickets down to 11.8% (r10).",
+    paper=f"At learning rate 0.03 with warmup over {RESNET18.warmup:,} steps Resnet-18 gets to "
+    f"{HIGH_RATE_DENSE}% at {RESNET18.percent[6]}% remaining (r6), and has winning tickets down to "
+    f"{RESNET18.percent[10]}% (r{RESNET18.last}).",
     measured="Test accuracy at the end at r6, mean over trials; and the last round up to which all tickets "
     "are in the mean at least as accurate as the same trial's dense network with warmup.",
     tolerance=f"Within 1 point of the paper's, as for R2. At least as accurate is {EQUAL}; up to at least "
@@ -69,13 +72,9 @@ def low_rates_cost_accuracy(study: Study) -> Measured:
 def warmup_finds_tickets(study: Study) -> Measured:
     """How a residual network gets its tickets back."""
     run = need(study, {"ticket": range(11)}, name="resnet18_warmup")
-    each, last = 100 * at(by_trial(run, FINAL), 6), until(run, 10)
+    each, last = 100 * at(by_trial(run, FINAL), 6), until(run, RESNET18.last)
     ours = f"{each.mean():.2f}% at {place(run, 6)}; tickets down to {place(run, last)}"
-    return measured(ours, each, abs(each.mean() - 90.5) <= 1 and last >= 8, run)
-
-
-SPARSE = {"resnet18": (8, 10, 12), "vgg19": (12, 15, 19)}
-"""Rounds at which global and layer-wise pruning are compared: from where tickets end to win layer-wise."""
+    return measured(ours, each, abs(each.mean() - HIGH_RATE_DENSE) <= 1 and last >= RESNET18.last - 2, run)
 
 
 @claim(
@@ -90,9 +89,9 @@ SPARSE = {"resnet18": (8, 10, 12), "vgg19": (12, 15, 19)}
 )
 def global_pruning_is_better(study: Study) -> Measured:
     """Whether layers should compete."""
-    whole, layered = (need(study, {"ticket": SPARSE["resnet18"]}, name=f"resnet18_warmup{how}")
+    whole, layered = (need(study, {"ticket": RESNET18.sparse}, name=f"resnet18_warmup{how}")
                       for how in ("", "_layerwise"))  # fmt: skip
-    each = against_other(whole, layered, SPARSE["resnet18"])
+    each = against_other(whole, layered, RESNET18.sparse)
     return measured(f"{each.mean():+.2f} pp", each, each.mean() > 0, whole, layered)
 
 
@@ -109,9 +108,11 @@ def global_pruning_is_better(study: Study) -> Measured:
 def margin_is_smaller(study: Study) -> Measured:
     """Whose layers differ more in what they can spare."""
     runs = {
-        net: [need(study, {"ticket": rounds}, name=f"{net}_warmup{how}") for how in ("", "_layerwise")]
-        for net, rounds in SPARSE.items()
+        net: [
+            need(study, {"ticket": net.sparse}, name=f"{net.key}_warmup{how}") for how in ("", "_layerwise")
+        ]
+        for net in DEEP
     }
-    small, large = (against_other(one, two, SPARSE[net]) for net, (one, two) in runs.items())
+    small, large = (against_other(one, two, net.sparse) for net, (one, two) in runs.items())
     ours = f"{small.mean():+.2f} pp in Resnet-18, {large.mean():+.2f} pp in VGG-19"
-    return measured(ours, large - small, small.mean() < large.mean(), *runs["resnet18"], *runs["vgg19"])
+    return measured(ours, large - small, small.mean() < large.mean(), *runs[RESNET18], *runs[VGG19])

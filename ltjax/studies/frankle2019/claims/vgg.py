@@ -7,10 +7,8 @@ from ltjax.analysis.results import Study
 from ltjax.claims.kinds import Measured, claim
 from ltjax.claims.statistics import FINAL, along, at, gain, mean, over, place
 from ltjax.studies.frankle2019.claims.deep import EQUAL, LEAST, against_other, against_reinit, dense, until
+from ltjax.studies.frankle2019.facts import VGG19
 from ltjax.studies.frankle2019.requirements import measured, need
-
-EARLY = 30_000 / 112_480
-"""The share of training at which Figure 7's left panel looks."""
 
 
 @claim(
@@ -39,7 +37,8 @@ def no_tickets_at_high_rates(study: Study) -> Measured:
     network="vgg19",
     figure="7",
     paper="At learning rate 0.01 VGG-19's pruned networks stay within a point of the original accuracy down "
-    "to 3.5% (r15); early in training they are ahead of the dense network, and later lose that lead.",
+    f"to {VGG19.percent[15]}% (r15); early in training they are ahead of the dense network, and later "
+    "lose that lead.",
     measured="Test accuracy less that of the same trial's dense network, means over trials: at the end, the "
     "lowest of rounds 1 to 13; and over rounds 4, 8 and 12, after 30K of 112K steps and at the end.",
     tolerance="Within a point in each round up to two before r15, as means near a level slowly. Ahead early "
@@ -50,7 +49,7 @@ def no_tickets_at_high_rates(study: Study) -> Measured:
 def low_rates_stay_close(study: Study) -> Measured:
     """What a lower learning rate gives, early and late."""
     run = need(study, {"ticket": range(14)}, name="vgg19_lr001", curves=True)
-    early, end = along(run, EARLY), gain(run, FINAL)
+    early, end = along(run, VGG19.fractions[0]), gain(run, FINAL)
     each, late = over(100 * (early - at(early, 0)), (4, 8, 12)), over(end, (4, 8, 12)).mean()
     lowest = mean(end).loc[1:13].min(skipna=False)
     ours = (
@@ -64,8 +63,8 @@ def low_rates_stay_close(study: Study) -> Measured:
     "V3",
     network="vgg19",
     figure="7",
-    paper="With warmup over 10,000 steps, learning rate 0.1 makes the dense network about a point more "
-    "accurate, and tickets are above it down to 1.5% (r19).",
+    paper=f"With warmup over {VGG19.warmup:,} steps, learning rate 0.1 makes the dense network about a point "
+    f"more accurate, and tickets are above it down to {VGG19.percent[19]}% (r{VGG19.last}).",
     measured="Test accuracy at the end, means over trials: dense with warmup less dense without; and the "
     "last round up to which all tickets are at least as accurate as the same trial's dense network with "
     "warmup.",
@@ -77,17 +76,17 @@ def warmup_finds_tickets(study: Study) -> Measured:
     """How deep networks get their tickets back."""
     run = need(study, {"ticket": range(20)}, name="vgg19_warmup")
     plain = need(study, {"ticket": (0,)}, name="vgg19_lr01")
-    added, last = (dense(run) - dense(plain)).mean(), until(run, 19)
+    added, last = (dense(run) - dense(plain)).mean(), until(run, VGG19.last)
     ours = f"dense {added:+.2f} pp by warmup; tickets down to {place(run, last)}"
-    return measured(ours, at(gain(run, FINAL), 17), added > 0 and last >= 17, run, plain)
+    return measured(ours, at(gain(run, FINAL), 17), added > 0 and last >= VGG19.last - 2, run, plain)
 
 
 @claim(
     "V4",
     network="vgg19",
     figure="40",
-    paper="Pruned layer by layer, VGG-19 with warmup has winning tickets only down to 6.9% (r12), where "
-    "pruned globally it has them to 1.5%.",
+    paper="Pruned layer by layer, VGG-19 with warmup has winning tickets only down to "
+    f"{VGG19.percent[12]}% (r12), where pruned globally it has them to {VGG19.percent[19]}%.",
     measured="The last round up to which all tickets are in the mean at least as accurate at the end as the "
     "same trial's dense network, layer by layer; and test accuracy at r15, globally less layer by layer.",
     tolerance=f"At least as accurate is {EQUAL}; rounds 10 to 14, within two of the paper's. The other "

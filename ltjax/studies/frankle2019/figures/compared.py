@@ -3,17 +3,18 @@
 from matplotlib.figure import Figure
 
 from ltjax.analysis.results import Absent, Results, Study
-from ltjax.lottery.arms import NOISE
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend, panels, percent_axis
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, UNTRAINED, VALID, Line, at_end, compare, draw_metric
-from ltjax.plots.sources import beside, fullest, lines
+from ltjax.plots.sources import lines
 from ltjax.plots.style import ARMS, DASHDOT, DOTTED, SOLID
+from ltjax.studies.frankle2019.facts import AXES, LENET
+from ltjax.studies.frankle2019.runs import beside, find, fullest
 
 
 def _controlled(study: Study) -> tuple[Results, list[Line]]:
     """Tickets and reinits of an iterative run, and of a one-shot run trained alike where there is one."""
-    run = study.find(arms=("ticket", "reinit"))
+    run = find(study, arms=("ticket", "reinit"))
     drawn = [_named(line, "iterative") for line in lines(run, "ticket", "reinit")]
     try:
         oneshot = beside(study, run, "oneshot")
@@ -49,12 +50,12 @@ def figure_4b(study: Study) -> Figure:
 @figure("4c", "One-shot pruning on a linear axis: early stopping and test accuracy there")
 def figure_4c(study: Study) -> Figure:
     """Tickets of a one-shot run, and their reinits where there are, the percentages on a linear axis."""
-    run = study.find("oneshot")
+    run = find(study, "oneshot")
     drawn = lines(run, "ticket", *({"reinit"} & run.arms))
     figure, axes = panels(2)
-    for each, metric in zip(axes, (EARLY_STOP, TEST.within(0.941, 0.99)), strict=True):
+    for each, metric in zip(axes, (EARLY_STOP, TEST.within(*AXES["4c"].window)), strict=True):
         draw_metric(each, drawn, metric)
-        percent_axis(each, (100, 87.5, 75.0, 62.6, 50.1, 37.6, 25.1, 12.7), scale="linear")
+        percent_axis(each, AXES["4c"].percent, scale="linear")
     legend(figure)
     return figure
 
@@ -62,7 +63,7 @@ def figure_4c(study: Study) -> Figure:
 @figure("9", "Resetting to θ₀ every round (Strategy 1), or training on (Strategy 2)")
 def figure_9(study: Study) -> Figure:
     """Tickets of the usual procedure, and masks found by continued training, rewound only to be measured."""
-    run = study.find(curves=True)
+    run = find(study, curves=True)
     other = beside(study, run, "continued", curves=True)
     reset = ARMS["ticket"]._replace(label="resetting (Strategy 1)")
     continued = ARMS["continued"]._replace(label="continued training (Strategy 2)")
@@ -81,13 +82,13 @@ def figure_12(study: Study) -> Figure:
 def figure_17(study: Study) -> Figure:
     """Tickets, reinits, and tickets whose survivors are redrawn from their own initial values."""
     arms = ("ticket", "reinit", "resample")
-    return compare(lines(study.find(arms=arms), *arms), [EARLY_STOP, TEST])
+    return compare(lines(find(study, arms=arms), *arms), [EARLY_STOP, TEST])
 
 
 @figure("18", "Pruning before any training, by the size of the initial weights")
 def figure_18(study: Study) -> Figure:
     """Tickets and reinits, and the tickets of a run that pruned by |θ₀| alone."""
-    run = study.find(arms=("ticket", "reinit"))
+    run = find(study, arms=("ticket", "reinit"))
     other = beside(study, run, "step0")
     drawn = [*lines(run, "ticket", "reinit"), Line(ARMS["step0"], other.rows())]
     return compare(drawn, [EARLY_STOP, TEST])
@@ -96,8 +97,8 @@ def figure_18(study: Study) -> Figure:
 @figure("25", "Tickets with Gaussian noise added to their initial weights")
 def figure_25(study: Study) -> Figure:
     """Tickets, reinits, and tickets with noise of 0.5 to 3 initial standard deviations of their layer."""
-    arms = ("ticket", *NOISE, "reinit")
-    return compare(lines(study.find(arms=arms), *arms), [EARLY_STOP, TEST])
+    arms = ("ticket", *LENET.noise, "reinit")
+    return compare(lines(find(study, arms=arms), *arms), [EARLY_STOP, TEST])
 
 
 @figure("untrained", "Test accuracy of the pruned networks before any training")

@@ -8,13 +8,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ltjax.analysis.results import Absent, Results, Study
+from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import compact, legend, panels, steps_ticks
-from ltjax.plots.sources import fullest, rounds_near
+from ltjax.plots.sources import rounds_near
 from ltjax.plots.style import DASHED, SOLID, Look, ordered
+from ltjax.studies.frankle2019.facts import AXES, LENET
+from ltjax.studies.frankle2019.runs import fullest
 
-SIZES = (100.0, 51.3, 21.1, 7.0, 3.6, 1.9)
+SIZES = tuple(LENET.sizes.values())
 """The percentages of weights remaining that the paper shows."""
 
 BARS = 12
@@ -31,8 +33,8 @@ class Course(NamedTuple):
     window: tuple[float, float]
 
 
-ACCURACY = Course("test", "accuracy", "Test Accuracy", 15_000, (0.94, 0.99))
-LOSS = Course("validation", "loss", "Validation Loss", 25_000, (0.0, 0.2))
+ACCURACY = Course("test", "accuracy", "Test Accuracy", AXES["3"].until, AXES["3"].window)
+LOSS = Course("validation", "loss", "Validation Loss", AXES["11"].until, AXES["11"].window)
 
 
 @figure("3", "Test accuracy as training proceeds: tickets of several sizes, and two of them reinitialised")
@@ -52,7 +54,7 @@ def _three(study: Study, course: Course) -> Figure:
     rounds = rounds_near(run, SIZES)
     if len(rounds) < 2 or 100.0 not in rounds:
         raise Absent("no iterative run with curves of the dense network and of a size the paper shows",
-                     "python -m ltjax.run --config lenet_iterative")  # fmt: skip
+                     f"{RUN} {LENET.kinds['iterative']}")  # fmt: skip
     early, late = [100.0, 51.3, 21.1], [100.0, 21.1, 7.0, 3.6, 1.9]
     shown = [[("ticket", size) for size in sizes] for sizes in (early, late)]
     if "reinit" in run.arms:

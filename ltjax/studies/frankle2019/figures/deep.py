@@ -8,14 +8,16 @@ from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import rate, thousands
 from ltjax.plots.sources import curved, paired, those_there, told
-from ltjax.plots.style import SETTINGS, SOLID, Look, ordered, second
+from ltjax.plots.style import SOLID, Look, ordered, second
+from ltjax.studies.frankle2019.facts import WAYS
 from ltjax.studies.frankle2019.figures.moments import Drawn, at_moments
+from ltjax.studies.frankle2019.looks import SETTINGS
 
 
 def _trained(study: Study, network: str, *arms: str, pruned: str = "") -> dict[str, Results]:
     """The runs of a network by how it was trained, of those ways that the study has."""
     return those_there(
-        list(SETTINGS),
+        WAYS,
         lambda setting: study.like(f"{network}_{setting}{pruned}", ("ticket", *arms), curves=True),
     )
 

@@ -10,13 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from ltjax.analysis import weight_statistics
-from ltjax.analysis.results import Absent, Results, Study
+from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.data import DATASETS
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend, panels
 from ltjax.plots.style import BLUE, DASHED, GREY, Look, layers
+from ltjax.studies.frankle2019.facts import LENET
+from ltjax.studies.frankle2019.runs import find
 
-NAMES = {"adam": "lenet_iterative", "sgd": "lenet_sgd"}
+NAMES = {"adam": LENET.kinds["iterative"], "sgd": LENET.sgd}
 
 
 def table(study: Study, what: str, optimizer: str = "adam") -> tuple[Results, pd.DataFrame]:
@@ -25,12 +27,12 @@ def table(study: Study, what: str, optimizer: str = "adam") -> tuple[Results, pd
     Raises:
         Absent: no run has checkpoints or the table distilled from them, or none went far enough.
     """
-    run = study.find(optimizer=optimizer, anatomy=True)
+    run = find(study, optimizer=optimizer, anatomy=True)
     assert run.anatomy is not None
     rows = run.anatomy[run.anatomy["what"] == what]
     if rows.empty:
         raise Absent(f"no iterative run by {optimizer} that went far enough to look into its tickets",
-                     f"python -m ltjax.run --config {NAMES[optimizer]}")  # fmt: skip
+                     f"{RUN} {NAMES[optimizer]}")  # fmt: skip
     return run, rows
 
 
@@ -170,7 +172,7 @@ def pixels(study: Study) -> Figure:
     maps = {round: here for round, here in rows.groupby("round") if round and len(here) == math.prod(shape)}
     if not maps:
         raise Absent("no pruned network whose first layer sees the pixels",
-                     "python -m ltjax.run --config lenet_iterative")  # fmt: skip
+                     f"{RUN} {NAMES['adam']}")  # fmt: skip
     figure, axes = panels(len(maps), columns=min(len(maps), 5), width=1.9, height=2.0)
     for each, here in zip(axes, maps.values(), strict=True):
         _map(figure, each, here, shape)

@@ -13,16 +13,14 @@ from matplotlib.figure import Figure
 from ltjax.analysis.results import Results
 from ltjax.lanes.history import LANE
 from ltjax.plots.metrics import Line, Metric, accuracy_at, compare
-from ltjax.plots.sources import ticks_of
 from ltjax.plots.style import Look
+from ltjax.studies.frankle2019.facts import AXES, RESNET18, VGG19
+from ltjax.studies.frankle2019.runs import ticks_of
 
-MOMENTS = {
-    "vgg19": (30_000 / 112_480, 60_000 / 112_480, 112_000 / 112_480),
-    "resnet18": (10_000 / 30_000, 20_000 / 30_000, 1.0),
-}
+MOMENTS = {network.key: network.fractions for network in (VGG19, RESNET18)}
 """The fractions of training after which the paper shows each network."""
 
-WINDOWS = {("vgg19", "test"): (0.80, 0.94)}
+WINDOWS = {(VGG19.key, "test"): AXES["7"].window}
 """The paper's ranges of accuracies, where its figure has one."""
 
 

@@ -8,17 +8,20 @@ from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend, panels, percent_axis
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, VALID, Line, at_end, compare, draw_metric
-from ltjax.plots.sources import lines, paired, those_there, ticks_of, told
-from ltjax.plots.style import NETWORKS, SETTINGS, second
+from ltjax.plots.sources import lines, paired, those_there, told
+from ltjax.plots.style import second
+from ltjax.studies.frankle2019 import facts
+from ltjax.studies.frankle2019.facts import AXES, LENET
+from ltjax.studies.frankle2019.looks import NETWORKS, SETTINGS
+from ltjax.studies.frankle2019.runs import find as find_lenet
+from ltjax.studies.frankle2019.runs import ticks_of
 
-CONVS = ("conv2", "conv4", "conv6")
+CONVS = tuple(network.key for network in facts.CONVS)
 
 FREE = ("train.learning_rate",)
 """What the user may have varied in a run that is drawn as one of Conv-2, Conv-4 or Conv-6."""
 
-TRAINED = [
-    f"{network}_{setting}" for network in ("resnet18", "vgg19") for setting in ("warmup", "lr01", "lr001")
-]
+TRAINED = [f"{network.key}_{way}" for network in facts.DEEP for way in ("warmup", "lr01", "lr001")]
 """The named experiments of the networks that the paper trains in three ways."""
 
 
@@ -54,17 +57,19 @@ def figure_1(study: Study) -> Figure:
     arms = ("ticket", "random")
 
     def find(group: str) -> dict[str, Results]:
-        return {"lenet": study.find(arms=arms)} if group == "LeNet" else convs(study, "controls", arms)
+        if group == LENET.name:
+            return {LENET.key: find_lenet(study, arms=arms)}
+        return convs(study, "controls", arms)
 
     groups = those_there(("LeNet", "Conv-2, Conv-4 or Conv-6"), find)
     figure, axes = panels(2 * len(groups), columns=4)
     for at, (group, runs) in enumerate(groups.items()):
-        accuracy = TEST.within(0.9, 1.0) if group == "LeNet" else TEST.within(0.6, 0.85)
+        shown = AXES["1, LeNet" if group == "LeNet" else "1, Conv"]
         alone = group == "LeNet" and len(groups) == 1
-        drawn = lines(runs["lenet"], *arms) if alone else versus(runs, "random sparsity", runs, "random")
-        for each, metric in zip(axes[2 * at :], (EARLY_STOP, accuracy), strict=False):
+        drawn = lines(runs[LENET.key], *arms) if alone else versus(runs, "random sparsity", runs, "random")
+        for each, metric in zip(axes[2 * at :], (EARLY_STOP, TEST.within(*shown.window)), strict=False):
             draw_metric(each, drawn, metric, reach=min)
-            percent_axis(each, (100, 41.1, 16.9, 7.0, 2.9, 1.2, 0.5, 0.2))
+            percent_axis(each, shown.percent)
     legend(figure, pairs=True)
     return figure
 
@@ -73,7 +78,7 @@ def _controlled(study: Study, *ends: str) -> Figure:
     """Tickets and reinits of Conv-2/4/6 at early stopping, and the accuracies of ``ends`` at the end."""
     runs = convs(study, "controls", ("ticket", "reinit"))
     steps = [run.experiment.train.steps for run in runs.values()]
-    metrics = [EARLY_STOP, TEST.within(0.6, 0.85), TRAIN, *(at_end(split, *steps) for split in ends)]
+    metrics = [EARLY_STOP, TEST.within(*AXES["5"].window), TRAIN, *(at_end(split, *steps) for split in ends)]
     return compare(versus(runs, "reinit", runs, "reinit"), metrics, reach=min, pairs=True)
 
 
@@ -89,7 +94,7 @@ def figure_6(study: Study) -> Figure:
     dropped = convs(study, "dropout")
     plain = convs(study, "iterative", among=list(dropped))
     drawn = versus(dropped, "no dropout", plain)
-    return compare(drawn, [EARLY_STOP, TEST.within(0.65, 0.85)], reach=min, pairs=True)
+    return compare(drawn, [EARLY_STOP, TEST.within(*AXES["6"].window)], reach=min, pairs=True)
 
 
 @figure("10", "Conv-2, Conv-4 and Conv-6 reset to θ₀ every round (Strategy 1), or trained on (Strategy 2)")
@@ -117,11 +122,11 @@ def figure_14(study: Study) -> Figure:
     arms = ("ticket", "reinit", "random")
 
     def find(name: str) -> Results:
-        if name == "lenet_controls":
-            return study.find(arms=arms)
+        if name == LENET.experiment:
+            return find_lenet(study, arms=arms)
         return study.like(name, arms, free=FREE if name.startswith(CONVS) else ())
 
-    found = those_there(["lenet_controls", *(f"{name}_controls" for name in CONVS), *TRAINED], find)
+    found = those_there([LENET.experiment, *(f"{name}_controls" for name in CONVS), *TRAINED], find)
     figure, axes = panels(len(found))
     for each, (name, run) in zip(axes, found.items(), strict=True):
         network, setting = name.split("_")

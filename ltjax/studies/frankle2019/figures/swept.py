@@ -9,8 +9,10 @@ from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend_beside, number_axis, panels, percent_axis, rate
 from ltjax.plots.metrics import EARLY_STOP, NUMBER, PERCENT, VALID, Line, Metric, draw_metric
-from ltjax.plots.sources import curved, those_there, ticks_of
-from ltjax.plots.style import NETWORKS, Look, ordered
+from ltjax.plots.sources import curved, those_there
+from ltjax.plots.style import Look, ordered
+from ltjax.studies.frankle2019.facts import NETWORKS
+from ltjax.studies.frankle2019.runs import ticks_of
 
 
 def sweep(
@@ -56,7 +58,7 @@ def rows(
                 percent_axis(each, ticks_of(next(iter(runs.values()))))
             else:
                 number_axis(each)
-        legend_beside(row[-1], f"{NETWORKS[name.split('_')[0]].label}\n{title}")
+        legend_beside(row[-1], f"{NETWORKS[name.split('_')[0]].name}\n{title}")
     return figure
 
 
