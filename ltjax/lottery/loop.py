@@ -113,7 +113,7 @@ def find_tickets(
     if dataset is not None:
         check_dataset(dataset)
     resolved = resolve(experiment, dataset and source_of(dataset), only)
-    dataset = dataset or load_dataset(experiment.data)
+    dataset = dataset or load_dataset(resolved.experiment.data)
     pasts = past if isinstance(past, Mapping) else {"": past or Nothing()}
     return train_rounds(resolved, dataset, pasts, observe=observe, snapshots=snapshots)
 
