@@ -149,7 +149,7 @@ def test_what_extending_shows_is_one_file_that_runs(tmp_path):
     assert done.returncode == 0, done.stderr
     export = "runs/stripes --round 2 --to exported --no-measure --config"
     done = subprocess.run(
-        [sys.executable, "-m", "ltjax.export", *export.split(), str(path)],
+        [sys.executable, "-m", "ltjax", "export", *export.split(), str(path)],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
