@@ -125,14 +125,15 @@ def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
     assert set(pd.read_csv(tmp_path / "runs" / "two" / "summary.csv")["round"]) == {0, 1, 2}
 
 
-def test_an_interruption_of_all_ends_all_and_says_how_to_continue(tmp_path):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_of_all_ends_all_and_says_how_to_continue(number, status, tmp_path):
     folder = tmp_path / "run"
     started = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])
     started.wait_for(paths.begun(folder), "round_000_step_*")
     for process in started.processes:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
     for each in started.ended():
-        assert each.status == 130 and "to continue, repeat" in each.errors, each.errors
+        assert each.status == status and "to continue, repeat" in each.errors, each.errors
         assert "Traceback" not in each.errors, each.errors
 
 

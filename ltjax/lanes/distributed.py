@@ -119,6 +119,8 @@ def job(options: Distributed, command: str) -> Iterator[None]:
 
 
 def _join(options: Distributed) -> None:
+    # JAX's service would take SIGTERM from us and end nothing
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         with _waiting(options.wait):
             jax.distributed.initialize(
