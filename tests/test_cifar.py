@@ -29,6 +29,7 @@ def test_real_cifar10_is_whole_and_standardised():
     np.testing.assert_allclose(pixels.std(axis=0), dataset.std, atol=1e-3)
 
 
+@pytest.mark.long
 @real
 def test_conv2_learns_cifar10_and_finds_tickets(tmp_path, monkeypatch):
     """Channels and examples fewer than the paper's, so that it takes a minute; all else is the paper's."""

@@ -216,6 +216,7 @@ def wait_for(process: subprocess.Popen, condition) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.long
 def test_killing_a_run_anywhere_and_repeating_it_gives_the_same_results(tmp_path, finished):
     """SIGKILL while θ₀ is kept, while curves are there without their checkpoint, and between rounds."""
     folder = tmp_path / "run"

@@ -299,6 +299,7 @@ def test_real_mnist_is_whole_and_in_its_known_proportions():
     np.testing.assert_allclose(mnist.train_images.mean() / 255, 0.1307, atol=1e-4)
 
 
+@pytest.mark.long
 @needs_mnist
 @needs_raw
 def test_mnist_prepared_from_its_original_files_equals_stock_tfds(tmp_path):

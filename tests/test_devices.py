@@ -14,12 +14,13 @@ import pytest
 PROGRAM = """
 import json, sys
 import jax, numpy as np
-from ltjax import Compute, Model, Train, masks
+from ltjax import Compute, Model, Train
 from ltjax.data import Dataset, split
-from ltjax.keys import named_key
-from ltjax.lanes import LaneProgram
+from ltjax.core.keys import named_key
+from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
-from ltjax.training import LaneStart, Training
+from ltjax.sparsity import masks
+from ltjax.training.step import LaneStart, Training
 
 jax.config.update("jax_disable_most_optimizations", True)
 

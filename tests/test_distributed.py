@@ -81,6 +81,20 @@ def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(alone
     assert len(written) == 2, "each process writes its own lanes"
 
 
+def test_two_processes_by_slurm_one_killed_go_on_as_one(alone, tmp_path):
+    folder = tmp_path / "run"
+    command = [*TINY, *SNAPSHOTS, "--workdir", str(folder)]
+    started = Job(2, command, cluster=slurm)
+    started.wait_for(paths.begun(folder), "round_001_step_000000020")
+    started.processes[1].send_signal(signal.SIGKILL)
+    told(started.ended(), killed=1)
+    assert Run(folder).lanes(0) == Run(alone).lanes(0), "the round before is kept"
+    ended = run(command)
+    assert ended.status == 0 and "continuing" in ended.output, ended.errors
+    same(folder, alone)
+
+
+@pytest.mark.long
 def test_four_processes_one_killed_go_on_as_two_by_slurm_and_then_as_one(alone, tmp_path):
     folder = tmp_path / "run"
     command = [*TINY, *SNAPSHOTS, "--workdir", str(folder)]
@@ -99,6 +113,7 @@ def test_four_processes_one_killed_go_on_as_two_by_slurm_and_then_as_one(alone, 
     same(folder, alone)
 
 
+@pytest.mark.long
 def test_one_lane_on_the_devices_of_two_processes_by_open_mpi(alone, tmp_path):
     folder = tmp_path / "run"
     command = [*TINY, *SNAPSHOTS, "--compute.data", "2", "--workdir", str(folder)]

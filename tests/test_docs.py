@@ -15,7 +15,7 @@ import yaml
 import ltjax
 from ltjax.cli.commands import run
 from ltjax.cli.main import COMMANDS as SUBCOMMANDS
-from ltjax.cli.options import read
+from ltjax.cli.parsing import read
 from ltjax.lottery.resolving import resolve
 from ltjax.settings import loading
 

@@ -123,7 +123,19 @@ def tiny(name):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(experiments()))
+SHORT = (
+    "digits", "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_step0", "lenet_resample",
+    "lenet_noise", "lenet_sgd", "lenet_iterative", "lenet_init_scales", "conv2_layers", "conv2_adam_rates",
+    "conv4_continued", "conv6_dropout", "resnet18_warmup", "vgg19_warmup",
+)  # fmt: skip
+"""Of every network, schedule, arm, optimizer and kind of sweep one; the others are the test's long form."""
+
+EVERY = [
+    pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in sorted(experiments())
+]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_a_named_experiment_runs_end_to_end(name, tmp_path, monkeypatch):
     experiment = tiny(name)
     if experiment.model.name in SHALLOW and name not in WHOLE:

@@ -1,8 +1,11 @@
 """Kills at random moments: the shortened form of ``python -m tests.faults``."""
 
+import pytest
+
 from .faults import Trial
 
 
-def test_runs_that_are_killed_again_and_again_lose_nothing(tmp_path):
-    done = Trial(tmp_path, seed=5).kills(6)
-    assert len(done) == 6 and not any(kill.lost for kill in done), [kill for kill in done if kill.lost]
+@pytest.mark.parametrize("kills", [3, pytest.param(12, marks=pytest.mark.long)])
+def test_runs_that_are_killed_again_and_again_lose_nothing(kills, tmp_path):
+    done = Trial(tmp_path, seed=5).kills(kills)
+    assert len(done) == kills and not any(kill.lost for kill in done), [kill for kill in done if kill.lost]

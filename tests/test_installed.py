@@ -95,6 +95,7 @@ def test_the_installed_one_has_the_experiments(command, installed, tmp_path):
     )
 
 
+@pytest.mark.long  # a minute of training; continuous integration runs it
 def test_the_tutorial_can_be_followed_word_for_word_in_an_empty_folder(installed, tmp_path):
     text = (ROOT / "docs" / "tutorial.md").read_text()
     install, followed = text.split("<!-- install -->\n")[1].split("```\n", 1)
@@ -110,7 +111,12 @@ def test_the_tutorial_can_be_followed_word_for_word_in_an_empty_folder(installed
     assert ltjax.load_experiment(tmp_path / "runs" / "digits").prune.rounds == 9
 
 
-@pytest.mark.parametrize("page", HOWTOS)
+FOLLOWED = [
+    pytest.param(page, marks=pytest.mark.long if page in ("arm", "resume") else ()) for page in HOWTOS
+]
+
+
+@pytest.mark.parametrize("page", FOLLOWED)
 def test_a_how_to_can_be_followed_word_for_word(page, installed, tmp_path):
     text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
     for language, block in steps(text):

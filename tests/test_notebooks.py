@@ -112,7 +112,12 @@ def test_every_notebook_is_tried():
     assert set(NOTEBOOKS) == set(REDUCED) == set(SHOWN)
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+LONG = ("2_look_inside.ipynb",)  # the fourth looks into the same run with the same figures
+
+RUN = [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("name", RUN)
 def test_a_notebook_runs_top_to_bottom_at_a_reduced_size(name, place):
     if name.startswith("4") and not (place / "runs" / "tickets").exists():
         execute(reduced("1_find_a_ticket.ipynb"), place)

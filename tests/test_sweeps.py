@@ -6,7 +6,7 @@ import chex
 import pandas as pd
 import pytest
 
-from ltjax.cli.options import read_sweep, show_sweep
+from ltjax.cli.parsing import read_sweep, show_sweep
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
 from ltjax.lanes import history, program

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union
 
 import tyro
 
-from ltjax.cli.options import registry
+from ltjax.cli.parsing import registry
 from ltjax.core.errors import UserError, unknown
 from ltjax.settings import loading
 

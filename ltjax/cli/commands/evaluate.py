@@ -9,7 +9,7 @@ import tyro
 
 from ltjax.analysis.evaluation import SPLITS, evaluate, read_run
 from ltjax.cli.command import exit_codes
-from ltjax.cli.options import read
+from ltjax.cli.parsing import read
 from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ltjax.analysis.evaluation import read_run
 from ltjax.cli.command import exit_codes
-from ltjax.cli.options import Quiet, read
+from ltjax.cli.parsing import Quiet, read
 from ltjax.core.types import Lane
 from ltjax.export import card
 from ltjax.export.files import export

@@ -13,7 +13,7 @@ from ltjax import studies
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.loggers import LOGGERS
-from ltjax.cli.options import read
+from ltjax.cli.parsing import read
 from ltjax.data import DATASETS
 from ltjax.lanes import backend
 from ltjax.lottery.arms import ARMS

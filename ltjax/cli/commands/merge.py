@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from ltjax.cli.command import exit_codes
-from ltjax.cli.options import Quiet, read
+from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError
 from ltjax.core.texts import read_json, read_text
 from ltjax.lanes import backend

@@ -18,7 +18,7 @@ from ltjax import studies
 from ltjax.analysis import weight_statistics
 from ltjax.analysis.results import Results, Study, read_study
 from ltjax.cli.command import exit_codes
-from ltjax.cli.options import Quiet, read
+from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
 from ltjax.report import counted, grouped, listed, render

@@ -14,7 +14,7 @@ from rich.console import Console
 from ltjax.cli import running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
-from ltjax.cli.options import Quiet, read
+from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
 from ltjax.lanes import backend, distributed, processes
