@@ -184,7 +184,8 @@ def pytorch(network: str, fast: bool, known: Sequence[Row], quick: bool) -> Iter
     bench, sizes, device = bench_of(network, quick), scale(quick), torch_device()
     for evaluated in (False, True):
         began = time.perf_counter()
-        loop = torch_loop(bench, network, evaluated, fast, device)
+        backend = "eager" if quick else "inductor"
+        loop = torch_loop(bench, network, evaluated, backend if fast else "", device)
         loop(1)
         compiled = time.perf_counter() - began if fast else None
         seconds = burst_seconds(loop, sizes.interval, sizes)
@@ -196,8 +197,8 @@ def pytorch(network: str, fast: bool, known: Sequence[Row], quick: bool) -> Iter
         )  # fmt: skip
 
 
-def torch_loop(bench: Any, network: str, evaluated: bool, fast: bool, device: str) -> Any:
-    """The loop of one trial."""
+def torch_loop(bench: Any, network: str, evaluated: bool, backend: str, device: str) -> Any:
+    """The loop of one trial; in bfloat16 and compiled where there is a backend for it."""
     import numpy as np
     import torch_cifar
     import torch_lenet
@@ -217,7 +218,7 @@ def torch_loop(bench: Any, network: str, evaluated: bool, fast: bool, device: st
         optimizer = torch_cifar.optimizer(bench.experiment, model)
     augmented = bench.experiment.data.augment == "flip_crop"
     return torch_lenet.TorchLoop(
-        torch_cifar.Fast(model, device) if fast else model, optimizer, parts[0],
+        torch_cifar.Fast(model, device, backend) if backend else model, optimizer, parts[0],
         parts[1:] if evaluated else [], batch=train.batch, interval=train.evaluate_every,
         evaluate_batch=1000 if len(parts[2].labels) >= 1000 else train.evaluate_batch,
         **({"augment": torch_cifar.flip_crop} if augmented else {}),

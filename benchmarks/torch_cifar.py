@@ -110,13 +110,15 @@ class Fast:
     Args:
         model: called with float images [batch, channels, height, width], or flat ones.
         device: "cuda" or "cpu".
+        backend: torch.compile's; "eager" only traces, for a quick run.
     """
 
-    def __init__(self, model: Any, device: str) -> None:
+    def __init__(self, model: Any, device: str, backend: str = "inductor") -> None:
         if isinstance(model, nn.Module):
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train, self.device = model.train, device
-        self.compiled = torch.compile(model.__call__ if not isinstance(model, nn.Module) else model)
+        called = model if isinstance(model, nn.Module) else model.__call__
+        self.compiled = torch.compile(called, backend=backend)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Logits [batch, classes] in float32."""
