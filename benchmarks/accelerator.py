@@ -2,7 +2,7 @@
 
     python benchmarks/accelerator.py --minutes 8                         # whatever device there is
     python benchmarks/accelerator.py --minutes 4 --parts conv2 kernels   # some parts
-    python benchmarks/accelerator.py --quick                             # all, tiny: four minutes on two cores
+    python benchmarks/accelerator.py --quick                             # all, tiny: four minutes on a CPU
 
 Each part is measured by a process of its own with a time limit of its own, so one that hangs or dies costs no
 other. ``parts.py`` says what the parts are. Two files hold the results, whole after each row: ``--out``.md,
