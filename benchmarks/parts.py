@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from unittest.mock import patch
 
 Row: TypeAlias = dict[str, Any]
@@ -411,10 +411,9 @@ def _speed(network: str, counts: Sequence[tuple[int, bool]], seconds: float) -> 
     ]
 
 
-def _fast(network: str, kind: Literal["compiled"] = "compiled") -> Part:
-    return Part(
-        f"{network}-{kind}", f"{NETWORKS[network]}, {FAST}", partial(pytorch, network, True), 100, least=40
-    )
+def _fast(network: str) -> Part:
+    title = f"{NETWORKS[network]}, {FAST}"
+    return Part(f"{network}-compiled", title, partial(pytorch, network, True), 100, least=40)
 
 
 def _variants() -> list[Part]:
