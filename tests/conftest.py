@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,12 +81,19 @@ def heeded_interrupts():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
+@contextmanager
+def compiled_quickly():
     """What a tiny network is compiled by takes longer than its few steps: XLA's dear passes are off."""
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """A module's programs are compiled quickly."""
+    with compiled_quickly():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ real = pytest.mark.skipif(
 )
 
 
+@pytest.mark.long
 @real
 def test_real_cifar10_is_whole_and_standardised():
     dataset = load_dataset(Data(name="cifar10"))

@@ -246,6 +246,7 @@ def test_ctrl_c_ends_with_130_and_the_command_that_continues(tmp_path):
     assert "to continue, repeat: python -m ltjax.run" in out and "--train.steps 1000000" in out
 
 
+@pytest.mark.long
 def test_the_full_disk_of_a_real_device_is_told(tmp_path):
     """A file-size limit of the operating system stands in for the full disk: writes fail in the kernel."""
     limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " \

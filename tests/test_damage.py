@@ -32,7 +32,13 @@ def whole(tmp_path_factory, rounds):
     return write(tmp_path_factory.mktemp("whole") / "run", rounds).folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
+MANY_FILES = {"checkpoints/rounds/round_000_part_0", "checkpoints/begun"}
+"""Kinds of many files, Orbax's own among them; θ₀'s checkpoint has the same ones and is tried always."""
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.long if kind in MANY_FILES else ()) for kind in KINDS]
+)
 def test_a_file_that_is_damaged_is_healed_or_told_and_the_advice_mends_it(
     kind, whole, rounds, tmp_path, capfd
 ):

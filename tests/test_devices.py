@@ -1,6 +1,6 @@
 """Eight devices, and lanes that share several: what a program of eight says of itself.
 
-The devices of this process are two, so another process with eight of them does the work, once.
+The devices of this process are two, so other processes with eight of them do the work.
 """
 
 import json
@@ -44,26 +44,40 @@ def trained(model, size, batch, lanes, **compute):
         "bytes": program.bytes_needed(starts[0]), "mesh": list(program.mesh.devices.shape),
     }
 
+"""
+
+
+LENET = """
 lenet = Model(widths=(16, 12))
-vgg = Model(name="vgg19", channels=(4, 4, 4, 4, 4))
 json.dump({
     "one": trained(lenet, (8, 8, 1), 32, 5, devices=1),
     "eight": trained(lenet, (8, 8, 1), 32, 5, devices=8),
     "two by four": trained(lenet, (8, 8, 1), 32, 5, devices=8, data=4),
-    "vgg alone": trained(vgg, (32, 32, 3), 512, 1, devices=1),
-    "vgg shared": trained(vgg, (32, 32, 3), 512, 1, devices=8, data=8),
+}, sys.stdout)
+"""
+
+VGG = """
+vgg = Model(name="vgg19", channels=(4, 4, 4, 4, 4))
+json.dump({
+    "alone": trained(vgg, (32, 32, 3), 512, 1, devices=1),
+    "shared": trained(vgg, (32, 32, 3), 512, 1, devices=8, data=8),
 }, sys.stdout)
 """
 
 
-@pytest.fixture(scope="module")
-def told():
+def run(program):
+    """What a process of eight devices says of these trainings."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=900,
+        [sys.executable, "-c", PROGRAM + program], capture_output=True, text=True, timeout=900,
         env={**os.environ, "JAX_NUM_CPU_DEVICES": "8"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def told():
+    return run(LENET)
 
 
 def test_five_lanes_have_the_same_bits_on_eight_devices(told):
@@ -78,9 +92,12 @@ def test_lanes_of_four_devices_each_agree_to_float_tolerance(told):
         np.testing.assert_allclose(told["two by four"][name], told["one"][name], rtol=1e-5)
 
 
-def test_a_large_batch_of_vgg_19_is_split_over_the_devices_of_its_lane(told):
+@pytest.mark.long
+def test_a_large_batch_of_vgg_19_is_split_over_the_devices_of_its_lane():
     """BatchNorm's statistics are of the whole batch; what each device holds is a part of it."""
-    assert told["vgg shared"]["mesh"] == [1, 8]
+    told = run(VGG)
+    shared, alone = told["shared"], told["alone"]
+    assert shared["mesh"] == [1, 8]
     for name in ("loss", "sum"):
-        np.testing.assert_allclose(told["vgg shared"][name], told["vgg alone"][name], rtol=1e-3, atol=1e-4)
-    assert told["vgg shared"]["bytes"] < told["vgg alone"]["bytes"] / 6, "an eighth, but for the network"
+        np.testing.assert_allclose(shared[name], alone[name], rtol=1e-3, atol=1e-4)
+    assert shared["bytes"] < alone["bytes"] / 6, "an eighth, but for the network"

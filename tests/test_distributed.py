@@ -81,6 +81,7 @@ def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(alone
     assert len(written) == 2, "each process writes its own lanes"
 
 
+@pytest.mark.long
 def test_two_processes_by_slurm_one_killed_go_on_as_one(alone, tmp_path):
     folder = tmp_path / "run"
     command = [*TINY, *SNAPSHOTS, "--workdir", str(folder)]
@@ -122,6 +123,7 @@ def test_one_lane_on_the_devices_of_two_processes_by_open_mpi(alone, tmp_path):
     close(folder, alone)
 
 
+@pytest.mark.long
 def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
     readme = Path(__file__).parent.parent / "README.md"
     block = readme.read_text().split("<!-- two processes -->\n```sh\n")[1].split("```")[0]
@@ -140,7 +142,9 @@ def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
     assert set(pd.read_csv(tmp_path / "runs" / "two" / "summary.csv")["round"]) == {0, 1, 2}
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_an_interruption_of_all_ends_all_and_says_how_to_continue(number, status, tmp_path):
     folder = tmp_path / "run"
     started = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])

@@ -131,6 +131,7 @@ def test_readmes_python_runs(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_what_extending_shows_is_one_file_that_runs(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("\n\n".join(blocks((ROOT / "docs" / "extending.md").read_text(), "python")))

@@ -124,11 +124,10 @@ def tiny(name):
 
 
 SHORT = (
-    "digits", "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_step0", "lenet_resample",
-    "lenet_noise", "lenet_sgd", "lenet_iterative", "lenet_init_scales", "conv2_layers", "conv2_adam_rates",
-    "conv4_continued", "conv6_dropout", "resnet18_warmup", "vgg19_warmup",
+    "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_init_scales", "conv2_adam_rates",
+    "resnet18_warmup",
 )  # fmt: skip
-"""Of every network, schedule, arm, optimizer and kind of sweep one; the others are the test's long form."""
+"""Of every family, schedule and kind of sweep one; the others are the test's long form."""
 
 EVERY = [
     pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in sorted(experiments())

@@ -111,12 +111,8 @@ def test_the_tutorial_can_be_followed_word_for_word_in_an_empty_folder(installed
     assert ltjax.load_experiment(tmp_path / "runs" / "digits").prune.rounds == 9
 
 
-FOLLOWED = [
-    pytest.param(page, marks=pytest.mark.long if page in ("arm", "resume") else ()) for page in HOWTOS
-]
-
-
-@pytest.mark.parametrize("page", FOLLOWED)
+@pytest.mark.long
+@pytest.mark.parametrize("page", HOWTOS)
 def test_a_how_to_can_be_followed_word_for_word(page, installed, tmp_path):
     text = (ROOT / "docs" / "howto" / f"{page}.md").read_text()
     for language, block in steps(text):

@@ -115,6 +115,7 @@ def interrupted(folder: Path, place: Place, *more: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.long
 def test_a_run_that_is_interrupted_wherever_it_is_loses_nothing(tmp_path):
     """While it compiles, while a snapshot and a checkpoint are written, and twice; then it is finished."""
     folder, once, twice = tmp_path / "run", ("SIGINT",), ("SIGINT", "SIGINT")

@@ -173,6 +173,7 @@ def test_tensorboard_files_hold_curves_and_results_and_a_run_that_continues_adds
     assert results["percent_remaining"][0] == 100
 
 
+@pytest.mark.long
 def test_weights_and_biases_keeps_a_run_offline(tmp_path):
     """In a process of its own, at whose end its service has written everything."""
     pytest.importorskip("wandb")

@@ -112,12 +112,8 @@ def test_every_notebook_is_tried():
     assert set(NOTEBOOKS) == set(REDUCED) == set(SHOWN)
 
 
-LONG = ("2_look_inside.ipynb",)  # the fourth looks into the same run with the same figures
-
-RUN = [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in NOTEBOOKS]
-
-
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.long
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_notebook_runs_top_to_bottom_at_a_reduced_size(name, place):
     if name.startswith("4") and not (place / "runs" / "tickets").exists():
         execute(reduced("1_find_a_ticket.ipynb"), place)

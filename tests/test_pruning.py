@@ -211,6 +211,7 @@ def test_magnitude_is_the_absolute_value_and_random_is_not_constant():
     assert (one != two).all()
 
 
+@pytest.mark.long
 def test_vgg19_is_pruned_globally_to_the_exact_count():
     """20 M weights: more than float32 can count. No weight that is kept is smaller than one that is not."""
     experiment = load_experiment("vgg19_lr001")

@@ -99,14 +99,17 @@ class Results:
 
     def rows(self, arm: str = "ticket") -> pd.DataFrame:
         """The summary's rows of an arm, with ``VALIDATION`` added where the curves are there."""
-        rows = self.summary[self.summary["arm"] == arm]
+        return self._rows[self._rows["arm"] == arm].reset_index(drop=True)
+
+    @cached_property
+    def _rows(self) -> pd.DataFrame:
         if self.curves is None:
-            return rows
+            return self.summary
         seen = self.curves[self.curves["split"] == "validation"].rename(
             columns={"step": "early_stop_step", "accuracy": VALIDATION}
         )
         key = [*history.LANE, "early_stop_step"]
-        return rows.merge(seen[[*key, VALIDATION]], on=key, how="left")
+        return self.summary.merge(seen[[*key, VALIDATION]], on=key, how="left")
 
 
 class Study:

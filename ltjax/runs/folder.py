@@ -43,6 +43,7 @@ class Run:
         self.folder = folder
         self.experiment = experiment or read_config(folder)
         self.parts: dict[int, list[tuple[Path, dict[str, Any]]]] = {}
+        self._read: tuple[Path, Any] | None = None
         for path in filter(paths.is_part, checkpoints.finished(paths.rounds(folder))):
             round, _ = paths.round_and_part(path)
             self.parts.setdefault(round, []).append((path, checkpoints.note(path)))
@@ -64,10 +65,16 @@ class Run:
         """
         for path, note in self.parts.get(round, []):
             if lane in _lanes(note):
-                tree, at = checkpoints.load(path), _lanes(note).index(lane)
-                collections = tree.get("collections", {})
-                return Outcome(*(take(each, at) for each in (tree["mask"], tree["trained"], collections)))
+                tree, at = self._tree(path), _lanes(note).index(lane)
+                own = (take(tree.get(name, {}), at) for name in ("mask", "trained", "collections"))
+                return Outcome(*jax.tree.map(np.copy, tuple(own)))
         raise UserError(self._missing(round, lane))
+
+    def _tree(self, part: Path) -> Any:
+        """A part's arrays; those last read are kept, since a part's lanes are asked for one after another."""
+        if self._read is None or self._read[0] != part:
+            self._read = part, checkpoints.load(part)
+        return self._read[1]
 
     def _missing(self, round: int, lane: Lane) -> str:
         trained = f"rounds 0 to {max(self.parts)}" if self.parts else "nothing yet"

@@ -134,12 +134,13 @@ def flatten(experiment: Experiment) -> dict[str, Any]:
     """Every setting by its dotted name, as the command line calls it: ``prune.rates.fc`` …"""
 
     def walk(value: Any, name: str) -> dict[str, Any]:
-        if not isinstance(value, dict):
+        settings = vars(value) if dataclasses.is_dataclass(value) else value
+        if not isinstance(settings, dict):
             return {name: value}
         prefix = f"{name}." if name else ""
-        return {k: v for key in value for k, v in walk(value[key], prefix + key).items()}
+        return {k: v for key in settings for k, v in walk(settings[key], prefix + key).items()}
 
-    return walk(dataclasses.asdict(experiment), "")
+    return walk(experiment, "")
 
 
 def differences(stored: Experiment, asked: Experiment) -> list[str]:
