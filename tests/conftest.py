@@ -11,8 +11,9 @@ os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that
 
 import jax
 import pytest
+from hypothesis import settings
 
-from ltjax import Data, Experiment, Model, Prune, Train
+from ltjax import Compute, Data, Experiment, Model, Prune, Train
 from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
@@ -21,6 +22,8 @@ from ltjax.runs.opening import open_run
 from ltjax.settings.loading import experiments
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TINY = Experiment(
     name="tiny",
@@ -31,6 +34,7 @@ TINY = Experiment(
     model=Model(name="lenet", widths=(16, 12)),
     train=Train(steps=40, batch=30, evaluate_every=20, evaluate_batch=128),
     prune=Prune(rounds=2),
+    compute=Compute(keep="all"),
 )
 """Two trials, two arms, three rounds: some seconds, most of them compilation."""
 

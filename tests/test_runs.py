@@ -53,6 +53,12 @@ def without_last_round(folder: Path) -> None:
     Run(folder).write_summary()
 
 
+def remove(part: Path) -> None:
+    """Remove a part, and the summary that has its rows, as messages advise."""
+    shutil.rmtree(part)
+    paths.summary(part.parents[2]).unlink()
+
+
 def test_the_folder_holds_what_the_contract_says(finished):
     summary = pd.read_csv(finished.folder / "summary.csv")
     assert len(summary) == 3 * 2 * 2 and list(summary.columns) == history.SUMMARY
@@ -75,6 +81,7 @@ def test_a_killed_run_continues_to_the_same_results(lost, copy, finished):
     if lost == "checkpoint":  # its curves are there already, and a checkpoint half-written
         part = paths.part(copy, 2, 0)
         part.rename(part.with_name(f"{part.name}.orbax-checkpoint-tmp"))
+        Run(copy).write_summary()
     if lost == "summary":
         paths.summary(copy).unlink()
     finish(TINY, copy)
@@ -88,7 +95,7 @@ def test_mending_a_part_of_a_round_of_several_touches_no_other(tmp_path):
     finish(grown, tmp_path)
     before = curves(tmp_path)
     truncate(paths.curves(tmp_path, 0, 0))
-    shutil.rmtree(paths.part(tmp_path, 0, 0))
+    remove(paths.part(tmp_path, 0, 0))
     finish(grown, tmp_path)
     pd.testing.assert_frame_equal(curves(tmp_path), before, check_exact=True)
 
@@ -218,7 +225,7 @@ def test_a_damaged_checkpoint_is_told_and_never_trained_on(damage, copy):
 
 def test_following_the_advice_of_that_message_mends_the_run(copy, finished):
     truncate(largest_file(paths.part(copy, 2, 0)))
-    shutil.rmtree(paths.part(copy, 2, 0))
+    remove(paths.part(copy, 2, 0))
     finish(TINY, copy)
     assert_same_results(copy, finished.folder)
 
@@ -227,10 +234,10 @@ def test_following_the_advice_of_that_message_mends_the_run(copy, finished):
 def test_damaged_curves_are_told_and_the_advice_mends_them(damage, copy, finished):
     damage(paths.curves(copy, 1, 0))
     with pytest.raises(
-        UserError, match=r"cannot be read .* Remove '.*round_001_part_0' to train round 1 again"
+        UserError, match=r"cannot be read .* Remove '.*round_001_part_0' and '.*summary.csv' to train"
     ):
         open_run(copy, TINY)
-    shutil.rmtree(paths.part(copy, 1, 0))
+    remove(paths.part(copy, 1, 0))
     finish(TINY, copy)
     assert_same_results(copy, finished.folder)
 

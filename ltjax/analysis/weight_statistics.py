@@ -32,8 +32,7 @@ import pandas as pd
 
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_whole
-from ltjax.core.trees import take
-from ltjax.core.types import Mask
+from ltjax.core.types import Lane, Mask
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run
 from ltjax.sparsity import masks
@@ -148,8 +147,17 @@ Theta0: TypeAlias = Callable[[int], Layers]
 """The initial kernels of a trial."""
 
 
-def distil(run: Run) -> pd.DataFrame:
+OF_TRAINING = ("movement", "growth")
+"""What is distilled from the dense network's trained params, which not every run keeps."""
+
+
+def distil(run: Run, older: pd.DataFrame | None = None) -> pd.DataFrame:
     """The table of a run's tickets; beside θ₀, one checkpoint is in memory at a time.
+
+    Args:
+        run: the run.
+        older: its table from when the dense network's trained params were there, for the rows of
+            ``OF_TRAINING``; without it and them there are no such rows.
 
     Returns:
         Columns ``COLUMNS``; no rows where no ticket of a fully-connected network was trained yet.
@@ -160,25 +168,22 @@ def distil(run: Run) -> pd.DataFrame:
     rounds = [round for round in sorted(run.parts) if any(lane.arm == "ticket" for lane in run.lanes(round))]
     theta0 = functools.cache(lambda trial: _theta0(run, trial))
     found = [rows for round in rounds for rows in _of_round(run, round, theta0)]
-    if 0 in rounds and len(rounds) > 1:
+    if 0 in rounds and len(rounds) > 1 and run.keeps_tickets(0):
         found += _of_training(run, SPLIT if SPLIT in rounds else rounds[-1], theta0)
+    elif older is not None:
+        found.append(older[older["what"].isin(OF_TRAINING)])
     table = pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
     table.attrs[DISTILLED] = _parts(run)
     return table
 
 
-def _tickets(run: Run, round: int, of: str) -> Iterator[tuple[int, Any]]:
-    """Every ticket's trial and its ``mask`` or ``trained`` params; a checkpoint is read once for all."""
-    for path, note in run.parts[round]:
-        rows = [(at, row["trial"]) for at, row in enumerate(note["rows"]) if row["arm"] == "ticket"]
-        tree = checkpoints.load(path)[of] if rows else None
-        for at, trial in rows:
-            yield trial, take(tree, at)
+def _tickets(run: Run, round: int) -> list[Lane]:
+    return sorted(lane for lane in run.lanes(round) if lane.arm == "ticket")
 
 
 def _masks(run: Run, round: int) -> tuple[dict[int, Layers], float]:
     """Every trial's mask in a round, and the percentage of weights remaining, a mean over trials."""
-    found = dict(sorted(_tickets(run, round, "mask")))
+    found = {lane.trial: run.mask(round, lane) for lane in _tickets(run, round)}
     percent = float(np.mean([masks.percent_remaining(mask) for mask in found.values()]))
     return {trial: layers(mask) for trial, mask in found.items()}, percent
 
@@ -241,9 +246,9 @@ def _of_training(run: Run, round: int, theta0: Theta0) -> Iterator[pd.DataFrame]
     """How far the dense network's weights went, in and out of the ticket of a later round."""
     kept, percent = _masks(run, round)
     histograms: dict[tuple[str, str, str], Histogram] = {}
-    for trial, params in _tickets(run, 0, "trained"):
-        start, end = theta0(trial), layers(params)
-        for name, inside in kept.get(trial, {}).items():
+    for lane in _tickets(run, 0):
+        start, end = theta0(lane.trial), layers(run.outcome(0, lane).trained)
+        for name, inside in kept.get(lane.trial, {}).items():
             for what, values in _changes(start[name], end[name]).items():
                 for group, chosen in ((INSIDE, inside), (OUTSIDE, ~inside)):
                     histogram = histograms.setdefault((what, name, group), Histogram(values))
@@ -295,7 +300,7 @@ def find(folder: Path) -> pd.DataFrame | None:
     run = Run(folder)
     if kept is not None and kept.attrs.get(DISTILLED) == _parts(run):
         return kept
-    return distil(run)
+    return distil(run, kept)
 
 
 def _parts(run: Run) -> dict[str, int]:

@@ -16,6 +16,9 @@ COMMANDS = {
     "export": "write a ticket for use elsewhere, compacted, measured, with a card",
     "evaluate": "loss and accuracy of what a run trained, or of any params",
     "merge": "make one run of runs that were trained apart",
+    "keep": "drop trained params from a run, and nothing else of it",
+    "pack": "write a run as one small file, to be carried to another machine",
+    "unpack": "make a run's folder of such a file",
     "list": "show the experiments, models, arms, scores … there are, by name",
 }
 """Every command and what it does; ``commands`` has a module of the name."""

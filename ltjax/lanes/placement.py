@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jax
@@ -12,6 +13,22 @@ from jax.sharding import Mesh, NamedSharding
 from ltjax.core.errors import UserError
 from ltjax.lanes import processes
 from ltjax.settings.schema import Compute
+
+
+def on_cpu() -> AbstractContextManager[None]:
+    """Where JAX computes what lanes begin with, whatever they train on: it is the same bits everywhere.
+
+    Raises:
+        UserError: JAX was told to leave the CPU out.
+    """
+    try:
+        cpu = jax.local_devices(backend="cpu")[0]
+    except RuntimeError as error:
+        raise UserError(
+            "initial params are drawn on the CPU, which $JAX_PLATFORMS leaves out; add it, as in 'cuda,cpu'."
+        ) from error
+    context: AbstractContextManager[None] = jax.default_device(cpu)
+    return context
 
 
 def over_lanes(

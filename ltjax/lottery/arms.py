@@ -6,8 +6,9 @@ repeat. Adding an arm takes a function and its ``@ARMS.register`` line; ``--arms
 repeats of it.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -19,16 +20,31 @@ from ltjax.core.types import Key, Mask, Params, Ticket
 from ltjax.sparsity import masks
 
 
-class Found(NamedTuple):
-    """What an arm begins from: a trial's θ₀ (unmasked) and the round's mask.
+@dataclass(frozen=True)
+class Found:
+    """What an arm begins from: a trial's θ₀ (unmasked), the round's mask, and what the mask was made from.
 
-    ``trained`` are the weights that this mask was made from, as training left them: of the round before, or
-    of the dense network under one-shot pruning; None in round 0.
+    Args:
+        params: θ₀.
+        mask: the round's.
+        left: trained weights, or what reads them; None in round 0.
     """
 
     params: Params
     mask: Mask
-    trained: Params | None = None
+    left: Params | Callable[[], Params] | None = None
+
+    @property
+    def trained(self) -> Params | None:
+        """The weights that the mask was made from, as training left them; None in round 0.
+
+        They are of the round before, or of the dense network under one-shot pruning. A run that does not keep
+        all params keeps these for arms that say ``@uses_trained``.
+
+        Raises:
+            UserError: a run that is continued did not keep them.
+        """
+        return self.left() if callable(self.left) else self.left
 
 
 Init: TypeAlias = Callable[[Key], Params]
@@ -36,6 +52,20 @@ Init: TypeAlias = Callable[[Key], Params]
 Arm: TypeAlias = Callable[[Key, Found, Init], Ticket]
 
 ARMS: Registry[Arm] = Registry("arm")
+
+
+def uses_trained(arm: Arm) -> Arm:
+    """Mark an arm that reads ``found.trained``, so that runs keep those weights from round to round."""
+    _USE_TRAINED.add(arm)
+    return arm
+
+
+_USE_TRAINED: set[Arm] = set()
+
+
+def any_uses_trained(names: Iterable[str]) -> bool:
+    """Whether an arm of these names reads ``found.trained``."""
+    return any(ARMS.find(name) in _USE_TRAINED for name in names)
 
 
 @ARMS.register("ticket")
@@ -77,9 +107,11 @@ def resample(key: Key, found: Found, init: Init) -> Ticket:
 
 
 @ARMS.register("continued")
+@uses_trained
 def continued(key: Key, found: Found, init: Init) -> Ticket:
     """The trained weights themselves, pruned and trained on, not rewound (paper, Appendix B, Strategy 2)."""
-    return Ticket(found.params if found.trained is None else found.trained, found.mask)
+    trained = found.trained
+    return Ticket(found.params if trained is None else trained, found.mask)
 
 
 def noisy(scale: float) -> Arm:

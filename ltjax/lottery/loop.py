@@ -4,7 +4,7 @@ Points of a sweep that differ only in values train as lanes of one program, othe
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TypeAlias
@@ -37,7 +37,9 @@ class Round:
     ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy pytrees
     with a leading lane axis; ``theta0`` holds the initial params of each trial; the tables have the columns
     of ``ltjax.lanes.history``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
-    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes.
+    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes. ``ahead``
+    has the next round's mask of each trial for which it follows from these lanes. ``holders`` has the process
+    that holds each lane, or ``DROPPED``; by default this one has all.
     """
 
     index: int
@@ -50,10 +52,11 @@ class Round:
     curves: pd.DataFrame
     point: str = ""
     holders: Sequence[int] | None = None
+    ahead: Mapping[int, Mask] = field(default_factory=dict)
 
     @property
     def held(self) -> list[Lane]:
-        """The lanes whose trained params are here: all, in a job of one process."""
+        """The lanes whose trained params are here: in a job of one process, all that it has trained."""
         own = processes.index()
         holders = self.holders or [own] * len(self.lanes)
         return [lane for lane, holder in zip(self.lanes, holders, strict=True) if holder == own]
@@ -73,6 +76,9 @@ class Round:
         mask = self.mask(Lane("ticket", trial))
         return Ticket(rewind(self.theta0[trial], mask), mask)
 
+
+DROPPED = -1
+"""In place of a holder: nobody has a lane's trained params any more."""
 
 Part: TypeAlias = Sequence[tuple[str, Lane]]
 """Lanes that train together, each with its point (``""`` where nothing is swept)."""
@@ -194,7 +200,7 @@ class _Walk:
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):
                 search.keep(index, lane, everywhere(result, lane, holder))
-        return result
+        return replace(result, ahead=search.ahead(index, lanes))
 
 
 def everywhere(found: Round, lane: Lane, holder: int) -> Outcome:

@@ -4,6 +4,7 @@ Trains nothing itself: ``ltjax.lottery.loop`` asks it which lanes a round still 
 with, trains them, and hands back what training left.
 """
 
+import contextlib
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane, Mask, Params
+from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Found
 from ltjax.lottery.rewinding import rewind
 from ltjax.models import Collections, Network
@@ -42,6 +44,9 @@ class Past(Protocol):
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """What training left of a lane that is in ``lanes(round)``."""
 
+    def ticket_mask(self, round: int, trial: int) -> Mask | None:
+        """The mask of a trial's tickets in a round, trained or still to be trained, if it is known."""
+
 
 class Nothing:
     """The past of a fresh run."""
@@ -56,6 +61,9 @@ class Nothing:
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """There is none."""
         raise KeyError((round, lane))
+
+    def ticket_mask(self, round: int, trial: int) -> None:
+        """Not known."""
 
 
 def lanes_of(experiment: Experiment, round: int, only: Collection[int] | None = None) -> list[Lane]:
@@ -94,6 +102,7 @@ class Search:
         self._theta0: dict[int, Params] = {}
         self._kept: dict[tuple[int, Lane], Outcome] = {}
         self._found: dict[tuple[int, int], Found] = {}
+        self._ahead: dict[tuple[int, int], Mask] = {}
         if experiment.model.start is not None:  # a file that is missing is told before anything is trained
             for trial in only or range(experiment.trials):
                 self.theta0(trial)
@@ -107,36 +116,47 @@ class Search:
         """What lanes begin with: their arms' draws from what was found for their trials."""
         # a round may be asked for in several turns, and is pruned once
         self._found = {at: found for at, found in self._found.items() if at[1] == round}
-        for trial in sorted({lane.trial for lane in lanes}):
-            if (trial, round) not in self._found:
-                self._found[trial, round] = self._find(trial, round)
-        return [self._start(lane, round, self._found[lane.trial, round]) for lane in lanes]
+        with on_cpu():
+            for trial in sorted({lane.trial for lane in lanes}):
+                if (trial, round) not in self._found:
+                    self._found[trial, round] = self._find(trial, round)
+            return [self._start(lane, round, self._found[lane.trial, round]) for lane in lanes]
 
     def needs(self, round: int, lane: Lane) -> bool:
         """Whether a later round is pruned from what training leaves of a lane."""
-        return lane == Lane(schedules.source(self.experiment.prune), lane.trial) and round in self._before(
-            round
-        )
+        prune = self.experiment.prune
+        return lane == Lane(schedules.source(prune), lane.trial) and bool(schedules.after(prune, round))
 
     def keep(self, round: int, lane: Lane, outcome: Outcome) -> None:
         """Remember what training left of a lane that is needed."""
-        self._kept[round, lane] = outcome
-        self._kept = {at: kept for at, kept in self._kept.items() if at[0] in self._before(round)}
-
-    def _before(self, round: int) -> set[int]:
-        """The rounds that those after ``round`` are pruned from."""
         prune = self.experiment.prune
-        return {schedules.step_of(prune, each).before for each in range(round + 1, prune.rounds + 1)}
+        self._kept[round, lane] = outcome
+        self._kept = {
+            at: kept for at, kept in self._kept.items()
+            if any(later > round for later in schedules.after(prune, at[0]))
+        }  # fmt: skip
+
+    def ahead(self, round: int, lanes: Sequence[Lane]) -> dict[int, Mask]:
+        """The next round's masks, by trial: of those whose mask follows from what training left of ``lanes``.
+
+        Where several rounds follow from one, as in one-shot pruning, none is made ahead of its time.
+        """
+        trials = [lane.trial for lane in lanes if self.needs(round, lane)]
+        if schedules.after(self.experiment.prune, round) != [round + 1]:
+            return {}
+        for trial in trials:
+            # weights that cannot be ranked, or an error in a user's score, are told when that round begins
+            with contextlib.suppress(Exception):
+                self._ahead[trial, round + 1] = self._prune(trial, round + 1)
+        found = {trial: self._ahead.get((trial, round + 1)) for trial in trials}
+        return {trial: mask for trial, mask in found.items() if mask is not None}
 
     def theta0(self, trial: int) -> Params:
         """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""
         if trial not in self._theta0:
-            kept, start = self.past.theta0(trial), self.experiment.model.start
-            if kept is None:
-                key = named_key(self.experiment.seed, "init", trial)
-                kept = jax.device_get(self.network.init(key)[0])
-                kept = kept if start is None else load_start(start, trial, kept)
-            self._theta0[trial] = kept
+            kept = self.past.theta0(trial)
+            drawn = draw_theta0(self.experiment, self.network, trial) if kept is None else kept
+            self._theta0[trial] = drawn
         return self._theta0[trial]
 
     def _start(self, lane: Lane, round: int, found: Found) -> LaneStart:
@@ -158,22 +178,42 @@ class Search:
         theta0 = self.theta0(trial)
         if round == 0:
             return Found(theta0, masks.dense(theta0))
+        known = self.past.ticket_mask(round, trial)
+        mask = self._ahead.pop((trial, round), None) if known is None else known
+        if mask is None:
+            mask = self._prune(trial, round)
+        return Found(theta0, mask, lambda: self._left(trial, round).trained)
+
+    def _prune(self, trial: int, round: int) -> Mask:
+        """The mask of a round, from what its schedule prunes."""
+        return prune_once(self.experiment, self.theta0(trial), self._left(trial, round), trial, round)
+
+    def _left(self, trial: int, round: int) -> Outcome:
+        """What training left of the lane that a round's mask is made from."""
         step = schedules.step_of(self.experiment.prune, round)
-        before = self._outcome(step.before, Lane(step.arm, trial))
-        if Lane("ticket", trial) in self.past.lanes(round):
-            mask = self.past.outcome(round, Lane("ticket", trial)).mask
-        else:
-            mask = prune_once(self.experiment, theta0, before, trial, round)
-        return Found(theta0, mask, before.trained)
+        return self._outcome(step.before, Lane(step.arm, trial))
 
     def _outcome(self, round: int, lane: Lane) -> Outcome:
         kept = self._kept.get((round, lane))
         return self.past.outcome(round, lane) if kept is None else kept
 
 
+def draw_theta0(experiment: Experiment, network: Network, trial: int) -> Params:
+    """θ₀ of a trial, drawn from the seed or read from the file that ``model.start`` names.
+
+    Raises:
+        UserError: the file is missing or does not fit the network.
+    """
+    start = experiment.model.start
+    with on_cpu():
+        drawn = jax.device_get(network.init(named_key(experiment.seed, "init", trial))[0])
+    return drawn if start is None else load_start(start, trial, drawn)
+
+
 def prune_once(experiment: Experiment, theta0: Params, before: Outcome, trial: int, round: int) -> Mask:
     """The mask of a round, from what training left of the lane that its schedule prunes."""
-    key = named_key(experiment.seed, "prune", trial, round)
-    scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
+    with on_cpu():
+        key = named_key(experiment.seed, "prune", trial, round)
+        scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
     rates = selection.rates_by_path(theta0, schedules.step_of(experiment.prune, round).rates)
     return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.scope)

@@ -38,6 +38,9 @@ STACKED = "stacked"
 
 UNFINISHED = ".orbax-checkpoint-tmp"
 
+REPLACING = ".new"
+"""What the name of a finished checkpoint ends with that is about to take another's place."""
+
 
 def save(
     path: Path, tree: dict[str, Any], note: dict[str, Any], by_lane: Mapping[str, Any] = MappingProxyType({}),
@@ -149,7 +152,10 @@ def note(path: Path) -> dict[str, Any]:
 
 def finished(folder: Path) -> list[Path]:
     """The complete checkpoints in a folder, by name."""
-    return sorted(path for path in folder.glob("*") if path.is_dir() and UNFINISHED not in path.name)
+    return sorted(
+        path for path in folder.glob("*")
+        if path.is_dir() and UNFINISHED not in path.name and path.suffix != REPLACING
+    )  # fmt: skip
 
 
 def remove(path: Path) -> None:
@@ -159,10 +165,30 @@ def remove(path: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
 
 
+def replace(
+    path: Path, tree: dict[str, Any], note: dict[str, Any], by_lane: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """``save`` in the place of a checkpoint that is there: a kill leaves the one or the other.
+
+    Raises:
+        OSError: it could not be written; the one that was there stands.
+    """
+    new = path.with_name(path.name + REPLACING)
+    save(new, tree, note, by_lane)
+    remove(path)
+    new.rename(path)
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed saves and removals left in a folder; only for the process that writes there."""
+    """Complete or remove what killed writes left in a folder; only for the process that writes there."""
     for leftover in folder.glob(f"*{UNFINISHED}*"):
         shutil.rmtree(leftover)
+    for new in folder.glob(f"*{REPLACING}"):
+        place = new.with_name(new.name.removesuffix(REPLACING))
+        if place.exists():
+            shutil.rmtree(new)
+        else:
+            new.rename(place)
 
 
 def _damaged(path: Path) -> UserError:

@@ -6,6 +6,7 @@ always what the notes say. So a kill at any moment loses at most the part being 
 """
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,17 @@ from ltjax.core import files
 from ltjax.core.errors import UserError, sentence
 from ltjax.core.texts import read_text
 from ltjax.core.trees import take
-from ltjax.core.types import Lane, Params, Ticket
+from ltjax.core.types import Lane, Mask, Params, Ticket
 from ltjax.lanes import history, processes
-from ltjax.lottery.loop import Round
+from ltjax.lottery.loop import DROPPED, Round
 from ltjax.lottery.rewinding import rewind
-from ltjax.lottery.search import Outcome
+from ltjax.lottery.search import Outcome, draw_theta0
 from ltjax.models import Collections
-from ltjax.runs import checkpoints, paths, tables
+from ltjax.runs import checkpoints, parts, paths, retention, tables
+from ltjax.runs.parts import Stored
 from ltjax.settings import bounds, compatible
 from ltjax.settings.schema import Experiment
+from ltjax.training.network import network_of
 
 
 class Run:
@@ -42,38 +45,97 @@ class Run:
     def __init__(self, folder: Path, experiment: Experiment | None = None) -> None:
         self.folder = folder
         self.experiment = experiment or read_config(folder)
+        self.keep = self.experiment.compute.keep
         self.parts: dict[int, list[tuple[Path, dict[str, Any]]]] = {}
-        self._read: tuple[Path, Any] | None = None
+        self._read: tuple[Path, Stored] | None = None
+        self._drawn: dict[int, Params] = {}
         for path in filter(paths.is_part, checkpoints.finished(paths.rounds(folder))):
             round, _ = paths.round_and_part(path)
             self.parts.setdefault(round, []).append((path, checkpoints.note(path)))
 
     def lanes(self, round: int) -> set[Lane]:
         """The lanes trained in a round."""
-        return {lane for _, note in self.parts.get(round, []) for lane in _lanes(note)}
+        return {lane for _, note in self.parts.get(round, []) for lane in parts.lanes(note)}
 
     def theta0(self, trial: int) -> Params | None:
-        """The initial params of a trial, or None where none are kept yet."""
+        """The initial params of a trial: the stored ones, else drawn again; None where nothing was trained.
+
+        Raises:
+            UserError: those stored are damaged, or drawn again they are others.
+        """
         path = paths.theta0(self.folder, trial)
-        return checkpoints.load(path) if path.exists() else None
+        if path.exists():
+            return checkpoints.load(path)
+        if trial not in self._drawn and any(str(trial) in note.get("theta0", {}) for note in self._notes()):
+            drawn = draw_theta0(self.experiment, network_of(self.experiment), trial)
+            self._check_theta0(trial, drawn)
+            self._drawn[trial] = drawn
+        return self._drawn.get(trial)
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """The mask of a trained lane, and its params after training.
 
         Raises:
+            UserError: it was not trained in this run, and the message says what was; or its params were not
+                kept.
+        """
+        stored = self._part_of(round, lane)
+        if lane not in stored.kept:
+            raise UserError(
+                f"'{self.folder}' does not hold the trained params of {lane.arm}, trial {lane.trial}, repeat "
+                f"{lane.repeat}, round {round}, only its mask and what was measured; a run with --keep "
+                f"{'tickets or --keep all' if lane.arm == 'ticket' else 'all'} keeps them."
+            )
+        own = (take(tree, stored.kept.index(lane)) for tree in (stored.trained, stored.collections))
+        return Outcome(stored.mask(lane), *jax.tree.map(np.copy, tuple(own)))
+
+    def mask(self, round: int, lane: Lane) -> Mask:
+        """The mask of a trained lane, whatever else of it was kept.
+
+        Raises:
             UserError: it was not trained in this run; the message says what was.
         """
+        return self._part_of(round, lane).mask(lane)
+
+    def keeps_tickets(self, round: int) -> bool:
+        """Whether the trained params of all tickets of a round are there."""
+        there = {lane for _, note in self.parts.get(round, []) for lane in parts.kept(note)}
+        return all(lane in there for lane in self.lanes(round) if lane.arm == "ticket")
+
+    def ticket_mask(self, round: int, trial: int) -> Mask | None:
+        """The mask of a trial's tickets in a round that was trained, or in the one after; None beyond."""
+        if Lane("ticket", trial) in self.lanes(round):
+            return self.mask(round, Lane("ticket", trial))
+        found = (self._stored(path, note).ahead.get(trial) for path, note in self.parts.get(round - 1, [])
+                 if trial in {lane.trial for lane in parts.lanes(note)})  # fmt: skip
+        return next((mask for mask in found if mask is not None), None)
+
+    def part(self, path: Path, note: dict[str, Any]) -> Round:
+        """A part as the round that found it.
+
+        Raises:
+            UserError: it is damaged; by its checksums, so that no damage spreads.
+        """
+        stored, own = self._stored(path, note), processes.index()
+        index, number = paths.round_and_part(path)
+        theta0 = {trial: params for trial in sorted({lane.trial for lane in stored.lanes})
+                  if (params := self.theta0(trial)) is not None}  # fmt: skip
+        return Round(
+            index, stored.lanes, theta0, stored.masks, stored.trained, stored.collections,
+            pd.DataFrame(note["rows"]), tables.read_curves(paths.curves(self.folder, index, number)),
+            holders=[own if lane in stored.kept else DROPPED for lane in stored.lanes], ahead=stored.ahead,
+        )  # fmt: skip
+
+    def _part_of(self, round: int, lane: Lane) -> Stored:
         for path, note in self.parts.get(round, []):
-            if lane in _lanes(note):
-                tree, at = self._tree(path), _lanes(note).index(lane)
-                own = (take(tree.get(name, {}), at) for name in ("mask", "trained", "collections"))
-                return Outcome(*jax.tree.map(np.copy, tuple(own)))
+            if lane in parts.lanes(note):
+                return self._stored(path, note)
         raise UserError(self._missing(round, lane))
 
-    def _tree(self, part: Path) -> Any:
+    def _stored(self, path: Path, note: dict[str, Any]) -> Stored:
         """A part's arrays; those last read are kept, since a part's lanes are asked for one after another."""
-        if self._read is None or self._read[0] != part:
-            self._read = part, checkpoints.load(part)
+        if self._read is None or self._read[0] != path:
+            self._read = path, parts.read(path, note)
         return self._read[1]
 
     def _missing(self, round: int, lane: Lane) -> str:
@@ -108,30 +170,44 @@ class Run:
             tables.write_curves(curves, found.curves)
             note["curves"] = files.checksum(curves)
         path = paths.part(self.folder, found.index, part)
-        held = [found.lanes.index(lane) for lane in found.held]
-        own = {"mask": jax.tree.map(lambda leaf: leaf[held], found.masks), "trained": found.trained}
-        if found.collections:
-            own["collections"] = found.collections
-        checkpoints.save(path, {}, note, own, found.holders)
+        there = [lane for lane, holder in zip(found.lanes, found.holders or found.lanes, strict=True)
+                 if holder != DROPPED]  # fmt: skip
+        wanted = retention.wanted(self.experiment, found.index, there, self.keep, found.ahead)
+        note = parts.write(path, found, wanted, note)
         self.parts.setdefault(found.index, []).append((path, note))
         if processes.first():
             self.write_summary()
 
+    def rewrite(self, path: Path, found: Round, wanted: Sequence[Lane], note: dict[str, Any]) -> None:
+        """Put a part in its own place, with the params of fewer lanes or more masks of the next round.
+
+        Raises:
+            OSError: it could not be written; the part stands as it was.
+        """
+        later = parts.write(path, found, wanted, note, over=True)
+        own = self.parts[found.index]
+        own[[each for each, _ in own].index(path)] = path, later
+        self._read = None
+
     def save_theta0(self, trial: int, params: Params) -> None:
-        """Keep the initial params of a trial, of which none are kept.
+        """Keep the initial params of a trial, of which none are kept, where the run keeps any.
 
         Raises:
             UserError: the trial was trained from others.
             OSError: they could not be written.
         """
+        self._check_theta0(trial, params)
+        if retention.keeps_theta0(self.experiment, self.keep):
+            note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
+            checkpoints.save(paths.theta0(self.folder, trial), params, note)
+
+    def _check_theta0(self, trial: int, params: Params) -> None:
         found = checkpoints.checksums(params)
         if any(note.get("theta0", {}).get(str(trial), found) != found for note in self._notes()):
             raise UserError(
                 f"the initial params of trial {trial} in '{self.folder}' are lost: drawn again they are "
                 "others, as with another JAX; use the version in environment.json, or another --workdir."
             )
-        note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
-        checkpoints.save(paths.theta0(self.folder, trial), params, note)
 
     def _notes(self) -> list[dict[str, Any]]:
         return [note for parts in self.parts.values() for _, note in parts]
@@ -145,26 +221,47 @@ class Run:
         """Write ``summary.csv`` as the checkpoints have it."""
         tables.write_summary(paths.summary(self.folder), self.summary())
 
+    def check_rows(self) -> None:
+        """Check that what ``summary.csv`` has rows of is there: training is not repeated unasked.
+
+        Raises:
+            UserError: it has rows of lanes whose checkpoints were removed.
+        """
+        path = paths.summary(self.folder)
+        try:
+            rows = tables.read_summary(path)[["round", *history.LANE[:3]]].values.tolist()
+        except UserError:  # missing or damaged, it is written anew
+            return
+        gone = [round for round, *lane in rows if Lane(*lane) not in self.lanes(round)]
+        if gone:
+            raise UserError(
+                f"'{path}' has rows of round {gone[0]} whose checkpoints are gone; put them back, or remove "
+                f"'{path}' to train them again."
+            )
+
     def verify(self) -> None:
         """Check that every finished part has its curves, as they were written.
 
         Raises:
             UserError: a file of them is missing or damaged.
         """
+        summary = paths.summary(self.folder)
         for round, notes in self.parts.items():
             for path, note in notes:
                 file = paths.curves(self.folder, *paths.round_and_part(path))
                 try:
                     rows = tables.read_curves(file)
                 except UserError as error:
-                    raise UserError(f"{error} Remove '{path}' to train round {round} again.") from error
+                    raise UserError(f"{error} {_again(path, summary, round)}") from error
                 columns = ["arm", "trial", "repeat"]
-                if {Lane(*lane) for lane in rows[columns].drop_duplicates().values} != set(_lanes(note)):
-                    raise UserError(f"'{file}' holds other lanes; remove '{path}' to train them again.")
+                if {Lane(*lane) for lane in rows[columns].drop_duplicates().values} != set(parts.lanes(note)):
+                    raise UserError(f"'{file}' holds other lanes. {_again(path, summary, round)}")
                 if note.get("curves", kept := files.checksum(file)) != kept:
-                    raise UserError(
-                        f"'{file}' is not as it was written. Remove '{path}' to train round {round} again."
-                    )
+                    raise UserError(f"'{file}' is not as it was written. {_again(path, summary, round)}")
+
+
+def _again(part: Path, summary: Path, round: int) -> str:
+    return f"Remove '{part}' and '{summary}' to train round {round} again."
 
 
 def read_config(folder: Path) -> Experiment:
@@ -199,7 +296,7 @@ def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
         UserError: the run has none such.
     """
     run = Run(Path(folder))
-    mask, theta0 = run.outcome(round, Lane("ticket", trial)).mask, run.theta0(trial)
+    mask, theta0 = run.mask(round, Lane("ticket", trial)), run.theta0(trial)
     if theta0 is None:
         raise UserError(f"'{folder}' lacks the initial params of trial {trial}.")
     return Ticket(_to_numpy(rewind(theta0, mask)), mask)
@@ -229,7 +326,3 @@ def load_collections(
 
 def _to_numpy(tree: Params) -> Params:
     return jax.tree.map(np.asarray, tree)
-
-
-def _lanes(note: dict[str, Any]) -> list[Lane]:
-    return [Lane(row["arm"], row["trial"], row["repeat"]) for row in note["rows"]]

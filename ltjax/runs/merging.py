@@ -5,9 +5,9 @@ run adds what it trains: a kill leaves a run that can be used, and merging again
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ltjax.core.errors import UserError
+from ltjax.core.trees import stack
 from ltjax.core.types import Lane, Params
 from ltjax.lottery.loop import Round
-from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs import opening, paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.opening import open_runs, write_points
 from ltjax.runs.state import New, state_of, will_hold
@@ -52,18 +53,8 @@ class Piece:
         Raises:
             UserError: the part is damaged; by its checksums, so that no damage spreads.
         """
-        index, number = paths.round_and_part(self.part)
-        tree = checkpoints.load(self.part)
-        chosen = jax.tree.map(lambda leaf: leaf[list(self.places)], tree)
-        rows = [self.note["rows"][place] for place in self.places]
-        lanes = tuple(_lane(row) for row in rows)
-        theta0 = {trial: params for trial in sorted({lane.trial for lane in lanes})
-                  if (params := self.run.theta0(trial)) is not None}  # fmt: skip
-        curves = tables.read_curves(paths.curves(self.run.folder, index, number))
-        return Round(
-            index, lanes, theta0, chosen["mask"], chosen["trained"],
-            chosen.get("collections", {}), pd.DataFrame(rows), _of_lanes(curves, lanes), self.point,
-        )  # fmt: skip
+        found = replace(self.run.part(self.part, self.note), point=self.point)
+        return found if len(self.places) == len(found.lanes) else _some(found, self.places)
 
     @property
     def seconds(self) -> float:
@@ -189,6 +180,25 @@ def _new_places(
                 f"repeat {lane.repeat}, round {round}, with different results."
             )
     return new
+
+
+def _some(found: Round, places: Sequence[int]) -> Round:
+    """Some lanes of a round, by their places."""
+    lanes = tuple(found.lanes[place] for place in places)
+    held = [at for at, lane in enumerate(found.held) if lane in lanes]
+    kept = (found.trained, found.collections)
+    trained, collections = jax.tree.map(lambda leaf: leaf[held], kept)
+    return replace(
+        found, lanes=lanes, theta0=_of_trials(found.theta0, lanes),
+        masks=stack([found.mask(lane) for lane in lanes]), trained=trained, collections=collections,
+        summary=found.summary.iloc[list(places)], curves=_of_lanes(found.curves, lanes),
+        holders=found.holders and [found.holders[place] for place in places],
+        ahead=_of_trials(found.ahead, lanes),
+    )  # fmt: skip
+
+
+def _of_trials(trees: Mapping[int, Any], lanes: Sequence[Lane]) -> dict[int, Any]:
+    return {trial: tree for trial, tree in trees.items() if trial in {lane.trial for lane in lanes}}
 
 
 def _lane(row: dict[str, Any]) -> Lane:

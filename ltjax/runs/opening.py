@@ -14,28 +14,24 @@ from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
 from ltjax.core.texts import read_json
 from ltjax.lanes import history, processes
-from ltjax.lottery.search import Nothing, Search
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.state import Points, points_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
-from ltjax.training.network import network_of
 
 
 def restore_theta0(run: Run) -> None:
-    """Draw again, and keep, the initial params that are missing of trials that were trained.
+    """Draw again the initial params that are missing of trials that were trained; keep them, if any are kept.
 
     Raises:
         UserError: drawn again they are others.
         OSError: they could not be written.
     """
     trained = {lane.trial for round in run.parts for lane in run.lanes(round)}
-    missing = [trial for trial in sorted(trained) if not paths.theta0(run.folder, trial).exists()]
-    if missing:
-        search = Search(run.experiment, Nothing(), network_of(run.experiment), only=missing)
-        for trial in missing:
-            run.save_theta0(trial, search.theta0(trial))
+    for trial in sorted(trained):
+        if not paths.theta0(run.folder, trial).exists():
+            run.save_theta0(trial, run.theta0(trial))
 
 
 def open_runs(folder: Path, asked: Experiment, points: Points | None = None) -> dict[str, Run]:
@@ -74,9 +70,12 @@ def open_together(folder: Path, asked: Experiment, points: Points) -> dict[str, 
         return runs
     try:
         made = points_of(read_config(folder), asked, points)
-        return {point: Run(paths.point(folder, point)) for point in made}
+        runs = {point: Run(paths.point(folder, point)) for point in made}
     except UserError as error:
         raise UserError(f"{error} Every process of a job needs to see the same folder.") from error
+    for run in runs.values():
+        run.keep = asked.compute.keep
+    return runs
 
 
 def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
@@ -102,11 +101,13 @@ def open_run(folder: Path, asked: Experiment) -> Run:
         shutil.rmtree(paths.begun(folder), ignore_errors=True)  # of who knows what experiment
         write_text(paths.config(folder), compatible.to_json(grown))
     run = Run(folder)
+    run.check_rows()  # before curves of removed checkpoints would be swept
     _sweep_files(run)
     run.verify()
     if grown != run.experiment:
         write_text(paths.config(folder), compatible.to_json(grown))
         run.experiment = grown
+    run.keep = asked.compute.keep
     if run.parts:
         run.write_summary()
     return run

@@ -6,7 +6,10 @@ one.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+Keep: TypeAlias = Literal["all", "tickets", "masks"]
+"""Whose trained params a run's folder keeps, from the most to the least."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class Compute:
     """GiB that training may use of each device; by default nearly all it has."""
     snapshot_minutes: float = 5.0
     """Minutes between snapshots within a round, from which a killed run continues."""
+    keep: Keep = "tickets"
+    """Whose trained params the run's folder keeps: every lane's, the tickets' or nobody's; also --keep."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Counts are over kernels alone, as in the paper, and in Python integers: float32 
 weights of VGG-19.
 """
 
+import math
 from typing import Any
 
 import jax
@@ -62,6 +63,26 @@ def count(mask: Mask) -> tuple[int, int]:
     """
     leaves = [np.asarray(leaf) for leaf in kernels(mask).values()]
     return sum(int(np.count_nonzero(leaf)) for leaf in leaves), sum(leaf.size for leaf in leaves)
+
+
+def pack(mask: Mask) -> Params:
+    """A mask's leaves as packed bits, flat uint8 arrays; ``unpack`` is the inverse."""
+    return jax.tree.map(np.packbits, mask)
+
+
+def unpack(bits: Params, like: Any) -> Mask:
+    """The mask of packed bits, in the shapes of ``like``'s leaves.
+
+    Example:
+        >>> unpack({"kernel": np.packbits([True, False])}, {"kernel": np.zeros((1, 2))})
+        {'kernel': array([[ True, False]])}
+    """
+
+    def leaf(bits: Any, like: Any) -> np.ndarray:
+        shape = np.shape(like)
+        return np.unpackbits(bits, count=math.prod(shape)).astype(bool).reshape(shape)
+
+    return jax.tree.map(leaf, bits, like)
 
 
 def percent_remaining(mask: Mask) -> float:

@@ -64,6 +64,22 @@ def source(prune: Prune) -> str:
     return step_of(prune, 1).arm if prune.rounds else "ticket"
 
 
+def after(prune: Prune, round: int) -> list[int]:
+    """The rounds whose masks are made from what training leaves in a round.
+
+    The round beyond the last one is among them, where the schedule knows it: a run may be given more rounds.
+    """
+    longer = replace(prune, rounds=prune.rounds + 1)
+
+    def before(later: int) -> int | None:
+        try:
+            return step_of(longer, later).before
+        except LookupError:  # one-shot pruning has no fraction for it
+            return None
+
+    return [later for later in range(round + 1, longer.rounds + 1) if before(later) == round]
+
+
 def surviving(params: Params, prune: Prune) -> list[int]:
     """Surviving kernel weights in rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
     sizes = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -85,6 +86,7 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     Raises:
         UserError: there is no such experiment. Exits with 2 on misspelt options and wrong types.
     """
+    arguments = [re.sub("^--keep(?==|$)", "--compute.keep", each) for each in arguments]
     _check(arguments)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")

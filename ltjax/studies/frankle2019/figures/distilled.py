@@ -30,6 +30,9 @@ def table(study: Study, what: str, optimizer: str = "adam") -> tuple[Results, pd
     run = find(study, optimizer=optimizer, anatomy=True)
     assert run.anatomy is not None
     rows = run.anatomy[run.anatomy["what"] == what]
+    if rows.empty and what in weight_statistics.OF_TRAINING and not run.anatomy.empty:
+        raise Absent(f"no iterative run by {optimizer} with two rounds that kept its dense network's params",
+                     f"{RUN} {NAMES[optimizer]} --keep tickets")  # fmt: skip
     if rows.empty:
         raise Absent(f"no iterative run by {optimizer} that went far enough to look into its tickets",
                      f"{RUN} {NAMES[optimizer]}")  # fmt: skip

@@ -1,0 +1,78 @@
+"""Thinning: dropping trained params from a run that has them, and nothing else of it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ltjax.core.files import write_text
+from ltjax.lottery.search import Search, draw_theta0
+from ltjax.runs import checkpoints, parts, paths, retention
+from ltjax.runs.folder import Run, read_config
+from ltjax.settings import compatible
+from ltjax.settings.schema import Keep
+from ltjax.training.network import network_of
+
+Writing = Callable[[], AbstractContextManager[None]]
+
+
+def thin(run: Run, keep: Keep, writing: Writing = nullcontext) -> int:
+    """Drop the trained params that ``keep`` does not ask for; masks, rows and curves stay, and it can go on.
+
+    Where it is killed, a part has all of its params or is thinned; repeating completes it.
+
+    Args:
+        run: opened for writing.
+        keep: ``all``, ``tickets`` or ``masks``.
+        writing: what to be in while a part is written.
+
+    Returns:
+        How many lanes' params were dropped.
+
+    Raises:
+        UserError: a checkpoint is damaged.
+        OSError: a part could not be written; it stands as it was.
+    """
+    search = Search(run.experiment, run, network_of(run.experiment))
+    every = [(round, *part) for round in sorted(run.parts) for part in run.parts[round]]
+    dropped = sum(_thin_part(run, search, *part, keep, writing) for part in every)
+    _drop_theta0(run, keep)
+    return dropped
+
+
+def settle(folder: Path, keep: Keep) -> None:
+    """Write into a run's configuration what it keeps from now on.
+
+    Raises:
+        UserError: there is no run.
+        OSError: it could not be written.
+    """
+    experiment = read_config(folder)
+    grown = replace(experiment, compute=replace(experiment.compute, keep=keep))
+    write_text(paths.config(folder), compatible.to_json(grown))
+
+
+def _thin_part(
+    run: Run, search: Search, round: int, path: Path, note: dict[str, Any], keep: Keep, writing: Writing
+) -> int:
+    found, there = run.part(path, note), parts.kept(note)
+    # a part of before masks were kept ahead has none: the next round's follow from the params, this once
+    ahead = found.ahead or search.ahead(round, [lane for lane in found.lanes if lane in there])
+    wanted = retention.wanted(run.experiment, round, there, keep, ahead)
+    if len(wanted) < len(there):
+        with writing():
+            run.rewrite(path, replace(found, ahead=ahead), wanted, note)
+    return len(there) - len(wanted)
+
+
+def _drop_theta0(run: Run, keep: Keep) -> None:
+    """Remove stored initial params that can be drawn again to the same bits."""
+    if retention.keeps_theta0(run.experiment, keep):
+        return
+    for trial in range(run.experiment.trials):
+        path = paths.theta0(run.folder, trial)
+        if path.exists():
+            drawn = draw_theta0(run.experiment, network_of(run.experiment), trial)
+            if checkpoints.checksums(drawn) == checkpoints.checksums(checkpoints.load(path)):
+                checkpoints.remove(path)
