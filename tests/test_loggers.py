@@ -201,6 +201,7 @@ def test_weights_and_biases_without_a_login_is_one_sentence(tmp_path):
     assert "--log wandb was refused" in done.stderr and "set WANDB_MODE=offline" in done.stderr
 
 
+@pytest.mark.long
 def test_what_watching_a_run_shows_runs(tmp_path):
     [code] = blocks((ROOT / "docs" / "howto" / "watch.md").read_text(), "python")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)

@@ -18,6 +18,8 @@ pytest.importorskip("sphinx", reason="the site is built with Sphinx: pip install
 
 from sphinx.util.inventory import InventoryFile
 
+pytestmark = pytest.mark.long  # continuous integration builds the site
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 

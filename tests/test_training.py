@@ -18,6 +18,8 @@ from ltjax.training.step import LaneStart, Training, tally_of
 
 from .conftest import TINY
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 @pytest.fixture(scope="module")
 def decaying():
