@@ -5,12 +5,18 @@ by nothing. ``all`` keeps every lane's; ``masks`` none. Whatever is chosen, rows
 and so are the params without which the run could not go on.
 """
 
+import math
 from collections.abc import Collection, Sequence
+from typing import get_args
+
+import jax
 
 from ltjax.core.types import Lane
 from ltjax.lottery.arms import any_uses_trained
+from ltjax.lottery.resolving import Resolved
 from ltjax.settings.schema import Experiment, Keep
 from ltjax.sparsity import schedules
+from ltjax.training.network import shapes_of
 
 
 def wanted(
@@ -50,3 +56,33 @@ def _needed(experiment: Experiment, round: int, lane: Lane, ahead: bool) -> bool
 def keeps_theta0(experiment: Experiment, keep: Keep) -> bool:
     """Whether initial params are stored, and not only their checksums by which a new draw is checked."""
     return keep != "masks" or experiment.model.start is not None
+
+
+def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
+    """The bytes that the checkpoints of a point take once it is finished, by what is kept.
+
+    Args:
+        resolved: the experiment.
+        point: the point of its sweep.
+    """
+    experiment = resolved.points[point]
+    trees = shapes_of(resolved.networks[point])
+    params, whole = (sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
+                     for each in (trees[0], trees))  # fmt: skip
+    bits = sum(math.ceil(leaf.size / 8) for leaf in jax.tree.leaves(trees[0]))
+    found: dict[Keep, int] = {}
+    for keep in get_args(Keep):
+        found[keep] = experiment.trials * params * keeps_theta0(experiment, keep)
+        for round in range(experiment.prune.rounds + 1):
+            lanes = resolved.lanes(point, round)
+            ahead = _ahead(experiment, round, lanes)
+            kept = wanted(experiment, round, lanes, keep, ahead)
+            found[keep] += (len(lanes) + len(ahead)) * bits + len(kept) * whole
+    return found
+
+
+def _ahead(experiment: Experiment, round: int, lanes: Sequence[Lane]) -> set[int]:
+    """The trials whose next mask follows from a round."""
+    if schedules.after(experiment.prune, round) != [round + 1]:
+        return set()
+    return {lane.trial for lane in lanes if lane.arm == schedules.source(experiment.prune)}

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 from rich.console import Console
+from rich.filesize import decimal
 
 from ltjax.cli import running
 from ltjax.cli.command import exit_codes
@@ -23,6 +24,7 @@ from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.dry_run import describe, plan
 from ltjax.lottery.resolving import resolve
+from ltjax.runs.retention import disk
 from ltjax.settings import loading
 from ltjax.settings.schema import Experiment
 
@@ -44,7 +46,7 @@ class Options:
     list: bool = False
     """Show the named experiments and stop."""
     dry_run: bool = False
-    """Show rounds, lanes, P_m schedule, weights, FLOPs and memory; train nothing."""
+    """Show rounds, lanes, P_m schedule, weights, FLOPs, memory and disk; train nothing."""
     distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; ltjax merge joins runs of different trials."""
@@ -117,6 +119,8 @@ def _dry_run(options: Options, console: Console) -> None:
     for point, each in resolved.points.items():
         console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
         console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
+        sizes = ", ".join(f"{decimal(size)} of {keep}" for keep, size in disk(resolved, point).items())
+        console.print(f"{'disk':15} {sizes} (--keep), tables not counted", highlight=False, soft_wrap=True)
 
 
 def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:
