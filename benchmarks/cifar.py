@@ -82,7 +82,7 @@ class StepLoop:
 def lanes_of(bench: Bench, lanes: int, evaluated: bool, compute: Compute, name: str = "") -> Contestant:
     """ltjax's loop for so many lanes, compiled."""
     loop = LaneLoop(bench, evaluated, compute, lanes)
-    layout = "vmap" if loop.program.vmapped else "map"
+    layout = loop.program.batching
     progress(f"compiled {bench.experiment.name}, lanes: {lanes}, {name or layout}")
     return Contestant(
         f"ltjax, {name or layout}", lanes, loop.program.mesh.size, evaluated, loop, loop.compile_seconds

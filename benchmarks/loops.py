@@ -145,7 +145,7 @@ def make_bench(sizes: Sizes, experiment: Experiment) -> Bench:
 def lane_contestant(bench: Bench, lanes: int, evaluated: bool, compute: Compute) -> Contestant:
     """ltjax's loop for so many lanes, compiled."""
     loop = LaneLoop(bench, evaluated, compute, lanes)
-    layout = "vmap" if loop.program.vmapped else "map"
+    layout = loop.program.batching
     progress(f"compiled lanes: {lanes}, {layout}, devices: {loop.program.mesh.size}")
     return Contestant(
         f"ltjax, {layout}", lanes, loop.program.mesh.size, evaluated, loop, loop.compile_seconds

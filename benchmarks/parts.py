@@ -321,19 +321,14 @@ def channels_first() -> contextlib.AbstractContextManager[Any]:
     return patch.object(convolution, "automatic_forward", forward)
 
 
-def whole_lanes_unrolled() -> contextlib.AbstractContextManager[Any]:
-    """Every lane's whole step written out after the other's, in place of operation by operation."""
-    import jax
-    import jax.numpy as jnp
+def images_lane_by_lane() -> contextlib.AbstractContextManager[Any]:
+    """Images that all lanes share, convolved by each lane's kernel on its own."""
+    from ltjax.models import convolution
 
-    from ltjax.lanes import program as lanes_module
-
-    def unrolled(function: Any, real: Any, arguments: Any, *, vmapped: bool) -> Any:
-        del vmapped
-        each = [function(*jax.tree.map(lambda leaf: leaf[at], arguments)) for at in range(len(real))]  # noqa: B023
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
-
-    return patch.object(lanes_module, "over_lanes", unrolled)
+    batched = convolution._batched
+    return patch.object(
+        convolution, "_batched", lambda function, how, **_: batched(function, how, side_by_side=False)
+    )
 
 
 def windowed_pooling() -> contextlib.AbstractContextManager[Any]:
@@ -350,7 +345,7 @@ WIDE = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE,CONDITIONAL"
 VARIANTS = {
     "default": Variant(),
     "default, another process": Variant(),
-    "whole lanes unrolled": Variant(patched=whole_lanes_unrolled),
+    "whole lanes unrolled": Variant(compute={"batching": "unrolled"}),
     "lanes mapped": Variant(compute={"batching": "map"}),
     "XLA's own gradients": Variant(patched=xlas_own),
     "grouped": Variant(compute={"convolution": "grouped"}),
@@ -358,7 +353,7 @@ VARIANTS = {
     "NCHW": Variant(patched=channels_first),
     "bfloat16": Variant(model={"precision": "bfloat16"}),
     "bfloat16, whole lanes unrolled": Variant(
-        model={"precision": "bfloat16"}, patched=whole_lanes_unrolled
+        compute={"batching": "unrolled"}, model={"precision": "bfloat16"}
     ),
     "deterministic ops off": Variant(flags="--xla_gpu_deterministic_ops=false"),
     "command buffers off": Variant(flags="--xla_gpu_enable_command_buffer="),
@@ -380,8 +375,7 @@ def variant(name: str, known: Sequence[Row], quick: bool) -> Iterator[Row]:
 
     chosen = VARIANTS[name]
     bench, sizes = bench_of("conv2", quick, **chosen.model), scale(quick)
-    if chosen.compute.get("batching") != "map":
-        chosen = chosen._replace(compute={"batching": "vmap", **chosen.compute})
+    chosen = chosen._replace(compute={"batching": "vmap", **chosen.compute})
     with chosen.patched():
         loop = LaneLoop(bench, False, Compute(devices=1, **chosen.compute), 2 if quick else LANES)
         loop(1)

@@ -11,7 +11,7 @@ os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that
 import jax
 import pytest
 
-from ltjax import Data, Experiment, Model, Prune, Train
+from ltjax import Data, Experiment, Model, Numerics, Prune, Train
 from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
@@ -30,8 +30,9 @@ TINY = Experiment(
     model=Model(name="lenet", widths=(16, 12)),
     train=Train(steps=40, batch=30, evaluate_every=20, evaluate_batch=128),
     prune=Prune(rounds=2),
+    numerics=Numerics("direct"),
 )
-"""Two trials, two arms, three rounds: some seconds, most of them compilation."""
+"""Two trials, two arms, three rounds: some seconds, most of them compilation; numerics as runs keep them."""
 
 
 @pytest.fixture(scope="session")

@@ -134,12 +134,28 @@ def test_on_cpu_every_convolution_of_a_step_is_canonical(images, kernel, strides
     assert len(found) == 3 and layouts(found) != {canonical}
 
 
-def test_what_is_not_written_out_is_refused():
-    images, kernel = draw(0, *NETWORKS[0][:2])
-    for wrong in ({"lhs_dilation": (1, 1), "rhs_dilation": (2, 2)},
-                  {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 3}):  # fmt: skip
-        with pytest.raises(ValueError, match="groups and dilations"):
-            conv_general_dilated(images, kernel, (1, 1), "SAME", **wrong)
+OTHERS = {
+    "groups": ((4, 8, 8, 6), (3, 3, 3, 6), {"feature_group_count": 2}),
+    "a dilated kernel": ((4, 8, 8, 3), (3, 3, 3, 6), {"rhs_dilation": (2, 2)}),
+    "dilated images": ((4, 8, 8, 3), (3, 3, 3, 6), {"lhs_dilation": (2, 2), "padding": ((1, 1),) * 2}),
+    "one axis": ((4, 8, 3), (3, 3, 6), {"window_strides": (1,), "dimension_numbers": ("NWC", "WIO", "NWC")}),
+    "three axes": ((2, 4, 4, 4, 3), (3, 3, 3, 3, 6), {
+        "window_strides": (1,) * 3, "dimension_numbers": ("NDHWC", "DHWIO", "NDHWC"),
+    }),
+}  # fmt: skip
+"""What is not written out, under the arguments of ``lax.conv_general_dilated``."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_not_written_out_is_xlas_own(name):
+    images, kernel, other = OTHERS[name]
+    given = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    given |= other
+    strides, padding = given.pop("window_strides"), given.pop("padding")
+    arrays = draw(0, images, kernel)
+    ours = values_and_gradients(lambda x, k: conv_general_dilated(x, k, strides, padding, **given))(*arrays)
+    xlas = values_and_gradients(lambda x, k: lax.conv_general_dilated(x, k, strides, padding, **given))
+    chex.assert_trees_all_equal(ours, xlas(*arrays))
 
 
 def test_half_precision_stays_half_precision():
