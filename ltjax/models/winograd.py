@@ -7,6 +7,7 @@ are sums of slices, with barriers between their two halves because XLA would com
 use of it, and what comes out is written into place: a concatenation takes three times as long.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -44,11 +45,12 @@ TRANSFORMS = {
 }  # fmt: skip
 """By the side of a tile of outputs."""
 
-ROWS = 128
-"""Tiles that are transformed and multiplied at once, about: as many as stay in the cache."""
+ROWS, ROWS_OF_KERNEL = 512, 128
+"""Tiles that are transformed and multiplied at once, about; of a kernel's gradient they are larger."""
 
 
 Shape: TypeAlias = tuple[int, ...]
+Arrays: TypeAlias = tuple[jax.Array, jax.Array]
 
 
 def forward_pays(images: Shape, kernel: Shape) -> bool:
@@ -68,10 +70,10 @@ def forward(images: jax.Array, kernel: jax.Array) -> jax.Array:
     n, height, width, _ = images.shape
     m, outputs = 2, kernel.shape[3]
     transform, down, across = TRANSFORMS[m], height // m, width // m
-    block = _block(n, down * across)
+    block = _block(n, down * across, ROWS)
     kernels = _kernel_tiles(transform, kernel)
 
-    def add(found: jax.Array, each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(found: jax.Array, each: Arrays) -> tuple[jax.Array, None]:
         begin, seen = each
         products = [[tile @ by for tile, by in zip(*rows, strict=True)]
                     for rows in zip(_image_tiles(transform, seen), kernels, strict=True)]  # fmt: skip
@@ -96,18 +98,18 @@ def toward_kernel(images: jax.Array, gradient: jax.Array) -> jax.Array:
     n, height, width, inputs = images.shape
     m, outputs = 4 if height % 4 == width % 4 == 0 and height * width >= 64 else 2, gradient.shape[3]
     transform = TRANSFORMS[m]
-    block = _block(n, height * width // m**2)
+    block = _block(n, height * width // m**2, ROWS_OF_KERNEL)
 
-    def add(sums: jax.Array, each: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(sums: list[jax.Array], each: Arrays) -> tuple[list[jax.Array], None]:
         seen, back = _image_tiles(transform, each[0]), _gradient_tiles(transform, each[1])
-        products = [[one.T @ other for one, other in zip(*rows, strict=True)]
-                    for rows in zip(seen, back, strict=True)]  # fmt: skip
-        return sums + jnp.stack([jnp.stack(row) for row in products]), None
+        tiles = zip(itertools.chain(*seen), itertools.chain(*back), strict=True)
+        return [sum + one.T @ other for sum, (one, other) in zip(sums, tiles, strict=True)], None
 
-    zeros = jnp.zeros((m + 2, m + 2, inputs, outputs), images.dtype)
+    zeros = [jnp.zeros((inputs, outputs), images.dtype)] * (m + 2) ** 2
     sums, _ = lax.scan(add, zeros, (_split(images, block), _split(gradient, block)))
     by = jnp.asarray(transform.kernel, images.dtype)
-    return jnp.einsum("ia,jb,ijco->abco", by, by, sums, precision="highest")
+    square = jnp.stack(sums).reshape(m + 2, m + 2, inputs, outputs)
+    return jnp.einsum("ia,jb,ijco->abco", by, by, square, precision="highest")
 
 
 def _kernel_tiles(transform: Transform, kernel: jax.Array) -> list[list[jax.Array]]:
@@ -167,9 +169,9 @@ def _times(by: float, part: jax.Array) -> jax.Array:
     return part if by == 1 else part * by
 
 
-def _block(n: int, tiles: int) -> int:
+def _block(n: int, tiles: int, rows: int) -> int:
     """How many of ``n`` images, each of so many tiles, are computed at once: a divisor of n."""
-    return next(size for size in range(max(1, min(n, ROWS // tiles)), 0, -1) if n % size == 0)
+    return next(size for size in range(max(1, min(n, rows // tiles)), 0, -1) if n % size == 0)
 
 
 def _split(images: jax.Array, block: int) -> jax.Array:
