@@ -100,6 +100,25 @@ def test_lanes_may_share_their_images(how):
     np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["unrolled", "loop"])
+def test_xlas_own_convolves_images_that_lanes_share_once(how):
+    """The lanes' kernels side by side as output channels; the gradients of the kernels too."""
+    images, kernel = draw(0, *NETWORKS[0][:2])
+    kernels = np.stack([kernel, 2 * kernel, kernel - 1])
+
+    def lanes(kernels):
+        return jax.vmap(lambda k: jax.value_and_grad(lambda k: (convolve(images, k) ** 2).sum())(k))(kernels)
+
+    with executed(how), automatic():
+        found = jax.jit(lanes)(kernels)
+        told = convolutions_of(lanes, kernels)
+    xlas = jax.value_and_grad(lambda k: (reference(images, k, (1, 1), "SAME") ** 2).sum())
+    alone = [xlas(each) for each in kernels]
+    chex.assert_trees_all_close(found, jax.tree.map(lambda *each: np.stack(each), *alone), rtol=1e-4)
+    shapes = {each.outvars[0].aval.shape for each in told}
+    assert (12, 8, 8, 3 * 8) in shapes and (12, 8, 8, 8) not in shapes
+
+
 def primitives(jaxpr):
     """The names of all primitives in a program, those of inner programs included."""
     for equation in jaxpr.eqns:
