@@ -17,6 +17,7 @@ from ltjax.data import DATASETS, Splits, split
 from ltjax.lanes import program as lanes_module
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import Network, make_network
+from ltjax.models.convolution import form_here
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import LaneStart, Training
@@ -138,7 +139,8 @@ def make_bench(sizes: Sizes, experiment: Experiment) -> Bench:
         with_splits.train,
         *(part._replace(images=part.images[:TINY], labels=part.labels[:TINY]) for part in with_splits[1:]),
     )
-    network = make_network(experiment.model, image, CLASSES)
+    form = form_here(experiment.numerics.convolution)
+    network = make_network(experiment.model, image, CLASSES, form)
     return Bench(experiment, network, {True: with_splits, False: tiny})
 
 

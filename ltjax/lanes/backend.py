@@ -18,8 +18,12 @@ PACKAGES = (
 )  # fmt: skip
 
 
+AUTOTUNING = "xla_gpu_per_fusion_autotune_cache_dir"
+"""The cache of XLA's that is kept: which kernel was fastest for each computation."""
+
+
 def set_up() -> None:
-    """One CPU device per core, kept compilations, and repeatable kernels on a GPU.
+    """One CPU device per core, kept compilations and choices of kernels, and repeatable ones on a GPU.
 
     Whatever the user has chosen by JAX's own environment variables stands.
     """
@@ -31,6 +35,9 @@ def set_up() -> None:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(files.user_cache() / "xla"))
+    if "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES" not in os.environ:
+        # beside the compilations: a GPU's kernels are chosen by timing, which other processes disturb
+        jax.config.update("jax_persistent_cache_enable_xla_caches", AUTOTUNING)
 
 
 def cores() -> int:
