@@ -3,6 +3,7 @@
     python benchmarks/cifar.py                                # Conv-2 and Resnet-18, as docs/performance.md
     python benchmarks/cifar.py vgg19_lr001 --lanes 1 5 30 --precision bfloat16       # on an accelerator
     python benchmarks/cifar.py conv2_iterative --executions   # every way for a batch of lanes to convolve
+    python benchmarks/cifar.py conv2_iterative --lanes 2 --forms     # on CPU, sums of products too
     python benchmarks/cifar.py --quick                        # only to see that it works
 
 Times ``LaneProgram``'s own compiled functions on made-up images, beside
@@ -41,7 +42,7 @@ from loops import (
 from ltjax import Compute, Experiment, load_experiment
 from ltjax.lanes import backend
 from ltjax.lottery.dry_run import step_flops
-from ltjax.models import convolution
+from ltjax.models import convolution, make_network
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import Training
 
@@ -82,7 +83,7 @@ class StepLoop:
 def lanes_of(bench: Bench, lanes: int, evaluated: bool, compute: Compute, name: str = "") -> Contestant:
     """ltjax's loop for so many lanes, compiled."""
     loop = LaneLoop(bench, evaluated, compute, lanes)
-    layout = "vmap" if loop.program.vmapped else "map"
+    layout = loop.program.batching
     progress(f"compiled {bench.experiment.name}, lanes: {lanes}, {name or layout}")
     return Contestant(
         f"ltjax, {name or layout}", lanes, loop.program.mesh.size, evaluated, loop, loop.compile_seconds
@@ -119,6 +120,13 @@ def contestants(bench: Bench, options: argparse.Namespace) -> list[Contestant]:
         found += [lanes_of(bench, lanes, evaluated, Compute()) for lanes in options.lanes]
         found.append(Contestant("lax.conv, step by step", 1, 1, evaluated, StepLoop(bench, evaluated)))
         found += [each for each in [torch_loop(bench, evaluated)] if each]
+    if options.forms:
+        direct = make_network(bench.experiment.model, bench.data[True].train.images.shape[1:], 10, "direct")
+        found += [
+            lanes_of(bench._replace(network=direct), lanes, evaluated, Compute(), "direct")
+            for lanes in options.lanes
+            for evaluated in (False, True)
+        ]
     if options.executions:
         found += [
             lanes_of(bench, max(options.lanes), False, Compute(batching="vmap", convolution=how), how)
@@ -189,6 +197,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="turns of every contestant (default 5)")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--executions", action="store_true", help="time every execution of vmapped lanes too")
+    parser.add_argument("--forms", action="store_true", help="time convolutions as sums of products too")
     parser.add_argument("--quick", action="store_true", help="one short turn, as a check")
     options = parser.parse_args()
     if options.quick:

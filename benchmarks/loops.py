@@ -17,6 +17,7 @@ from ltjax.data import DATASETS, Splits, split
 from ltjax.lanes import program as lanes_module
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import Network, make_network
+from ltjax.models.convolution import form_here
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import LaneStart, Training
@@ -138,14 +139,15 @@ def make_bench(sizes: Sizes, experiment: Experiment) -> Bench:
         with_splits.train,
         *(part._replace(images=part.images[:TINY], labels=part.labels[:TINY]) for part in with_splits[1:]),
     )
-    network = make_network(experiment.model, image, CLASSES)
+    form = form_here(experiment.numerics.convolution)
+    network = make_network(experiment.model, image, CLASSES, form)
     return Bench(experiment, network, {True: with_splits, False: tiny})
 
 
 def lane_contestant(bench: Bench, lanes: int, evaluated: bool, compute: Compute) -> Contestant:
     """ltjax's loop for so many lanes, compiled."""
     loop = LaneLoop(bench, evaluated, compute, lanes)
-    layout = "vmap" if loop.program.vmapped else "map"
+    layout = loop.program.batching
     progress(f"compiled lanes: {lanes}, {layout}, devices: {loop.program.mesh.size}")
     return Contestant(
         f"ltjax, {layout}", lanes, loop.program.mesh.size, evaluated, loop, loop.compile_seconds

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from statistics import median
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from unittest.mock import patch
 
 Row: TypeAlias = dict[str, Any]
@@ -282,6 +282,8 @@ class Variant(NamedTuple):
     model: Mapping[str, Any] = MappingProxyType({})
     flags: str = ""
     patched: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext
+    form: Literal["direct", "winograd"] = "direct"
+    evaluated: bool = False
 
 
 def xlas_own() -> contextlib.AbstractContextManager[Any]:
@@ -321,19 +323,14 @@ def channels_first() -> contextlib.AbstractContextManager[Any]:
     return patch.object(convolution, "automatic_forward", forward)
 
 
-def whole_lanes_unrolled() -> contextlib.AbstractContextManager[Any]:
-    """Every lane's whole step written out after the other's, in place of operation by operation."""
-    import jax
-    import jax.numpy as jnp
+def images_lane_by_lane() -> contextlib.AbstractContextManager[Any]:
+    """Images that all lanes share, convolved by each lane's kernel on its own."""
+    from ltjax.models import convolution
 
-    from ltjax.lanes import program as lanes_module
-
-    def unrolled(function: Any, real: Any, arguments: Any, *, vmapped: bool) -> Any:
-        del vmapped
-        each = [function(*jax.tree.map(lambda leaf: leaf[at], arguments)) for at in range(len(real))]  # noqa: B023
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
-
-    return patch.object(lanes_module, "over_lanes", unrolled)
+    batched = convolution._batched
+    return patch.object(
+        convolution, "_batched", lambda function, how, **_: batched(function, how, side_by_side=False)
+    )
 
 
 def windowed_pooling() -> contextlib.AbstractContextManager[Any]:
@@ -347,18 +344,24 @@ def windowed_pooling() -> contextlib.AbstractContextManager[Any]:
 
 WIDE = "FUSION,CUBLAS,CUBLASLT,CUDNN,CUSTOM_CALL,WHILE,CONDITIONAL"
 
+IMAGE = (32, 32, 3)
+"""Of CIFAR-10."""
+
 VARIANTS = {
     "default": Variant(),
     "default, another process": Variant(),
-    "whole lanes unrolled": Variant(patched=whole_lanes_unrolled),
+    "whole lanes unrolled": Variant(compute={"batching": "unrolled"}),
     "lanes mapped": Variant(compute={"batching": "map"}),
+    "evaluated": Variant(evaluated=True),
+    "evaluated, shared images lane by lane": Variant(patched=images_lane_by_lane, evaluated=True),
+    "Winograd": Variant(form="winograd"),
     "XLA's own gradients": Variant(patched=xlas_own),
     "grouped": Variant(compute={"convolution": "grouped"}),
     "loop": Variant(compute={"convolution": "loop"}),
     "NCHW": Variant(patched=channels_first),
     "bfloat16": Variant(model={"precision": "bfloat16"}),
     "bfloat16, whole lanes unrolled": Variant(
-        model={"precision": "bfloat16"}, patched=whole_lanes_unrolled
+        compute={"batching": "unrolled"}, model={"precision": "bfloat16"}
     ),
     "deterministic ops off": Variant(flags="--xla_gpu_deterministic_ops=false"),
     "command buffers off": Variant(flags="--xla_gpu_enable_command_buffer="),
@@ -377,20 +380,21 @@ def variant(name: str, known: Sequence[Row], quick: bool) -> Iterator[Row]:
     from loops import LaneLoop
 
     from ltjax import Compute
+    from ltjax.models import make_network
 
     chosen = VARIANTS[name]
     bench, sizes = bench_of("conv2", quick, **chosen.model), scale(quick)
-    if chosen.compute.get("batching") != "map":
-        chosen = chosen._replace(compute={"batching": "vmap", **chosen.compute})
+    bench = bench._replace(network=make_network(bench.experiment.model, IMAGE, 10, chosen.form))
+    chosen = chosen._replace(compute={"batching": "vmap", **chosen.compute})
     with chosen.patched():
-        loop = LaneLoop(bench, False, Compute(devices=1, **chosen.compute), 2 if quick else LANES)
+        loop = LaneLoop(bench, chosen.evaluated, Compute(devices=1, **chosen.compute), 2 if quick else LANES)
         loop(1)
         params = jax.tree.leaves(jax.device_get(loop.state.params))
         bits = hashlib.sha256(b"".join(leaf.tobytes() for leaf in params)).hexdigest()[:8]
         seconds = burst_seconds(loop, sizes.interval, sizes)
     precision = chosen.model.get("precision", "float32")
     found = speed_row(
-        bench, "conv2", name, len(loop.real), False, seconds, known, precision,
+        bench, "conv2", name, len(loop.real), chosen.evaluated, seconds, known, precision,
         **{"compile (s)": loop.compile_seconds, "memory (GiB)": loop.bytes / 2**30},
     )  # fmt: skip
     yield {**found, f"bits after {sizes.interval} steps": bits}

@@ -12,15 +12,15 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.runs.folder import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment
-from ltjax.settings.schema import Compute, Data, Experiment, Model, Prune, Rates, Train
+from ltjax.settings.schema import Compute, Data, Experiment, Model, Numerics, Prune, Rates, Train
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.scores import SCORES
 from ltjax.training.optimizers import OPTIMIZERS
 
 __all__ = [
     "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES", "WIRINGS",
-    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Prune", "Rates", "Round",
-    "Ticket", "Train", "UserError", "Wiring", "__version__",
+    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates",
+    "Round", "Ticket", "Train", "UserError", "Wiring", "__version__",
     "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
     "rewind", "run_experiment",
 ]  # fmt: skip

@@ -13,7 +13,7 @@ import jax
 import pytest
 from hypothesis import settings
 
-from ltjax import Compute, Data, Experiment, Model, Prune, Train
+from ltjax import Compute, Data, Experiment, Model, Numerics, Prune, Train
 from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
@@ -35,8 +35,9 @@ TINY = Experiment(
     train=Train(steps=40, batch=30, evaluate_every=20, evaluate_batch=128),
     prune=Prune(rounds=2),
     compute=Compute(keep="all"),
+    numerics=Numerics("direct"),
 )
-"""Two trials, two arms, three rounds: some seconds, most of them compilation."""
+"""Two trials, two arms, three rounds: some seconds, most of them compilation; numerics as runs keep them."""
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ params and BatchNorm's statistics; the settings of all named experiments too. A 
 status is 1 where something differs. The second revision continues runs that the first began.
 
 The cases are those of the first revision: what only the second one has (an arm, a setting, a column) is no
-difference. What has another name in the second is looked up in ``RENAMED``.
+difference. What has another name in the second is looked up in ``RENAMED``; numerics that only the second can
+choose are as they were (``same_bits_runs.BEFORE``).
 
 Both share a folder of compilations, in which JAX finds a program by all that it computes: revisions find one
 another's only where theirs are the same. Every optimizer and arm is run as compiled for users; the other

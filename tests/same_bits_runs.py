@@ -13,7 +13,7 @@ import itertools
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -43,6 +43,9 @@ CONV = {
 CHANNELS = {"conv2": [2], "conv4": [2, 3], "conv6": [2, 3, 4], "resnet18": [2, 3, 4],
             "vgg19": [2, 3, 2, 3, 2]}  # fmt: skip
 """Few channels for each stage; a network that is not here has its own."""
+
+BEFORE = {"numerics.convolution": "direct"}
+"""What revisions without a numerics setting did: said where only the second revision has the setting."""
 
 START = "start_{trial}.safetensors"
 
@@ -213,8 +216,19 @@ def write_starts(folder: Path) -> None:
         save_file(tensors, folder / START.format(trial=trial))
 
 
-def run(name: str, stages: Sequence[Settings], order: Order) -> None:
-    """Make the run of a case into its folder; what began before another began it, a copy."""
+def known() -> list[str]:
+    """Every setting of this revision by its dotted name."""
+    import ltjax
+
+    def walk(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
+        for key, value in tree.items():
+            yield from walk(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+
+    return list(walk(dataclasses.asdict(ltjax.Experiment()), ""))
+
+
+def run(name: str, stages: Sequence[Settings], order: Order, fixed: Settings) -> None:
+    """Make the run of a case, with settings that are fixed; what began before another began it, a copy."""
     import jax
 
     import ltjax
@@ -227,7 +241,7 @@ def run(name: str, stages: Sequence[Settings], order: Order) -> None:
             shutil.copytree(Path(order.before) / begun, folder)
             continue
         config = home / f"{name} {number}.json"
-        config.write_text(json.dumps(nested({"name": "case", **settings}, order.called)))
+        config.write_text(json.dumps(nested({"name": "case", **settings, **fixed}, order.called)))
         ltjax.run_experiment(ltjax.load_experiment(config), folder, quiet=True)
         if number < last:
             shutil.copytree(folder, home / begun)
@@ -259,16 +273,17 @@ def main() -> None:
         said = json.loads((Path(order.before) / "names.json").read_text())
     else:
         named = sys.modules[ltjax.load_experiment.__module__].experiments()
-        said = {"registries": registries(), "experiments": list(named)}
+        said = {"registries": registries(), "experiments": list(named), "settings": known()}
         write_starts(Path())
     (home / "names.json").write_text(json.dumps(said))
     (home / "experiments.json").write_text(json.dumps(configurations(said["experiments"], order)))
     colours()
+    fixed = {name: BEFORE[name] for name in {*known()} - {*said["settings"]} if name in BEFORE}
     for name, stages in cases(said["registries"]).items():
         if not order.only or name in order.only:
             print(f"{home.name} revision: {name}", file=sys.stderr, flush=True)
             try:
-                run(name, stages, order)
+                run(name, stages, order, fixed)
             except Exception as error:
                 (home / f"{name}.failed").write_text(f"{type(error).__name__}: {error}")
 

@@ -100,6 +100,25 @@ def test_lanes_may_share_their_images(how):
     np.testing.assert_allclose(found[1], 2 * found[0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["unrolled", "loop"])
+def test_xlas_own_convolves_images_that_lanes_share_once(how):
+    """The lanes' kernels side by side as output channels; the gradients of the kernels too."""
+    images, kernel = draw(0, *NETWORKS[0][:2])
+    kernels = np.stack([kernel, 2 * kernel, kernel - 1])
+
+    def lanes(kernels):
+        return jax.vmap(lambda k: jax.value_and_grad(lambda k: (convolve(images, k) ** 2).sum())(k))(kernels)
+
+    with executed(how), automatic():
+        found = jax.jit(lanes)(kernels)
+        told = convolutions_of(lanes, kernels)
+    xlas = jax.value_and_grad(lambda k: (reference(images, k, (1, 1), "SAME") ** 2).sum())
+    alone = [xlas(each) for each in kernels]
+    chex.assert_trees_all_close(found, jax.tree.map(lambda *each: np.stack(each), *alone), rtol=1e-4)
+    shapes = {each.outvars[0].aval.shape for each in told}
+    assert (12, 8, 8, 3 * 8) in shapes and (12, 8, 8, 8) not in shapes
+
+
 def primitives(jaxpr):
     """The names of all primitives in a program, those of inner programs included."""
     for equation in jaxpr.eqns:
@@ -134,12 +153,28 @@ def test_on_cpu_every_convolution_of_a_step_is_canonical(images, kernel, strides
     assert len(found) == 3 and layouts(found) != {canonical}
 
 
-def test_what_is_not_written_out_is_refused():
-    images, kernel = draw(0, *NETWORKS[0][:2])
-    for wrong in ({"lhs_dilation": (1, 1), "rhs_dilation": (2, 2)},
-                  {"lhs_dilation": (1, 1), "rhs_dilation": (1, 1), "feature_group_count": 3}):  # fmt: skip
-        with pytest.raises(ValueError, match="groups and dilations"):
-            conv_general_dilated(images, kernel, (1, 1), "SAME", **wrong)
+OTHERS = {
+    "groups": ((4, 8, 8, 6), (3, 3, 3, 6), {"feature_group_count": 2}),
+    "a dilated kernel": ((4, 8, 8, 3), (3, 3, 3, 6), {"rhs_dilation": (2, 2)}),
+    "dilated images": ((4, 8, 8, 3), (3, 3, 3, 6), {"lhs_dilation": (2, 2), "padding": ((1, 1),) * 2}),
+    "one axis": ((4, 8, 3), (3, 3, 6), {"window_strides": (1,), "dimension_numbers": ("NWC", "WIO", "NWC")}),
+    "three axes": ((2, 4, 4, 4, 3), (3, 3, 3, 3, 6), {
+        "window_strides": (1,) * 3, "dimension_numbers": ("NDHWC", "DHWIO", "NDHWC"),
+    }),
+}  # fmt: skip
+"""What is not written out, under the arguments of ``lax.conv_general_dilated``."""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_is_not_written_out_is_xlas_own(name):
+    images, kernel, other = OTHERS[name]
+    given = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    given |= other
+    strides, padding = given.pop("window_strides"), given.pop("padding")
+    arrays = draw(0, images, kernel)
+    ours = values_and_gradients(lambda x, k: conv_general_dilated(x, k, strides, padding, **given))(*arrays)
+    xlas = values_and_gradients(lambda x, k: lax.conv_general_dilated(x, k, strides, padding, **given))
+    chex.assert_trees_all_equal(ours, xlas(*arrays))
 
 
 def test_half_precision_stays_half_precision():

@@ -77,6 +77,13 @@ def test_vmapped_lanes_agree_to_float_tolerance(setting, together):
     assert vmapped.params["fc1"]["kernel"].shape == (5, 64, 16)
 
 
+def test_lanes_written_out_agree_to_float_tolerance(setting, together):
+    program, starts = setting
+    unrolled = program(2, batching="unrolled", devices=1).run(starts[3:])
+    for position, index in enumerate((3, 4)):
+        chex.assert_trees_all_close(lane(unrolled, position), lane(together, index), rtol=1e-5, atol=1e-5)
+
+
 def test_one_compilation_serves_every_round(setting):
     program, starts = setting
     compiled = program(2, devices=2)

@@ -20,6 +20,9 @@ PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.p
 UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_minutes"}
 """Settings that say what a run is called, where things lie, and how much is used and how often."""
 
+LATER = {"numerics.convolution", "compute.batching=unrolled"}
+"""Settings and choices that revisions before have not, so that no case can name them."""
+
 
 def values() -> dict:
     """What a made-up run holds, by file."""
@@ -190,7 +193,7 @@ def test_every_setting_is_another_than_its_default_in_a_case(tmp_path):
         untouched -= {f"{name}={json.loads(str(value))}" for name, value in flat.items()}
         untouched -= set(asked.sweep)
         untouched -= {f"{name}={value}" for name, values in asked.sweep.items() for value in values}
-    assert untouched == set()
+    assert untouched == LATER
 
 
 def choices():

@@ -15,6 +15,7 @@ from rich.console import Console
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
+from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
@@ -30,7 +31,7 @@ from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
 from ltjax.settings import compatible
-from ltjax.settings.schema import Experiment
+from ltjax.settings.schema import Experiment, Numerics
 
 NOTEBOOK = 96
 """Characters of a line in a notebook, whose own width is not told."""
@@ -100,6 +101,7 @@ def run(
     Raises:
         UserError, OSError, KeyboardInterrupt: as ``run_experiment``.
     """
+    asked = experiment.numerics
     resolved = resolve(experiment, only=only or None)
     experiment = resolved.experiment
     for name in told.log:
@@ -109,7 +111,7 @@ def run(
     dataset = load_dataset(experiment.data)
     if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
         resolved.check_start()
-    will_hold(folder, experiment, resolved.points)
+    resolved = _as_begun(resolved, will_hold(folder, experiment, resolved.points), folder, asked)
     with contextlib.ExitStack() as held:
         processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
         began = time.monotonic()
@@ -123,6 +125,19 @@ def run(
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numerics) -> Resolved:
+    """What is to be run, with the numerics that its folder began with."""
+    kept = grown.numerics
+    if kept == resolved.experiment.numerics:
+        return resolved
+    if asked.convolution != "auto":
+        raise UserError(
+            f"'{folder}' was begun with --numerics.convolution {kept.convolution} and continues so, to the "
+            "same bits; leave the option out, or choose another --workdir."
+        )
+    return resolve(dataclasses.replace(resolved.experiment, numerics=kept), resolved.source, resolved.only)
 
 
 def _train(

@@ -18,19 +18,34 @@ PACKAGES = (
 )  # fmt: skip
 
 
+FLAGS = {
+    # autotuning may choose other kernels in another process; see docs/architecture.md
+    "xla_gpu_deterministic_ops": "true",
+    # a CPU device whose core is busy with other work may be waited for; XLA aborts after 40 seconds
+    "xla_cpu_collective_call_terminate_timeout_seconds": "864000",
+}
+"""Flags of XLA's that are set where the user has not."""
+
+AUTOTUNING = "xla_gpu_per_fusion_autotune_cache_dir"
+"""The cache of XLA's that is kept: which kernel was fastest for each computation."""
+
+
 def set_up() -> None:
-    """One CPU device per core, kept compilations, and repeatable kernels on a GPU.
+    """One CPU device per core, kept compilations and choices of kernels, and repeatable ones on a GPU.
 
     Whatever the user has chosen by JAX's own environment variables stands.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "JAX_NUM_CPU_DEVICES" not in os.environ and "host_platform_device_count" not in flags:
         jax.config.update("jax_num_cpu_devices", cores())
-    if "xla_gpu_deterministic_ops" not in flags:
-        # autotuning may choose other kernels in another process; see docs/architecture.md
-        os.environ["XLA_FLAGS"] = f"{flags} --xla_gpu_deterministic_ops=true".strip()
+    for flag, value in FLAGS.items():
+        if flag not in flags:
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{flag}={value}".strip()
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(files.user_cache() / "xla"))
+    if "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES" not in os.environ:
+        # beside the compilations: a GPU's kernels are chosen by timing, which other processes disturb
+        jax.config.update("jax_persistent_cache_enable_xla_caches", AUTOTUNING)
 
 
 def cores() -> int:

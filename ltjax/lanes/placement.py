@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,9 @@ from jax.sharding import Mesh, NamedSharding
 from ltjax.core.errors import UserError
 from ltjax.lanes import processes
 from ltjax.settings.schema import Compute
+
+Batching: TypeAlias = Literal["map", "vmap", "unrolled"]
+"""How the lanes of one device share it, as ``compute.batching`` says."""
 
 
 def on_cpu() -> AbstractContextManager[None]:
@@ -32,11 +35,17 @@ def on_cpu() -> AbstractContextManager[None]:
 
 
 def over_lanes(
-    function: Callable[..., Any], real: jax.Array, lanes: tuple[Any, ...], *, vmapped: bool
+    function: Callable[..., Any], real: jax.Array, lanes: tuple[Any, ...], batching: Batching
 ) -> Any:
-    """``function`` of every lane of one device: all together, or in turn and padding skipped."""
-    if vmapped:
+    """``function`` of every lane of one device: together, one written out after the other, or in a loop.
+
+    Only the loop skips padding.
+    """
+    if batching == "vmap":
         return jax.vmap(function)(*lanes)
+    if batching == "unrolled":
+        each = [function(*jax.tree.map(lambda leaf: leaf[at], lanes)) for at in range(len(real))]  # noqa: B023
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
     # leaf is a ShapeDtypeStruct: what the function would give for one lane
     shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], lanes))
 

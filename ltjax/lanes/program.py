@@ -1,9 +1,10 @@
 """Lanes: the training of one lane, carried over all lanes of a round and all devices.
 
 The only module that knows a lane axis exists. Lanes are padded to a multiple of the mesh's rows and sharded
-over them; each row takes its lanes one after the other (``map``) or together (``vmap``). On CPU ``map`` is
-as fast (docs/performance.md), skips padding, and gives a lane the same bits whatever its neighbours and
-however many devices there are: a vmapped matrix product's bits depend on the number of lanes.
+over them; each row takes its lanes one after the other (``map``, or ``unrolled`` without a loop) or together
+(``vmap``). On CPU ``map`` is as fast (docs/performance.md), skips padding, and gives a lane the same bits
+whatever its neighbours and however many devices there are: a vmapped matrix product's bits depend on the
+number of lanes.
 
 A row is one device, of any process, or ``compute.data`` of them: then XLA lays each lane's batches over
 the row's devices, and the program says nothing of it but where they are split.
@@ -24,7 +25,7 @@ from ltjax.core.types import Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
 from ltjax.lanes.history import History, Observer, Recorder, wait
-from ltjax.lanes.placement import held, holders, lane_mesh, over_lanes, placed
+from ltjax.lanes.placement import Batching, held, holders, lane_mesh, over_lanes, placed
 from ltjax.lanes.snapshots import Snapshot, Snapshots, restored
 from ltjax.models import Collections, convolution
 from ltjax.settings.schema import Compute, Train
@@ -75,7 +76,9 @@ class LaneProgram:
         self.training = replace(training, spread=self._spread, spread_over=compute.data)
         self.train, self.compute = train, compute
         self.on_cpu = self.mesh.devices.flat[0].platform == "cpu"
-        self.vmapped = compute.batching == "vmap" or (compute.batching == "auto" and not self.on_cpu)
+        self.batching: Batching = (
+            ("map" if self.on_cpu else "vmap") if compute.batching == "auto" else compute.batching
+        )
         self.splits = placed(splits, NamedSharding(self.mesh, P()))
         self.compiled: dict[tuple[str, int], Any] = {}
         self.functions = {
@@ -191,7 +194,7 @@ class LaneProgram:
                     return function(*lane, *local[split:], **fixed)
 
                 with convolution.executed(self.compute.convolution):
-                    state, tallies = over_lanes(of_lane, real, local[:split], vmapped=self.vmapped)
+                    state, tallies = over_lanes(of_lane, real, local[:split], self.batching)
                 return state, jax.tree.map(
                     lambda leaf: jax.lax.all_gather(leaf, "lanes", tiled=True), tallies
                 )

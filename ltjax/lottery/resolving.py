@@ -4,7 +4,7 @@ Only here is an experiment validated, its sweep spread into points and its point
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ltjax.core.errors import UserError, shown
 from ltjax.core.safetensors import load_start
@@ -13,6 +13,7 @@ from ltjax.data import DATASETS, Source
 from ltjax.lottery.search import lanes_of
 from ltjax.lottery.validation import validate
 from ltjax.models import Network
+from ltjax.models.convolution import form_here
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of, shapes_of
@@ -72,8 +73,8 @@ def resolve(
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
     """
-    experiment = compatible.checked(experiment)
-    points = sweeps.points(experiment)
+    experiment = _numerics_here(compatible.checked(experiment))
+    points = {name: _numerics_here(point) for name, point in sweeps.points(experiment).items()}
     source = source or DATASETS.find(experiment.data.name)
     validate(points.values(), source)
     for trial in only or ():
@@ -81,3 +82,9 @@ def resolve(
             raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
     networks = {name: network_of(point, source) for name, point in points.items()}
     return Resolved(experiment, source, points, networks, only)
+
+
+def _numerics_here(experiment: Experiment) -> Experiment:
+    """The experiment, with what its numerics are on this backend."""
+    numerics = experiment.numerics
+    return replace(experiment, numerics=replace(numerics, convolution=form_here(numerics.convolution)))

@@ -4,7 +4,8 @@ On CPU, XLA is fast inside a compiled loop only where a convolution has its cano
 gradients have not (jax-ml/jax#12868): a step of Conv-2 took 15 s in place of a quarter. So the three
 computations of a layer (forward, and the gradients of images and kernel) are written out, each in a layout
 that is fast everywhere. Each also says how a batch of lanes computes it under ``vmap``: as one grouped
-convolution, lane by lane unrolled, or lane by lane in a loop. docs/performance.md has the measurements.
+convolution, lane by lane unrolled, or lane by lane in a loop. Where a run says ``winograd``, the layers that
+gain by it are computed so (``models.winograd``). docs/performance.md has the measurements.
 """
 
 import contextlib
@@ -18,6 +19,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
+
+from ltjax.models import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -156,6 +159,9 @@ def _kernel(window: Window, images: jax.Array, gradient: jax.Array) -> jax.Array
 Execution: TypeAlias = Literal["auto", "grouped", "unrolled", "loop"]
 """How a vmapped batch of lanes convolves; ``auto`` goes by the backend."""
 
+Form: TypeAlias = Literal["direct", "winograd"]
+"""What is computed: sums of products, or Winograd's fewer products where they are faster."""
+
 
 def convolve(
     images: jax.Array, kernel: jax.Array, strides: Sequence[int] = (1, 1), padding: Any = "SAME"
@@ -178,14 +184,36 @@ def convolve(
 def conv_general_dilated(
     images: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Any, **rest: Any
 ) -> jax.Array:
-    """``convolve`` under the name and arguments that Flax calls a convolution by."""
-    if rest.get("feature_group_count", 1) != 1 or {*rest["lhs_dilation"], *rest["rhs_dilation"]} != {1}:
-        raise ValueError("groups and dilations are not written out here")
-    return convolve(images, kernel, strides, padding)
+    """``convolve`` under the name and arguments that Flax calls a convolution by.
+
+    What ``convolve`` has not is XLA's own: groups, dilations, a precision, and images of other than two axes.
+    """
+    plain = images.ndim == 4 and rest.get("precision") is None and rest.get("feature_group_count", 1) == 1
+    if plain and {*rest.get("lhs_dilation", ()), *rest.get("rhs_dilation", ())} <= {1}:
+        return convolve(images, kernel, strides, padding)
+    return lax.conv_general_dilated(images, kernel, strides, padding, **rest)
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution", default="auto")
 _CANONICAL: ContextVar[bool | None] = ContextVar("canonical", default=None)
+_FORM: ContextVar[Form] = ContextVar("form", default="direct")
+
+
+def form_here(chosen: Literal["auto", "direct", "winograd"]) -> Form:
+    """The form that ``numerics.convolution`` means for a run that begins on this backend."""
+    if chosen == "auto":
+        return "winograd" if jax.default_backend() == "cpu" else "direct"
+    return chosen
+
+
+@contextlib.contextmanager
+def computed(form: Form) -> Iterator[None]:
+    """Convolutions that are traced inside are computed so."""
+    token = _FORM.set(form)
+    try:
+        yield
+    finally:
+        _FORM.reset(token)
 
 
 @contextlib.contextmanager
@@ -208,25 +236,51 @@ def automatic() -> Iterator[None]:
         _CANONICAL.reset(token)
 
 
-def _choice() -> tuple[bool, Execution]:
-    """Whether the backend needs the written-out gradients, and how a batch of lanes is executed there.
+def _choice() -> tuple[bool, Form, Execution]:
+    """Whether the backend needs the written-out gradients, the form, and how a batch of lanes is executed.
 
     Only CPU has been measured; there a grouped convolution is five times slower than lane by lane. On GPU
     and TPU lane by lane is what costs a lane what it costs alone.
     """
-    how, written_out = _EXECUTION.get(), _CANONICAL.get()
+    how, written_out, form = _EXECUTION.get(), _CANONICAL.get(), _FORM.get()
+    # one loop over a batch that devices share would first gather the whole of it on each
+    if written_out is False or jax.sharding.get_abstract_mesh().shape.get("data", 1) > 1:
+        form = "direct"
     if written_out is None:
         written_out = jax.default_backend() == "cpu"
-    return written_out, "unrolled" if how == "auto" else how
+    return written_out, form, "unrolled" if how == "auto" else how
+
+
+def _functions(written_out: bool, form: Form) -> list[Callable[..., jax.Array]]:
+    """The three computations of a layer, each of a window and two arrays."""
+    direct = (
+        [canonical_forward, canonical_images, canonical_kernel]
+        if written_out
+        else [automatic_forward, automatic_images, automatic_kernel]
+    )
+    if form == "direct":
+        return direct
+    ways = (winograd.forward, winograd.toward_images, winograd.toward_kernel)
+    pays = (winograd.forward_pays, winograd.forward_pays, winograd.kernel_pays)
+    return [partial(_where_it_pays, *each) for each in zip(ways, pays, direct, strict=True)]
+
+
+def _where_it_pays(
+    way: Callable[..., jax.Array], pays: Callable[..., bool], direct: Callable[..., jax.Array],
+    window: Window, one: jax.Array, other: jax.Array,
+) -> jax.Array:  # fmt: skip
+    """A computation in Winograd's way, if the window is one of his and it is faster so; else directly."""
+    same = window.kernel == (3, 3) and window.strides == (1, 1) and window.padding == ((1, 1), (1, 1))
+    suits = same and one.dtype == other.dtype == jnp.float32
+    return way(one, other) if suits and pays(one.shape, other.shape) else direct(window, one, other)
 
 
 @functools.cache
-def _operation(window: Window, written_out: bool, how: Execution) -> Callable[..., jax.Array]:
+def _operation(window: Window, written_out: bool, form: Form, how: Execution) -> Callable[..., jax.Array]:
     """The differentiable convolution of a window."""
-    written = (canonical_forward, canonical_images, canonical_kernel)
-    xlas = (automatic_forward, automatic_images, automatic_kernel)
     forward, toward_images, toward_kernel = (
-        _batched(functools.partial(each, window), how) for each in (written if written_out else xlas)
+        _batched(partial(each, window), how, side_by_side=not written_out)
+        for each in _functions(written_out, form)
     )
 
     @jax.custom_vjp
@@ -244,13 +298,24 @@ def _operation(window: Window, written_out: bool, how: Execution) -> Callable[..
     return operation
 
 
-def _batched(function: Callable[..., jax.Array], how: Execution) -> Callable[..., jax.Array]:
-    """A function of arrays that computes a batch of lanes as ``how`` says."""
+def _batched(
+    function: Callable[..., jax.Array], how: Execution, *, side_by_side: bool
+) -> Callable[..., jax.Array]:
+    """A function of two arrays that computes a batch of lanes as ``how`` says.
+
+    Args:
+        function: of images (or their gradient) and kernel, or of images and gradient.
+        how: as ``compute.convolution``, resolved.
+        side_by_side: whether images that all lanes share are convolved once, with the lanes' kernels side by
+            side as output channels; JAX's own batching does so.
+    """
     if how == "grouped":
         return function
     single = custom_vmap(function)
 
     def lanes(size: int, batched: Sequence[bool], *arrays: jax.Array) -> tuple[jax.Array, bool]:
+        if side_by_side and not batched[0]:
+            return jax.vmap(function, in_axes=(None, 0))(*arrays), True
         if how == "loop":
             whole = [
                 array if has else jnp.broadcast_to(array, (size, *array.shape))

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.core.errors import UserError, unknown
-from ltjax.models.convolution import conv_general_dilated
 from ltjax.settings.schema import Model
 
 INITIALIZERS = ("glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "lecun_normal")
@@ -51,7 +50,7 @@ def conv(
     """A convolution of ``size`` × ``size``, padded to keep the image's size (at stride 1)."""
     return nn.Conv(
         channels, (size, size), (strides, strides), padding="SAME", use_bias=bias, name=name,
-        conv_general_dilated=conv_general_dilated, **_shared(model),
+        **_shared(model),
     )  # fmt: skip
 
 

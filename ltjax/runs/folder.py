@@ -277,7 +277,7 @@ def read_config(folder: Path) -> Experiment:
             f"`ltjax evaluate {folder}/final.safetensors --config {folder}`."
         )
     try:
-        experiment = compatible.from_json(read_text(path))
+        experiment = compatible.begun(compatible.from_json(read_text(path)))
         bounds.check(experiment)
     except UserError as error:
         if isinstance(error.__cause__, OSError):

@@ -142,7 +142,8 @@ def _stored(folder: Path, asked: Experiment, points: Points) -> Experiment | Non
     kept = [checkpoints.note(path).get("experiment")
             for home in homes for path in checkpoints.finished(home)]  # fmt: skip
     try:
-        return functools.reduce(compatible.extended, map(compatible.from_settings, kept or [asked]))
+        found = functools.reduce(compatible.extended, map(compatible.from_settings, kept or [asked]))
+        return compatible.begun(found) if kept else found
     except (ValueError, TypeError):  # another version's settings, or none
         return None
 

@@ -108,6 +108,14 @@ class Prune:
 
 
 @dataclass(frozen=True)
+class Numerics:
+    """What changes a run's bits and not what it finds; resolved when a run begins, and kept with it."""
+
+    convolution: Literal["auto", "direct", "winograd"] = "auto"
+    """Sums of products, or Winograd's fewer products where they are faster; auto: winograd on CPU."""
+
+
+@dataclass(frozen=True)
 class Compute:
     """How the work is laid out on the devices; the same experiment whatever is chosen here."""
 
@@ -115,8 +123,8 @@ class Compute:
     """Devices of each process to use; by default all of them, and on CPU one per core."""
     data: int = 1
     """Devices among which each lane's batches are split, where a network or batch is too large for one."""
-    batching: Literal["auto", "map", "vmap"] = "auto"
-    """Lanes of one device: one after the other (map) or together (vmap); auto: map on CPU."""
+    batching: Literal["auto", "map", "vmap", "unrolled"] = "auto"
+    """Lanes of one device: in a loop (map; auto on CPU), each written out (unrolled), or together (vmap)."""
     convolution: Literal["auto", "grouped", "unrolled", "loop"] = "auto"
     """How vmapped lanes convolve: as one grouped convolution, lane by lane written out, or in a loop."""
     lanes: int | None = None
@@ -149,4 +157,5 @@ class Experiment:
     model: Model = Model()
     train: Train = Train()
     prune: Prune = Prune()
+    numerics: Numerics = Numerics()
     compute: Compute = Compute()

@@ -5,6 +5,7 @@ import jax
 from ltjax.core.types import Params
 from ltjax.data import DATASETS, Source
 from ltjax.models import Collections, Network, make_network
+from ltjax.models.convolution import form_here
 from ltjax.settings.schema import Experiment
 
 
@@ -27,4 +28,5 @@ def network_of(experiment: Experiment, source: Source | None = None) -> Network:
         UserError: there is no such network or data set, or sizes that cannot be.
     """
     source = source or DATASETS.find(experiment.data.name)
-    return make_network(experiment.model, source.image, source.classes)
+    form = form_here(experiment.numerics.convolution)
+    return make_network(experiment.model, source.image, source.classes, form)
