@@ -19,7 +19,7 @@ from ltjax.settings.loading import experiments
 from .test_docs import blocks
 
 ROOT = Path(__file__).parent.parent
-HOWTOS = ("data_set", "network", "arm", "resume")
+HOWTOS = ("data_set", "network", "arm", "resume", "minutes")
 """The pages whose commands are all run; those of others train for long, or on machines that are not here."""
 
 
