@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ltjax.lanes import processes
+from ltjax.lanes.box import Box
 from ltjax.lanes.snapshots import Snapshot, Snapshots
 from ltjax.lottery.loop import Part
 from ltjax.runs import checkpoints, paths
@@ -21,12 +22,15 @@ class Begun:
         folder: the run's folder; of a sweep the whole run's, since its points train together.
         minutes: between two snapshots, at least.
         writing: what to be in while one is written.
+        box: the minutes of the run; by default without end.
     """
 
     def __init__(
-        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext
-    ) -> None:
+        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        box: Box | None = None,
+    ) -> None:  # fmt: skip
         self._folder, self._minutes, self._writing = paths.begun(folder), minutes, writing
+        self._box = box or Box()
         if processes.first():
             checkpoints.sweep(self._folder)
 
@@ -37,7 +41,9 @@ class Begun:
             UserError: there is one, but damaged; the message says what to remove.
         """
         told = {"round": round, "lanes": [[point, *lane] for point, lane in part]}
-        return Snapshots(self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes)
+        return Snapshots(
+            self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes, self._box
+        )
 
     def clear(self) -> None:
         """Remove all snapshots: everything is trained, and kept as parts."""
