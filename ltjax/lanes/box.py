@@ -115,18 +115,22 @@ class Box:
     """The minutes that a run has, from now on; it measures what parts take, and says what still fits.
 
     Args:
-        minutes: how many; by default without end.
+        minutes: how many; None are without end.
         clock: seconds that pass.
+        spent: seconds of the box that are over already.
 
     Raises:
         UserError: the minutes are none that can be.
     """
 
-    def __init__(self, minutes: float = math.inf, clock: Callable[[], float] | None = None) -> None:
-        if not (minutes == math.inf or 0 < minutes <= LONGEST):
+    def __init__(
+        self, minutes: float | None = None, clock: Callable[[], float] | None = None, spent: float = 0.0
+    ) -> None:
+        if minutes is not None and not 0 < minutes <= LONGEST:
             raise UserError(f"--minutes must be positive, and at most {LONGEST}, not {shown(minutes)}.")
         self.minutes, self.clock = minutes, clock
-        self.began = self.now()
+        self.length = math.inf if minutes is None else 60 * minutes
+        self.began = self.now() - spent
         self.trained = 0
         self.snapshot: float | None = None
         self._paces: dict[Hashable, Pace] = {}
@@ -140,7 +144,7 @@ class Box:
     @property
     def endless(self) -> bool:
         """Whether there is no box."""
-        return math.isinf(self.minutes)
+        return self.minutes is None
 
     @property
     def spent(self) -> float:
@@ -154,7 +158,7 @@ class Box:
 
     @property
     def _whole(self) -> float:
-        return math.inf if self.endless else 60 * self.minutes * (1 - LEAVING)
+        return self.length * (1 - LEAVING)
 
     def enter(self, work: Work, kind: Hashable = None) -> None:
         """A part is about to be trained, if there is time for it; what was trained before it is saved.
@@ -204,6 +208,8 @@ class Box:
     def kept(self, seconds: float) -> None:
         """A snapshot has been kept, and that took so long."""
         self.snapshot = seconds
+        if self._part:
+            self._part.seen = self.now()
 
     def goes_on(self, step: int, ends: bool = False) -> bool:
         """Whether there is time to train up to a step, and to keep it; ``ends`` with the part."""
@@ -234,7 +240,7 @@ class Box:
     def pace(self, kind: Hashable) -> Pace:
         """What was measured of such parts; of others only how long they compiled, the longest."""
         longest = max((each.compile for each in self._paces.values()), default=0.0)
-        allowed = 0.0 if self.endless else SNAPSHOT * 60 * self.minutes
+        allowed = 0.0 if self.endless else SNAPSHOT * self.length
         snapshot = allowed if self.snapshot is None else self.snapshot
         return self._paces.get(kind, Pace(compile=longest))._replace(snapshot=snapshot)
 
@@ -251,9 +257,9 @@ class Box:
             return Ended(work, step, takes)
         share = 1 - LEAVING - (SNAPSHOT if self.snapshot is None else 0.0)
         return UserError(
-            f"nothing was trained: in {shown(self.minutes)} minutes there is no time for it after "
-            f"{duration(self.spent)} of starting and compiling; --minutes must be at least "
-            f"{_up(self.spent / share / 60)}."
+            f"nothing was trained: {shown(self.minutes)} minutes leave no time for it after "
+            f"{duration(self.spent)} of starting and compiling; give --minutes more than "
+            f"{_up(self.spent / share / 60)}. Nothing that was trained before is lost."
         )
 
 
@@ -266,7 +272,7 @@ class _Part:
 
     def begin(self, step: int, lanes: int, now: float) -> None:
         self.first = self.done = step
-        self.lanes, self.began, self.seen = lanes, now, now
+        self.lanes, self.seen = lanes, now
         self.slowest = self.pace = 0.0
         self.usual, self.usual_seconds = 0, 0.0
 

@@ -119,6 +119,7 @@ class LaneProgram:
                 box.passed(step)
             if snapshots and tallies and snapshots.due(step + length, step + length == last):
                 recorder.add(step, tallies)
+                box.passed(step)
                 tallies = None
                 leaves = held(jax.tree.leaves(state), len(starts))
                 snapshots.keep(Snapshot(step, leaves, recorder.seen(), holders(len(starts), self.mesh)))

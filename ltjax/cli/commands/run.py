@@ -17,7 +17,9 @@ from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
+from ltjax.core.started import running_for
 from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes.box import Box
 from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.dry_run import describe, plan
@@ -47,6 +49,8 @@ class Options:
     distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; ltjax merge joins runs of different trials."""
+    minutes: float | None = None
+    """Stop in good order within so many minutes; the same command continues."""
     log: tuple[str, ...] = ()
     """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
     quiet: Quiet = False
@@ -61,6 +65,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     with exit_codes(program, given) as interrupts:
         options = parse(given, program)
         distributed.check(options.distributed)
+        box = Box(options.minutes, spent=running_for())
         if options.list:
             show(loading.experiments(), console)
         elif options.dry_run:
@@ -69,7 +74,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             with distributed.job(options.distributed, f"{program} {shlex.join(given)}"):
                 if options.quiet or not processes.first():
                     console = Console(quiet=True, force_terminal=False)
-                _run(options, console, interrupts, program)
+                _run(options, console, interrupts, program, box)
 
 
 def defaults(config: str = "digits") -> Options:
@@ -117,9 +122,9 @@ def _dry_run(options: Options, console: Console) -> None:
         console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
 
 
-def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:
+def _run(options: Options, console: Console, interrupts: Interrupts, program: str, box: Box) -> None:
     experiment = options.experiment
     folder = options.workdir or Path("runs") / experiment.name
     own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
     told = running.Told(console, log=options.log, program=program)
-    running.run(experiment, folder, options.only, told, interrupts, own)
+    running.run(experiment, folder, options.only, told, interrupts, own, box)

@@ -1,0 +1,59 @@
+"""What a person is told of a run's box: its minutes, and where the run stands when they are over."""
+
+from ltjax.core.texts import duration
+from ltjax.lanes.box import Box, Ended
+
+
+def minutes(box: Box) -> str:
+    """The length of a box.
+
+    Example:
+        >>> minutes(Box(8)), minutes(Box(1))
+        ('8 minutes', '1 minute')
+    """
+    return f"{box.minutes or 0:g} minute{'' if box.minutes == 1 else 's'}"
+
+
+def rest(box: Box) -> str:
+    """What is left of a box, for a line of progress; nothing where there is none.
+
+    Example:
+        >>> rest(Box(8, clock=lambda: 0.0)), rest(Box())
+        (', 8 min in the box', '')
+    """
+    return "" if box.endless else f", {duration(max(box.left, 0.0))} in the box"
+
+
+def stopped(ended: Ended, box: Box, rounds: int, steps: int, again: str) -> str:
+    """Why a run has stopped within its box, what is left of it, and how to go on.
+
+    Args:
+        ended: what ended it.
+        box: its box.
+        rounds: in which lanes are still to be trained.
+        steps: trial-steps still to be trained.
+        again: the command that continues it.
+    """
+    about = f", about {duration(steps * box.spent / box.trained)} at this pace" if box.trained else ""
+    left = f"{rounds} round{'' if rounds == 1 else 's'}"
+    return (
+        f"stopped after {duration(box.spent)}, within {minutes(box)}{_late(ended, box)}: {_where(ended)}. "
+        f"Left: {left}, {steps:,} trial-steps{about}. To continue, repeat: {again}"
+    )
+
+
+def _late(ended: Ended, box: Box) -> str:
+    """A box is kept but where the steps between two evaluations take longer."""
+    over = box.spent - box.length
+    return (
+        ""
+        if over <= 0
+        else f" and {duration(over)} more (the {ended.work.every:,} steps until an evaluation)"
+    )
+
+
+def _where(ended: Ended) -> str:
+    work, takes = ended.work, ended.seconds
+    if ended.step is None:
+        return f"round {work.round} would take {duration(takes or 0)}, more than was left"
+    return f"round {work.round} is kept at step {ended.step:,}"
