@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import ltjax
-from ltjax.cli import running
+from ltjax.cli import boxes, running
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
 from ltjax.lanes import processes
@@ -16,6 +16,7 @@ from ltjax.lanes.box import Box, Ended, Pace, Work, begins, goes_on, seconds
 from ltjax.lanes.memory import Programs
 from ltjax.lanes.program import LaneProgram
 from ltjax.lanes.snapshots import STOP, Snapshot, Snapshots
+from ltjax.lottery.resolving import resolve
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run
 
@@ -180,7 +181,7 @@ def test_what_a_box_is_told(clock, tmp_path):
     )
     said = start(tmp_path, clock.box(1.2))
     assert said.startswith("continuing tiny in ")
-    assert ": round 1 would take 46 s, more than was left. Left: 1 round, 160 trial-steps, about" in said
+    assert ": the next part, of round 1, would take 46 s, more than was left. Left: 1 round, 160" in said
 
 
 @pytest.mark.parametrize(
@@ -222,3 +223,15 @@ def test_processes_decide_alike_by_the_first_ones_clock(monkeypatch):
     assert len(kept) == 1 and ended.value.step == 10
     with pytest.raises(Ended):
         box.enter(PART)
+
+
+def test_a_dry_run_tells_the_time_once_a_pace_is_known(clock, tmp_path, monkeypatch):
+    """By all seconds that the parts of the folder took, those up to a snapshot included."""
+    monkeypatch.setattr("time.monotonic", lambda: clock.now)
+    folder, three = tmp_path / "run", with_prune(FINE, rounds=2)
+    assert boxes.taken(folder, resolve(three)) == ""
+    for minutes in (0.8, 1.4):  # round 0 takes 10 + 30 s and 10 + 10 s and is saved in 6, round 1 40 s and 2
+        start(folder, Box(minutes))
+    assert boxes.taken(folder, resolve(FINE)).startswith("time            about 2 min in all, 0 s of it left")
+    said = boxes.taken(folder, resolve(three))
+    assert f"about 3 min in all, 53 s of it left, at the pace of '{folder}' (2 x cpu: cpu)" in said

@@ -1,7 +1,12 @@
-"""What a person is told of a run's box: its minutes, and where the run stands when they are over."""
+"""What a person is told of time: a run's box, where it stands when that is over, how long all would take."""
 
+from pathlib import Path
+
+from ltjax.core.errors import UserError
 from ltjax.core.texts import duration
 from ltjax.lanes.box import Box, Ended
+from ltjax.lottery.resolving import Resolved
+from ltjax.runs.pace import time_of
 
 
 def minutes(box: Box) -> str:
@@ -42,6 +47,20 @@ def stopped(ended: Ended, box: Box, rounds: int, steps: int, again: str) -> str:
     )
 
 
+def taken(folder: Path, resolved: Resolved) -> str:
+    """What an experiment would take at the pace of its run's folder; empty where nothing is trained there."""
+    try:
+        time = time_of(folder, resolved)
+    except (UserError, OSError):  # told when it is run
+        time = None
+    if time is None:
+        return ""
+    return (
+        f"{'time':15} about {duration(time.whole)} in all, {duration(time.left)} of it left, at the pace of "
+        f"'{folder}'" + (f" ({time.devices})" if time.devices else "")
+    )
+
+
 def _late(ended: Ended, box: Box) -> str:
     """A box is kept but where the steps between two evaluations take longer."""
     over = box.spent - box.length
@@ -53,7 +72,9 @@ def _late(ended: Ended, box: Box) -> str:
 
 
 def _where(ended: Ended) -> str:
-    work, takes = ended.work, ended.seconds
-    if ended.step is None:
-        return f"round {work.round} would take {duration(takes or 0)}, more than was left"
-    return f"round {work.round} is kept at step {ended.step:,}"
+    round, takes = ended.work.round, ended.seconds
+    if ended.step is not None:
+        return f"round {round} is kept at step {ended.step:,}"
+    if takes is None:
+        return f"there was no time left to compile the next part, of round {round}"
+    return f"the next part, of round {round}, would take {duration(takes)}, more than was left"

@@ -11,7 +11,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from ltjax.cli import running
+from ltjax.cli import boxes, running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
@@ -120,11 +120,15 @@ def _dry_run(options: Options, console: Console) -> None:
     for point, each in resolved.points.items():
         console.print(f"\n{point}" if point else "", end="\n" * bool(point), highlight=False)
         console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
+    if told := boxes.taken(_folder(options), resolved):
+        console.print(told, highlight=False, soft_wrap=True)
+
+
+def _folder(options: Options) -> Path:
+    return options.workdir or Path("runs") / options.experiment.name
 
 
 def _run(options: Options, console: Console, interrupts: Interrupts, program: str, box: Box) -> None:
-    experiment = options.experiment
-    folder = options.workdir or Path("runs") / experiment.name
     own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
     told = running.Told(console, log=options.log, program=program)
-    running.run(experiment, folder, options.only, told, interrupts, own, box)
+    running.run(options.experiment, _folder(options), options.only, told, interrupts, own, box)
