@@ -177,7 +177,7 @@ def test_what_a_box_is_told(clock, tmp_path):
     assert "s left, 17 s in the box" in said
     assert said.endswith(
         "stopped after 42 s, within 0.8 minutes: round 0 is kept at step 30. "
-        "Left: 2 rounds, 200 trial-steps, about 70 s at this pace. To continue, repeat: the command"
+        "Left: 2 rounds, 200 trial-steps, about 50 s of training. To continue, repeat: the command"
     )
     said = start(tmp_path, clock.box(1.2))
     assert said.startswith("continuing tiny in ")
@@ -199,7 +199,10 @@ def test_a_box_too_small_for_anything_is_told_in_a_sentence_and_loses_nothing(
 def test_steps_that_outlast_the_box_are_kept_and_told(clock, tmp_path):
     """Compiled steps cannot be stopped: ten of them take 10 s, and after compiling 2 s were left."""
     said = start(tmp_path, clock.box(0.22))
-    assert "stopped after 22 s, within 0.22 minutes and 9 s more (the 10 steps until an evaluation)" in said
+    assert (
+        "stopped after 22 s, within 0.22 minutes and 9 s more, as the 10 steps until an evaluation can be"
+        in said
+    )
     assert "round 0 is kept at step 10" in said
 
 

@@ -39,7 +39,7 @@ def stopped(ended: Ended, box: Box, rounds: int, steps: int, again: str) -> str:
         steps: trial-steps still to be trained.
         again: the command that continues it.
     """
-    about = f", about {duration(steps * box.spent / box.trained)} at this pace" if box.trained else ""
+    about = f", about {duration(steps * box.training / box.trained)} of training" if box.trained else ""
     left = f"{rounds} round{'' if rounds == 1 else 's'}"
     return (
         f"stopped after {duration(box.spent)}, within {minutes(box)}{_late(ended, box)}: {_where(ended)}. "
@@ -62,13 +62,10 @@ def taken(folder: Path, resolved: Resolved) -> str:
 
 
 def _late(ended: Ended, box: Box) -> str:
-    """A box is kept but where the steps between two evaluations take longer."""
+    """How much longer it took, as where the steps between two evaluations do not fit into a box."""
     over = box.spent - box.length
-    return (
-        ""
-        if over <= 0
-        else f" and {duration(over)} more (the {ended.work.every:,} steps until an evaluation)"
-    )
+    steps = f"the {ended.work.every:,} steps until an evaluation can be kept only whole"
+    return "" if over <= 0 else f" and {duration(over)} more, as {steps}"
 
 
 def _where(ended: Ended) -> str:

@@ -131,7 +131,7 @@ class Box:
         self.minutes, self.clock = minutes, clock
         self.length = math.inf if minutes is None else 60 * minutes
         self.began = self.now() - spent
-        self.trained = 0
+        self.trained, self.training = 0, 0.0
         self.snapshot: float | None = None
         self._paces: dict[Hashable, Pace] = {}
         self._part: _Part | None = None
@@ -202,8 +202,10 @@ class Box:
         """The devices have trained the part's lanes up to a step."""
         part = self._part
         if part and step > part.done:
+            now = self.now()
             self.trained += (step - part.done) * part.lanes
-            part.advance(step, self.now())
+            self.training += now - part.seen
+            part.advance(step, now)
 
     def kept(self, seconds: float) -> None:
         """A snapshot has been kept, and that took so long."""
