@@ -1,6 +1,7 @@
 """Boxes: a run stops in good order within its minutes, and boxes make the bits of a run without any."""
 
 import io
+import shlex
 from dataclasses import replace
 
 import pandas as pd
@@ -9,6 +10,7 @@ from rich.console import Console
 
 import ltjax
 from ltjax.cli import boxes, running
+from ltjax.cli.commands import run
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
 from ltjax.lanes import processes
@@ -19,8 +21,11 @@ from ltjax.lanes.snapshots import STOP, Snapshot, Snapshots
 from ltjax.lottery.resolving import resolve
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run
+from ltjax.runs.partial import Begun
 
 from .conftest import TINY, finish, with_prune, with_train
+from .jobs import run as started
+from .test_cli import SMALL, command
 
 PART = Work(round=1, lanes=2, steps=100, every=10, compiled=True)
 NEW = PART._replace(compiled=False)
@@ -170,11 +175,38 @@ def test_a_run_cut_into_boxes_is_the_undisturbed_one(minutes, lanes, expected, c
     same(tmp_path, undisturbed)
 
 
+class Killed(Exception):
+    """Stands for a kill: nothing of ltjax catches it."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "kept"),
+    [(checkpoints, "_save", 0), (Begun, "sweep", 1)],
+    ids=["while its snapshot is written", "once it is"],
+)
+def test_a_kill_at_the_end_of_a_box_costs_at_most_what_was_trained_in_it(
+    owner, name, kept, clock, undisturbed, tmp_path
+):
+    def killed(*given):
+        if owner is Begun or "begun" in given[0].parts:
+            raise Killed
+        return plain(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        plain = getattr(owner, name)
+        patch.setattr(owner, name, killed)
+        with pytest.raises(Killed):
+            start(tmp_path, clock.box(0.8))
+    assert len(checkpoints.finished(paths.begun(tmp_path))) == kept
+    start(tmp_path, Box())
+    same(tmp_path, undisturbed)
+
+
 def test_what_a_box_is_told(clock, tmp_path):
     """The heading names it, every line says what is left, and the last how to go on."""
     said = start(tmp_path, clock.box(0.8))
     assert ", 2 cpu devices, within 0.8 minutes round 0/1 step 0/40 " in said
-    assert "s left, 17 s in the box" in said
+    assert " left, 17 s in the box " in said
     assert said.endswith(
         "stopped after 42 s, within 0.8 minutes: round 0 is kept at step 30. "
         "Left: 2 rounds, 200 trial-steps, about 50 s of training. To continue, repeat: the command"
@@ -238,3 +270,19 @@ def test_a_dry_run_tells_the_time_once_a_pace_is_known(clock, tmp_path, monkeypa
     assert boxes.taken(folder, resolve(FINE)).startswith("time            about 2 min in all, 0 s of it left")
     said = boxes.taken(folder, resolve(three))
     assert f"about 3 min in all, 53 s of it left, at the pace of '{folder}' (2 x cpu: cpu)" in said
+
+
+def test_the_command_exits_with_0_and_says_itself(clock, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "Box", lambda minutes, spent: clock.box(minutes))
+    given = [*SMALL, "--train.evaluate-every", "10", "--workdir", str(tmp_path), "--minutes", "0.8"]
+    command(*given)
+    said = capsys.readouterr().out
+    assert said.endswith(f" To continue, repeat: python -m ltjax.run {shlex.join(given)}\n")
+    assert checkpoints.finished(paths.begun(tmp_path))
+
+
+def test_a_command_whose_minutes_are_over_before_it_trains_exits_with_2(tmp_path):
+    """The minutes begin with the process: importing takes longer than these."""
+    ended = started([*SMALL, "--workdir", str(tmp_path), "--minutes", "0.001"])
+    assert ended.status == 2 and "Traceback" not in ended.errors
+    assert ended.errors.startswith("ltjax: nothing was trained: 0.001 minutes leave no time for it after ")

@@ -45,7 +45,7 @@ class Options:
     list: bool = False
     """Show the named experiments and stop."""
     dry_run: bool = False
-    """Show rounds, lanes, P_m schedule, weights, FLOPs and memory; train nothing."""
+    """Show rounds, lanes, P_m schedule, weights, FLOPs, memory and time (once known); train nothing."""
     distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; ltjax merge joins runs of different trials."""
