@@ -202,11 +202,26 @@ def test_a_kill_at_the_end_of_a_box_costs_at_most_what_was_trained_in_it(
     same(tmp_path, undisturbed)
 
 
+def test_devices_that_do_not_wait_for_the_host_are_known_to_be_ten_steps_behind(
+    clock, undisturbed, tmp_path, monkeypatch
+):
+    """As on an accelerator: ten steps are on their way when it is decided about the ten after them."""
+    plain = LaneProgram.run
+
+    def ahead(self, *given):
+        self.on_cpu = False
+        return plain(self, *given)
+
+    monkeypatch.setattr(LaneProgram, "run", ahead)
+    assert stops(tmp_path, clock, 0.8) == [(0, 20), (1, 0), (1, 20)]
+    same(tmp_path, undisturbed)
+
+
 def test_what_a_box_is_told(clock, tmp_path):
     """The heading names it, every line says what is left, and the last how to go on."""
     said = start(tmp_path, clock.box(0.8))
     assert ", 2 cpu devices, within 0.8 minutes round 0/1 step 0/40 " in said
-    assert " left, 17 s in the box " in said
+    assert " left, box: 17 s " in said
     assert said.endswith(
         "stopped after 42 s, within 0.8 minutes: round 0 is kept at step 30. "
         "Left: 2 rounds, 200 trial-steps, about 50 s of training. To continue, repeat: the command"

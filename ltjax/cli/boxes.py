@@ -24,9 +24,9 @@ def rest(box: Box) -> str:
 
     Example:
         >>> rest(Box(8, clock=lambda: 0.0)), rest(Box())
-        (', 8 min in the box', '')
+        (', box: 8 min', '')
     """
-    return "" if box.endless else f", {duration(max(box.left, 0.0))} in the box"
+    return "" if box.endless else f", box: {duration(max(box.left, 0.0))}"
 
 
 def stopped(ended: Ended, box: Box, rounds: int, steps: int, again: str) -> str:

@@ -46,7 +46,7 @@ class Display:
             *([BarColumn(bar_width=12)] if console.width >= 100 else []),
             TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
             TextColumn("{task.fields[lanes]} lanes"),
-            TextColumn("{task.fields[speed]}"),
+            *([TextColumn("{task.fields[speed]}")] if console.width >= 100 or self.box.endless else []),
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[seen]}"),
             console=console,
