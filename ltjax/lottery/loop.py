@@ -100,7 +100,8 @@ def find_tickets(
         experiment: what to run; a sweep runs all of its points, and its rounds say of which they are.
         past: what was trained before (of a sweep, by point); only missing lanes are trained and yielded.
         observe: told of every evaluation while lanes train.
-        snapshots: where parts in the middle of their training are kept, and continue from.
+        snapshots: where parts in the middle of their training are kept, and continue from; where their box
+            has no time for more, ``ltjax.lanes.box.Ended`` is raised, and what was yielded stands.
         dataset: used in place of the one that the experiment names.
         only: the trials to train; by default all.
 
@@ -110,7 +111,6 @@ def find_tickets(
 
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
-        Ended: the snapshots' box has no time for more; what was yielded stands.
     """
     if dataset is not None:
         check_dataset(dataset)
