@@ -30,7 +30,7 @@ def settings(kind=Experiment, prefix="--"):
 SETTINGS = {option: (kind, optional) for option, kind, optional in settings()}
 ONE_VALUE = [option for option, (kind, _) in SETTINGS.items() if typing.get_origin(kind) is not tuple]
 OPTIONS = [*SETTINGS, "--config", "--workdir", "--list", "--dry-run", "--only", "--sweep", "--arms.ticket",
-           "--arms.reinit", "--arms.noise-0.5", "--help"]  # fmt: skip
+           "--minutes", "--arms.reinit", "--arms.noise-0.5", "--help"]  # fmt: skip
 
 letters = st.text("abcdefghijklmnopqrstuvwxyzäß漢字", min_size=1, max_size=20)
 printable = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=40)
@@ -98,6 +98,7 @@ REAL = {
     "--train.learning-rate": [*ANY, "0", "1e-50", "5e-324"], "--train.momentum": [*ANY, "1", "1.0001"],
     "--train.weight-decay": ANY, "--prune.rates.conv": BETWEEN, "--prune.rates.fc": BETWEEN,
     "--prune.rates.output": BETWEEN, "--prune.fractions": BETWEEN, "--compute.memory": [*ANY, "0"],
+    "--minutes": [*ANY, "0"],
     "--compute.snapshot-minutes": [*ANY, "0"],
 }  # fmt: skip
 """What numbers may not be."""

@@ -121,7 +121,10 @@ def test_what_the_malformed_ones_are_made_of_is_well_formed(work):
 def test_every_number_of_an_experiment_has_its_bounds_tried():
     numbers = {name for name, (kind, _) in SETTINGS.items()
                if {kind, *get_args(kind)} & {int, float}}  # fmt: skip
-    assert numbers == {name for name in {*WHOLE, *REAL} if not name.startswith("--arms")} - {"--only"}
+    assert numbers == {name for name in {*WHOLE, *REAL} if not name.startswith("--arms")} - {
+        "--only",
+        "--minutes",
+    }
 
 
 @pytest.mark.parametrize(

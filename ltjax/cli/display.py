@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich import box
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
+from ltjax.cli import boxes
 from ltjax.core.texts import duration
+from ltjax.lanes.box import Box
 from ltjax.lottery.loop import Part
 from ltjax.lottery.resolving import Resolved
 
@@ -27,10 +29,14 @@ class Display:
         todo: trial-steps still to be trained, for the time left.
         console: where to write.
         pace: seconds between two plain lines, where the output is no terminal; a round's end always has one.
+        box: the minutes of the run; by default without end.
     """
 
-    def __init__(self, resolved: Resolved, todo: int, console: Console, pace: float = QUIET_SECONDS) -> None:
-        self.todo, self.console, self.pace = todo, console, pace
+    def __init__(
+        self, resolved: Resolved, todo: int, console: Console, pace: float = QUIET_SECONDS,
+        box: Box | None = None,
+    ) -> None:  # fmt: skip
+        self.todo, self.console, self.pace, self.box = todo, console, pace, box or Box()
         self.rounds, self.steps = resolved.rounds, resolved.experiment.train.steps
         self.done = self.skipped = self.begun = 0
         self.part: tuple[int, Part] | None = None
@@ -40,7 +46,7 @@ class Display:
             *([BarColumn(bar_width=12)] if console.width >= 100 else []),
             TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
             TextColumn("{task.fields[lanes]} lanes"),
-            TextColumn("{task.fields[speed]}"),
+            *([TextColumn("{task.fields[speed]}")] if console.width >= 100 or self.box.endless else []),
             TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[seen]}"),
             console=console,
@@ -85,7 +91,8 @@ class Display:
 
     def _left(self) -> str:
         spent, trained = time.monotonic() - self.began, self.done - self.skipped
-        return f"{duration((self.todo - self.done) * spent / trained)} left" if trained else "compiling"
+        left = f"{duration((self.todo - self.done) * spent / trained)} left" if trained else "compiling"
+        return left + boxes.rest(self.box)
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()
@@ -106,7 +113,7 @@ class Display:
 def summary_table(rows: pd.DataFrame) -> Table:
     """The table of a run: per round and arm, mean (min to max) over trials and repeats."""
     several = rows["arm"].nunique() > 1
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     headings = ["round", "arm", "% left", "early-stop step", "test % there", "test % at end"]
     for heading in headings if several else [head for head in headings if head != "arm"]:
         table.add_column(heading, justify="left" if heading == "arm" else "right")

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from ltjax.analysis.results import Study, read_study
+from ltjax.cli import boxes
 from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
@@ -22,10 +23,11 @@ from ltjax.core.types import Lane
 from ltjax.core.version import __version__
 from ltjax.data import Dataset, load_dataset
 from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
 from ltjax.lottery.loop import Part, Round, train_rounds
 from ltjax.lottery.resolving import Resolved, resolve
-from ltjax.runs import opening
+from ltjax.runs import checkpoints, opening, paths
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
@@ -51,7 +53,7 @@ class Told(NamedTuple):
 
 def run_experiment(
     experiment: Experiment, folder: str | Path | None = None, *, only: Collection[int] = (),
-    quiet: bool = False, pace: float = 60.0, log: Collection[str] = (),
+    minutes: float | None = None, quiet: bool = False, pace: float = 60.0, log: Collection[str] = (),
 ) -> Study:  # fmt: skip
     """Run an experiment into a folder, or continue it there, and read what the folder then holds.
 
@@ -62,19 +64,22 @@ def run_experiment(
         experiment: what to run.
         folder: the run's folder; ``runs/NAME`` by default.
         only: the trials to train; by default all.
+        minutes: stop in good order within so many; the same call continues.
         quiet: whether to say nothing.
         pace: seconds between two plain lines of progress; the end of a round is always told.
         log: loggers to tell too, by name, such as ``tensorboard``.
 
     Raises:
         UserError: the experiment cannot be run, or the folder holds another one; before anything is trained.
+            Or the minutes are too few to train anything.
         OSError: something could not be written.
         KeyboardInterrupt: the user interrupted; the same call continues.
     """
+    box = Box(minutes)
     home = Path("runs") / experiment.name if folder is None else Path(folder)
     with Interrupts(f"run_experiment of '{home}'") as interrupts:
-        run(experiment, home, only, Told(_console(quiet), pace, log), interrupts)
-    return read_study([home])
+        trained = run(experiment, home, only, Told(_console(quiet), pace, log), interrupts, box=box)
+    return read_study([home]) if trained else Study([])
 
 
 def _console(quiet: bool) -> Console:
@@ -86,8 +91,8 @@ def _console(quiet: bool) -> Console:
 
 def run(
     experiment: Experiment, folder: Path, only: Collection[int], told: Told, interrupts: Interrupts,
-    own: str = "",
-) -> None:  # fmt: skip
+    own: str = "", box: Box | None = None,
+) -> bool:  # fmt: skip
     """Run an experiment into a folder; all processes of a job call it together.
 
     Args:
@@ -97,6 +102,10 @@ def run(
         told: where to say what comes of it.
         interrupts: what holds interruptions back while something is written.
         own: what a later command needs to know of a file that registers a user's own, as its flags.
+        box: the minutes that it has; by default without end.
+
+    Returns:
+        Whether the folder holds anything that was trained to its end.
 
     Raises:
         UserError, OSError, KeyboardInterrupt: as ``run_experiment``.
@@ -106,7 +115,8 @@ def run(
     experiment = resolved.experiment
     for name in told.log:
         LOGGERS.find(name)
-    distributed.agree(_alike(experiment, only))
+    box = box or Box()
+    distributed.agree(_alike(experiment, only, box))
     choose_devices(experiment.compute)
     dataset = load_dataset(experiment.data)
     if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
@@ -115,8 +125,12 @@ def run(
     with contextlib.ExitStack() as held:
         processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
         began = time.monotonic()
-        runs = _train(resolved, folder, dataset, told, interrupts)
+        runs, ended = _train(resolved, folder, dataset, told, interrupts, box)
         _tables(runs, told.console)
+        if ended:
+            line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
+            told.console.print(line, highlight=False, soft_wrap=True)
+            return any(run.parts for run in runs.values())
         report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
         told.console.print(
             f"{folder} holds the tables, curves and checkpoints; this took "
@@ -125,6 +139,7 @@ def run(
             highlight=False,
             soft_wrap=True,
         )
+    return True
 
 
 def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numerics) -> Resolved:
@@ -141,42 +156,49 @@ def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numeri
 
 
 def _train(
-    resolved: Resolved, folder: Path, dataset: Dataset, told: Told, interrupts: Interrupts
-) -> Mapping[str, Run]:
-    """Train what a folder lacks; only for the job that writes there."""
+    resolved: Resolved, folder: Path, dataset: Dataset, told: Told, interrupts: Interrupts, box: Box
+) -> tuple[Mapping[str, Run], Ended | None]:
+    """Train what a folder lacks, and say what ended it early; only for the job that writes there."""
     experiment = resolved.experiment
     runs = open_together(folder, experiment, resolved.points)
     for run in runs.values():
         opening.restore_theta0(run)
     # the job's first process alone tells them
     logs = Logs(processes.first_alone(lambda: start(told.log, Place(folder, experiment))) or [])
-    begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"))
+    begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"), box)
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing(resolved, runs) * experiment.train.steps
-    told.console.print(_heading(resolved, folder, runs, todo), highlight=False, soft_wrap=True)
+    heading = _heading(resolved, folder, runs, todo) + (
+        "" if box.endless else f", within {boxes.minutes(box)}"
+    )
+    told.console.print(heading, highlight=False, soft_wrap=True)
     last = time.monotonic()
-    with (
-        Display(resolved, todo, told.console, told.pace) as display,
-        contextlib.closing(logs),
-        interrupts.held("the steps until the next evaluation"),
-    ):
+    try:
+        with (
+            Display(resolved, todo, told.console, told.pace, box) as display,
+            contextlib.closing(logs),
+            interrupts.held("the steps until the next evaluation"),
+        ):
 
-        def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
-            interrupts.check()
-            display.observe(round, part, step, seen)
-            logs.observe(round, part, step, seen)
+            def observe(round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
+                interrupts.check()
+                display.observe(round, part, step, seen)
+                logs.observe(round, part, step, seen)
 
-        for found in train_rounds(resolved, dataset, runs, observe=observe, snapshots=begun.of):
-            now = time.monotonic()
-            with interrupts.held("the checkpoint"):
-                runs[found.point].save(found, now - last)
-                if found.point and processes.first():
-                    write_points(folder, runs)
-            _tell(logs, found, runs[found.point], resolved.lanes(found.point, found.index))
-            last = now
+            for found in train_rounds(resolved, dataset, runs, observe=observe, snapshots=begun.of):
+                now = time.monotonic()
+                with interrupts.held("the checkpoint"):
+                    runs[found.point].save(found, now - last + begun.before())
+                    if found.point and processes.first():
+                        write_points(folder, runs)
+                _tell(logs, found, runs[found.point], resolved.lanes(found.point, found.index))
+                last = now
+    except Ended as ended:
+        begun.sweep(lambda round, point: runs[point].lanes(round))
+        return runs, ended
     begun.clear()
-    return runs
+    return runs, None
 
 
 def _tell(logs: Logs, found: Round, run: Run, asked: Collection[Lane]) -> None:
@@ -186,11 +208,11 @@ def _tell(logs: Logs, found: Round, run: Run, asked: Collection[Lane]) -> None:
         logs.finished(found.index, found.point, rows[rows["round"] == found.index])
 
 
-def _alike(experiment: Experiment, only: Collection[int]) -> str:
+def _alike(experiment: Experiment, only: Collection[int], box: Box) -> str:
     """What all processes of a job must have been told alike; where data lie may differ."""
     data = dataclasses.replace(experiment.data, dir=None, raw=None)
     alike = dataclasses.replace(experiment, data=data)
-    return f"{compatible.to_json(alike)} {tuple(only)} {__version__} {jax.__version__}"
+    return f"{compatible.to_json(alike)} {tuple(only)} {box.minutes} {__version__} {jax.__version__}"
 
 
 def _missing(resolved: Resolved, runs: Mapping[str, Run]) -> int:
@@ -202,9 +224,20 @@ def _missing(resolved: Resolved, runs: Mapping[str, Run]) -> int:
     )
 
 
+def _left(resolved: Resolved, runs: Mapping[str, Run], ended: Ended) -> tuple[int, int]:
+    """The rounds in which lanes are still to be trained where a box ended, and their trial-steps."""
+    steps, work = resolved.experiment.train.steps, ended.work
+    rounds = sum(
+        any(set(resolved.lanes(point, round)) - runs[point].lanes(round) for point in resolved.points)
+        for round in range(resolved.rounds + 1)
+    )
+    kept = steps - work.steps if ended.step is None else ended.step
+    return rounds, _missing(resolved, runs) * steps - kept * work.lanes
+
+
 def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: int) -> str:
     experiment, points, rounds = resolved.experiment, resolved.points, range(resolved.rounds + 1)
-    begun = any(run.parts for run in runs.values())
+    begun = any(run.parts for run in runs.values()) or checkpoints.finished(paths.begun(folder))
     doing = "nothing left to train in" if not todo else "continuing" if begun else "running"
     devices = f"{jax.device_count()} {jax.default_backend()} devices"
     devices += f" of {processes.count()} processes" if processes.count() > 1 else ""

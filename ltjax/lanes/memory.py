@@ -33,6 +33,11 @@ class Programs:
         self._made: dict[int, LaneProgram] = {}
         self._most: float = math.inf if compute.lanes is None else compute.lanes
 
+    def expected(self, lanes: int) -> tuple[int, bool]:
+        """How many of ``lanes`` lanes would be trained first, as it seems, and whether that is compiled."""
+        size = turn(lanes, self._most)
+        return size, size in self._made
+
     def of(self, lanes: int, start: LaneStart) -> tuple[LaneProgram, int]:
         """A program for ``lanes`` lanes, or for the first of several turns of as equal size as can be.
 

@@ -24,6 +24,7 @@ from jax.sharding import PartitionSpec as P
 from ltjax.core.types import Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
+from ltjax.lanes.box import Box
 from ltjax.lanes.history import History, Observer, Recorder, wait
 from ltjax.lanes.placement import Batching, held, holders, lane_mesh, over_lanes, placed
 from ltjax.lanes.snapshots import Snapshot, Snapshots, restored
@@ -97,7 +98,11 @@ class LaneProgram:
             starts: one per lane.
             observe: told of every evaluation.
             snapshots: what to continue from, and where to keep what would continue this.
+
+        Raises:
+            Ended: the snapshots' box has no time for more; what would continue this is kept.
         """
+        box = snapshots.box if snapshots else Box()
         real, start = self._place(starts)
         recorder = Recorder(len(starts), self.splits, self.train, observe)
         step, tallies = 0, None
@@ -107,25 +112,31 @@ class LaneProgram:
         else:
             state, _ = self._call("begin", real, start)
             _, tallies = self._call("inspect", real, state, self.splits)
+            wait(tallies)
+        box.ready(step, len(starts))
         every, last = self.train.evaluate_every, self.train.steps
         while step < last:
-            if snapshots and tallies and snapshots.due():
+            length = min(every, last - step)
+            if self.on_cpu and tallies:
+                wait(tallies)  # the next call would, in XLA
+                box.passed(step)
+            if snapshots and tallies and snapshots.due(step + length, step + length == last):
                 recorder.add(step, tallies)
+                box.passed(step)
                 tallies = None
                 leaves = held(jax.tree.leaves(state), len(starts))
                 snapshots.keep(Snapshot(step, leaves, recorder.seen(), holders(len(starts), self.mesh)))
-            length = min(every, last - step)
-            if self.on_cpu and tallies:
-                wait(tallies)  # the call would, in XLA
             state, upcoming = self._call(
                 "interval", real, state, start, self.splits, np.int32(step), length=length
             )
             # recorded one interval late, so that the devices never wait for the host
             if tallies:
                 recorder.add(step, tallies)
+                box.passed(step)
             step, tallies = step + length, upcoming
         if tallies:
             recorder.add(step, tallies)
+            box.passed(step)
         exact = self._call("inspect", real, state, self.splits)[1]["train"]
         params, collections = held((state.params, state.collections), len(starts))
         return Trained(params, collections, recorder.history(exact), holders(len(starts), self.mesh))

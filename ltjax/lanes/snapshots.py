@@ -3,7 +3,6 @@
 A round of VGG-19 is 112,480 steps; what a kill costs should be minutes of it.
 """
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +10,11 @@ import jax
 import numpy as np
 
 from ltjax.lanes import processes
+from ltjax.lanes.box import Box
 from ltjax.training.step import LaneState
+
+STOP = -1
+"""The answer of a box that has no time for more, beside how many evaluations to wait."""
 
 
 class Snapshot(NamedTuple):
@@ -29,7 +32,8 @@ class Snapshot(NamedTuple):
 
 
 class Snapshots:
-    """What a part continues from, if anything, and where its own snapshots go, every so many minutes.
+    """What a part continues from, if anything, and where its own snapshots go: every so many minutes, and
+    where the run's box has no time for more.
 
     All processes of a job keep theirs at the same step: by the first one's clock, which is asked ever more
     often as the time comes near, since asking makes devices wait.
@@ -38,35 +42,56 @@ class Snapshots:
         begun: the snapshot to continue from.
         keep: keeps a snapshot, in place of an earlier one.
         minutes: between two of them, at least; they are taken at evaluations.
+        box: the minutes of the run; by default without end.
     """
 
-    def __init__(self, begun: Snapshot | None, keep: Callable[[Snapshot], None], minutes: float) -> None:
-        self.begun, self._keep, self._seconds = begun, keep, 60 * minutes
+    def __init__(
+        self, begun: Snapshot | None, keep: Callable[[Snapshot], None], minutes: float, box: Box | None = None
+    ) -> None:
+        self.begun, self._keep, self._seconds, self.box = begun, keep, 60 * minutes, box or Box()
         self._restart()
 
     def _restart(self) -> None:
-        self._last, self._passed, self._ask_at = time.monotonic(), 0, 0
+        self._last, self._passed, self._ask_at, self._asked = self.box.now(), 0, 0, 0.0
+        self._over = False
 
-    def due(self) -> bool:
-        """Whether it is time for another; to be asked at every evaluation."""
+    def due(self, step: int = 0, ends: bool = False) -> bool:
+        """Whether it is time for another; to be asked at every evaluation.
+
+        Args:
+            step: that of the next evaluation.
+            ends: whether it is the last.
+        """
         self._passed += 1
         if self._passed < self._ask_at:
             return False
-        wait = processes.agreed(self._evaluations_to_wait())
-        self._ask_at = self._passed + wait
-        return wait == 0
+        self._asked = self.box.now()
+        wait = processes.agreed(self._evaluations_to_wait(step, ends))
+        self._over, self._ask_at = wait == STOP, self._passed + wait
+        return wait in (STOP, 0)
 
-    def _evaluations_to_wait(self) -> int:
+    def _evaluations_to_wait(self, step: int, ends: bool) -> int:
         """0 if it is time, else half of those there seem to be until then, and no more than have passed."""
-        spent = time.monotonic() - self._last
+        if not self.box.goes_on(step, ends):
+            return STOP
+        spent = self._asked - self._last
         if spent >= self._seconds:
             return 0
+        if processes.count() == 1:
+            return 1
         seem = (self._seconds - spent) * self._passed / max(spent, 1e-6)
-        return max(1, int(min(seem / 2, self._passed)))
+        return max(1, int(min(seem / 2, self.box.intervals() / 4, self._passed)))
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot."""
+        """Keep a snapshot.
+
+        Raises:
+            Ended: it was kept because the box has no time for more.
+        """
         self._keep(snapshot)
+        self.box.kept(self.box.now() - self._asked)
+        if self._over:
+            raise self.box.over(snapshot.step)
         self._restart()
 
 

@@ -17,6 +17,7 @@ from ltjax.core.trees import stack, take
 from ltjax.core.types import Lane, Mask, Params, Ticket
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import processes
+from ltjax.lanes.box import Work
 from ltjax.lanes.history import curves, summarise
 from ltjax.lanes.memory import Programs
 from ltjax.lanes.program import LaneProgram, Trained
@@ -105,7 +106,8 @@ def find_tickets(
         experiment: what to run; a sweep runs all of its points, and its rounds say of which they are.
         past: what was trained before (of a sweep, by point); only missing lanes are trained and yielded.
         observe: told of every evaluation while lanes train.
-        snapshots: where parts in the middle of their training are kept, and continue from.
+        snapshots: where parts in the middle of their training are kept, and continue from; where their box
+            has no time for more, ``ltjax.lanes.box.Ended`` is raised, and what was yielded stands.
         dataset: used in place of the one that the experiment names.
         only: the trials to train; by default all.
 
@@ -155,6 +157,7 @@ class _Walk:
         # points differ in how their networks begin, not in what they compute
         first, network = resolved.points[points[0]], resolved.networks[points[0]]
         splits = split(dataset, first.data.validation, first.seed)
+        self.train = first.train
         augment = AUGMENTATIONS.find(first.data.augment)
         training = Training(network, first.train, len(splits.train.labels), augment)
         self.programs = Programs(
@@ -166,11 +169,26 @@ class _Walk:
         waiting = [(point, lane) for point, search in self.searches.items() for lane in search.missing(index)]
         while waiting:
             point, lane = waiting[0]
+            size, compiled = self.programs.expected(len(waiting))
+            kept, expected = self.enter(index, waiting[:size], compiled), size
             program, size = self.programs.of(len(waiting), self.searches[point].starts(index, [lane])[0])
-            yield from self.part(index, waiting[:size], program)
+            if kept:
+                kept.box.compiled()
+            if self.snapshots and size < expected:
+                kept = self.snapshots(index, waiting[:size])
+            yield from self.part(index, waiting[:size], program, kept)
             waiting = waiting[size:]
 
-    def part(self, index: int, part: Part, program: LaneProgram) -> Iterator[Round]:
+    def enter(self, index: int, part: Part, compiled: bool) -> Snapshots | None:
+        """The snapshots of a part that is about to be trained, if their box has time for it."""
+        kept = self.snapshots and self.snapshots(index, part)
+        if kept:
+            steps = self.train.steps - (kept.begun.step if kept.begun else 0)
+            work = Work(index, len(part), steps, min(steps, self.train.evaluate_every), compiled)
+            kept.box.enter(work, tuple(self.searches))
+        return kept
+
+    def part(self, index: int, part: Part, program: LaneProgram, kept: Snapshots | None) -> Iterator[Round]:
         """Train some lanes of a round together; what was found, by point."""
         lanes = {point: [lane for _, lane in each] for point, each in groupby(part, key=itemgetter(0))}
         starts = [start for point in lanes for start in self.searches[point].starts(index, lanes[point])]
@@ -178,7 +196,7 @@ class _Walk:
         trained = program.run(
             starts,
             watch and (lambda step, seen: watch(index, part, step, seen)),
-            self.snapshots and self.snapshots(index, part),
+            kept,
         )
         lane_masks = [start.mask for start in starts]
         first = 0

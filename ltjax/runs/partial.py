@@ -1,14 +1,16 @@
 """The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ltjax.core.types import Lane
 from ltjax.lanes import processes
+from ltjax.lanes.box import Box
 from ltjax.lanes.snapshots import Snapshot, Snapshots
 from ltjax.lottery.loop import Part
 from ltjax.runs import checkpoints, paths
@@ -21,12 +23,16 @@ class Begun:
         folder: the run's folder; of a sweep the whole run's, since its points train together.
         minutes: between two snapshots, at least.
         writing: what to be in while one is written.
+        box: the minutes of the run; by default without end.
     """
 
     def __init__(
-        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext
-    ) -> None:
+        self, folder: Path, minutes: float, writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+        box: Box | None = None,
+    ) -> None:  # fmt: skip
         self._folder, self._minutes, self._writing = paths.begun(folder), minutes, writing
+        self._box = box or Box()
+        self._before = self._began = 0.0
         if processes.first():
             checkpoints.sweep(self._folder)
 
@@ -37,7 +43,27 @@ class Begun:
             UserError: there is one, but damaged; the message says what to remove.
         """
         told = {"round": round, "lanes": [[point, *lane] for point, lane in part]}
-        return Snapshots(self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes)
+        self._before, self._began = 0.0, self._box.now()
+        return Snapshots(
+            self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes, self._box
+        )
+
+    def before(self) -> float:
+        """Seconds that the part being trained took before this start, up to its snapshot; told once."""
+        before, self._before = self._before, 0.0
+        return before
+
+    def sweep(self, trained: Callable[[int, str], Collection[Lane]]) -> None:
+        """Remove the snapshots of what is trained by now.
+
+        Args:
+            trained: the lanes that are, by round and point.
+        """
+        notes = {path: checkpoints.note(path) for path in checkpoints.finished(self._folder)}
+        _remove(*(
+            path for path, note in notes.items()
+            if all(Lane(*lane) in trained(note["round"], point) for point, *lane in note["lanes"])
+        ))  # fmt: skip
 
     def clear(self) -> None:
         """Remove all snapshots: everything is trained, and kept as parts."""
@@ -51,6 +77,7 @@ class Begun:
             note = checkpoints.note(path)
             kept = note["lanes"]
             if note["round"] == told["round"] and all(lane in kept for lane in told["lanes"]):
+                self._before = float(note.get("seconds", 0.0))
                 return _of_lanes(
                     checkpoints.load(path), note["step"], [kept.index(lane) for lane in told["lanes"]]
                 )
@@ -63,7 +90,8 @@ class Begun:
         older = [each for each in checkpoints.finished(self._folder) if each != path]
         with self._writing():
             _remove(path)  # of other lanes, from before they changed
-            note = {**told, "step": snapshot.step}
+            seconds = self._before + self._box.now() - self._began
+            note = {**told, "step": snapshot.step, "seconds": seconds}
             checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
             _remove(*older)
 

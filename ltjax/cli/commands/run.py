@@ -13,13 +13,15 @@ import tyro
 from rich.console import Console
 from rich.filesize import decimal
 
-from ltjax.cli import running
+from ltjax.cli import boxes, running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
+from ltjax.core.started import running_for
 from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes.box import Box
 from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.dry_run import describe, plan
@@ -46,10 +48,12 @@ class Options:
     list: bool = False
     """Show the named experiments and stop."""
     dry_run: bool = False
-    """Show rounds, lanes, P_m schedule, weights, FLOPs, memory and disk; train nothing."""
+    """Show rounds, lanes, P_m schedule, weights, FLOPs, memory, disk and (once known) time; train nothing."""
     distributed: Distributed = dataclasses.field(default_factory=Distributed)
     only: tuple[int, ...] = ()
     """Train these trials alone, by number; ltjax merge joins runs of different trials."""
+    minutes: float | None = None
+    """Stop in good order within so many minutes; the same command continues."""
     log: tuple[str, ...] = ()
     """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
     quiet: Quiet = False
@@ -64,6 +68,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     with exit_codes(program, given) as interrupts:
         options = parse(given, program)
         distributed.check(options.distributed)
+        box = Box(options.minutes, spent=running_for())
         if options.list:
             show(loading.experiments(), console)
         elif options.dry_run:
@@ -72,7 +77,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             with distributed.job(options.distributed, f"{program} {shlex.join(given)}"):
                 if options.quiet or not processes.first():
                     console = Console(quiet=True, force_terminal=False)
-                _run(options, console, interrupts, program)
+                _run(options, console, interrupts, program, box)
 
 
 def defaults(config: str = "digits") -> Options:
@@ -121,11 +126,15 @@ def _dry_run(options: Options, console: Console) -> None:
         console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
         sizes = ", ".join(f"{decimal(size)} of {keep}" for keep, size in disk(resolved, point).items())
         console.print(f"{'disk':15} {sizes} (--keep), tables not counted", highlight=False, soft_wrap=True)
+    if told := boxes.taken(_folder(options), resolved):
+        console.print(told, highlight=False, soft_wrap=True)
 
 
-def _run(options: Options, console: Console, interrupts: Interrupts, program: str) -> None:
-    experiment = options.experiment
-    folder = options.workdir or Path("runs") / experiment.name
+def _folder(options: Options) -> Path:
+    return options.workdir or Path("runs") / options.experiment.name
+
+
+def _run(options: Options, console: Console, interrupts: Interrupts, program: str, box: Box) -> None:
     own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
     told = running.Told(console, log=options.log, program=program)
-    running.run(experiment, folder, options.only, told, interrupts, own)
+    running.run(options.experiment, _folder(options), options.only, told, interrupts, own, box)
