@@ -21,10 +21,10 @@ from ltjax.runs.folder import Run
 from .test_runs import curves
 
 CONV2 = (
-    "--config conv2_iterative --trials 2 --arms.reinit 1 --prune.rounds 3 --model.channels 16 "
+    "--config conv2_iterative --trials 2 --arms.reinit 1 --prune.rounds 3 --model.channels 8 "
     "--train.steps 200 --train.evaluate-every 100 --keep masks"
 ).split()
-"""Two trials with a control each, four rounds; of Conv-2's channels a quarter."""
+"""Two trials with a control each, four rounds; of Conv-2's channels an eighth."""
 
 
 def ltjax(*arguments: object) -> str:
