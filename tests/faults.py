@@ -11,6 +11,7 @@ undisturbed run, bit for bit, and nothing is left over. Exit status 1 if anythin
 import argparse
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,10 @@ MOMENTS: dict[str, tuple[str, int, float] | None] = {
 }
 """Where: the event, the last of them that may be chosen, and the most seconds between it and the kill."""
 
+THINNING = "while a part is thinned, up to 20 ms later"
+THINNED = (rf"(mkdir|rename|rmtree) {ROUND}", 9, 0.02)
+"""As in ``MOMENTS``, of ``ltjax keep`` and a finished run."""
+
 
 @dataclass
 class Kill:
@@ -77,13 +82,20 @@ class Trial:
         self.home, self.random, self.count = home, random.Random(seed), 0
         self.undisturbed = home / "undisturbed"
         self.live(self.undisturbed, Place())  # compiles
+        self.thinned = Path(shutil.copytree(self.undisturbed, home / "thinned"))
+        self.live(self.thinned, Place(), thin=True)
         began = time.monotonic()
         status, _ = self.live(home / "timed", Place())
         self.seconds = time.monotonic() - began
         assert status == 0, "the undisturbed run failed"
 
-    def live(self, folder: Path, place: Place, seconds: float | None = None) -> tuple[int, list[str]]:
-        """Run in a folder, and kill it at a place or after some seconds: its exit status and what it did."""
+    def live(
+        self, folder: Path, place: Place, seconds: float | None = None, thin: bool = False
+    ) -> tuple[int, list[str]]:
+        """Run in a folder, and kill it at a place or after some seconds: its exit status and what it did.
+
+        Where it is to ``thin``, the folder holds a finished run.
+        """
         log = self.home / "log"
         log.unlink(missing_ok=True)
         command = [
@@ -92,10 +104,7 @@ class Trial:
             "tests.mortal",
             log,
             place.to_json(),
-            "--",
-            *SMALL,
-            "--workdir",
-            folder,
+            *(["keep", folder, "--keep", "masks"] if thin else ["--", *SMALL, "--workdir", folder]),
         ]
         process = subprocess.Popen(command, cwd=ROOT, env=self.environment(), stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT, text=True)  # fmt: skip
@@ -140,11 +149,26 @@ class Trial:
         return done
 
     def judge(self, folder: Path, done: list[Kill]) -> None:
-        """Compare a finished run with the undisturbed one; what is lost is the last kill's."""
+        """Compare a finished run with the undisturbed one; what is lost is the last kill's. Then thin it."""
         lost = self.end(folder)
         assert done or not lost, f"without any kill: {lost}"
         for kill in done[-1:]:
-            kill.lost += lost
+            kill.lost += lost + self.killed_thinning(folder)
+
+    def killed_thinning(self, folder: Path) -> list[str]:
+        """What a finished run lacks after its thinning was killed and repeated."""
+        event, most, latest = THINNED
+        place = Place(event, self.random.randint(1, most), self.random.uniform(0, latest))
+        status, events = self.live(folder, place, thin=True)
+        print(f"     {THINNING}; at: {events[-2]}; status {status}", flush=True)
+        if self.live(folder, Place(), thin=True)[0]:
+            return [f"it could not be thinned: {self.output[-300:]}"]
+        found = [path for path in finished(self.thinned) if path.parts[0] == "checkpoints"]
+        others = finished(folder) ^ finished(self.thinned)
+        return [
+            f"{path} is another after thinning" for path in found
+            if not same_checkpoint(folder / path, self.thinned / path)
+        ] + [f"{path} is not in both folders after thinning" for path in others]  # fmt: skip
 
     def fresh(self) -> Path:
         """A folder for another run."""

@@ -1,6 +1,7 @@
-"""``python -m ltjax.run`` as a mortal: it logs what it does to its folder, and dies at a chosen place.
+"""``ltjax run`` or ``keep`` as a mortal: it logs what it does to its folder, and dies at a chosen place.
 
-    python -m tests.mortal LOG PLACE -- ARGUMENTS OF ltjax.run …
+    python -m tests.mortal LOG PLACE -- ARGUMENTS OF ltjax run …
+    python -m tests.mortal LOG PLACE keep RUN …
 
 LOG is a file that gets a line per event: ``open``, ``sync``, ``rename``, ``mkdir``, ``remove``, ``rmdir`` or
 ``rmtree`` and the path in the run's folder, told before it happens. PLACE is a ``Place`` as JSON.
@@ -85,21 +86,21 @@ class Mortal:
 
 def main() -> None:
     """Run it; its exit status is ltjax's."""
-    log, place, _, *arguments = sys.argv[1:]
-    folder = Path(arguments[arguments.index("--workdir") + 1])
+    log, place, command, *arguments = sys.argv[1:]
+    folder = Path(arguments[0] if command == "keep" else arguments[arguments.index("--workdir") + 1])
     told = json.loads(place)
     mortal = Mortal(folder, Path(log), Place(**{**told, "signals": tuple(told["signals"])}))
     sys.addaudithook(mortal.audit)
     mortal.tell("started")
     import jax
 
-    from ltjax.cli.commands import run
+    from ltjax.cli.commands import keep, run
 
     mortal.tell("imported")
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, *_, **__: mortal.tell("compiled") if "backend_compile" in event else None
     )
-    run.main(arguments)
+    (keep if command == "keep" else run).main(arguments)
     mortal.tell("done")
 
 

@@ -17,6 +17,7 @@ cases without XLA's dearest passes, which alone could tell some programs apart, 
 import argparse
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -58,7 +59,19 @@ def checkpoint(folder: Path) -> Values:
     described = ocp.metadata(folder).metadata
     shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), described)
     leaves = jax.tree_util.tree_leaves_with_path(ocp.load(folder, shapes))
-    return {"/".join(step.key for step in path): np.asarray(leaf) for path, leaf in leaves}
+    found = {"/".join(step.key for step in path): np.asarray(leaf) for path, leaf in leaves}
+    note = json.loads((folder / "_CHECKPOINT_METADATA").read_text())["custom_metadata"]
+    return unpacked_masks(found, note["shapes"]) if "shapes" in note else found
+
+
+def unpacked_masks(found: Values, shapes: Mapping[str, Sequence[int]]) -> Values:
+    """A part's arrays as they were before masks were packed bits, and the next round's among them."""
+    masks = {
+        f"mask/{name}": np.unpackbits(found[f"mask/{name}"], axis=1, count=math.prod(shape))
+        .astype(bool).reshape(-1, *shape)
+        for name, shape in shapes.items()
+    }  # fmt: skip
+    return {**{name: each for name, each in found.items() if not name.startswith("ahead/")}, **masks}
 
 
 def contents(run: Path) -> dict[str, Values]:

@@ -47,6 +47,9 @@ CHANNELS = {"conv2": [2], "conv4": [2, 3], "conv6": [2, 3, 4], "resnet18": [2, 3
 BEFORE = {"numerics.convolution": "direct"}
 """What revisions without a numerics setting did: said where only the second revision has the setting."""
 
+ALWAYS = {"compute.keep": "all"}
+"""What every revision is told that has the setting: all params are compared."""
+
 START = "start_{trial}.safetensors"
 
 WHOLLY = ("arms", "optimizer", "weight decay, warmup, drops")
@@ -279,6 +282,7 @@ def main() -> None:
     (home / "experiments.json").write_text(json.dumps(configurations(said["experiments"], order)))
     colours()
     fixed = {name: BEFORE[name] for name in {*known()} - {*said["settings"]} if name in BEFORE}
+    fixed |= {name: ALWAYS[name] for name in ALWAYS if name in known()}
     for name, stages in cases(said["registries"]).items():
         if not order.only or name in order.only:
             print(f"{home.name} revision: {name}", file=sys.stderr, flush=True)

@@ -104,6 +104,7 @@ def test_quiet_says_nothing_but_what_goes_wrong(flag, tmp_path, capsys):
     assert paths.report(tmp_path / "run").exists()
 
 
+@pytest.mark.long
 def test_colours_are_for_terminals_alone(finished, tmp_path):
     """A table in a file or a pipe has none; where a terminal is claimed, verdicts are coloured."""
     for name in ("summary.csv", "config.json", "curves"):
@@ -187,6 +188,7 @@ def test_shells_complete_commands_options_and_experiments(typed, shell, tmp_path
     assert set(words) == COMPLETED[typed], done.stderr
 
 
+@pytest.mark.long
 def test_a_run_whose_output_is_closed_is_trained(tmp_path):
     line = f"ltjax run {' '.join(SHORT)} --workdir {tmp_path}/run >&-"
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

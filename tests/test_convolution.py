@@ -48,7 +48,7 @@ def convolutions(draw):
     return (draw(st.integers(1, 6)), *image, channels[0]), (*kernel, *channels), strides, padding
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(convolutions())
 def test_numbers_and_gradients_are_xlas_own(sizes):
     images, kernel, strides, padding = sizes

@@ -10,7 +10,7 @@ import pytest
 from ltjax.analysis.results import read_study
 from ltjax.core.errors import UserError
 from ltjax.data import cache, prepared
-from ltjax.runs import checkpoints, opening, paths, tables
+from ltjax.runs import checkpoints, opening, parts, paths, tables
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_run
 
@@ -32,8 +32,8 @@ def whole(tmp_path_factory, rounds):
     return write(tmp_path_factory.mktemp("whole") / "run", rounds).folder
 
 
-MANY_FILES = {"checkpoints/rounds/round_000_part_0", "checkpoints/begun"}
-"""Kinds of many files, Orbax's own among them; θ₀'s checkpoint has the same ones and is tried always."""
+MANY_FILES = {"checkpoints/theta0/trial_1", "checkpoints/rounds/round_000_part_0", "checkpoints/begun"}
+"""Kinds of many files, Orbax's own among them, which are the long form."""
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,8 @@ def test_older_runs_without_these_checksums_are_read(copy, finished, monkeypatch
         shutil.rmtree(path)
         with monkeypatch.context() as patched:
             patched.setattr(checkpoints, "_signed", lambda note: note)
-            checkpoints.save(path, tree, {key: note[key] for key in ("rows", "seconds")})
+            kept = ("rows", "seconds", parts.SHAPES, parts.KEPT)
+            checkpoints.save(path, tree, {key: note[key] for key in kept})
     open_run(copy, TINY)
     assert_same_results(copy, finished.folder)
 
@@ -114,7 +115,7 @@ def test_older_runs_without_these_checksums_are_read(copy, finished, monkeypatch
 def test_initial_params_that_cannot_be_drawn_again_are_told(copy, monkeypatch):  # noqa: F811
     """As with a version of JAX that draws other numbers: nothing is trained from them."""
     shutil.rmtree(paths.theta0(copy, 1))
-    monkeypatch.setattr(opening.Search, "theta0", lambda *_: {"fc1": np.zeros(3)})
+    monkeypatch.setattr("ltjax.runs.folder.draw_theta0", lambda *_: {"fc1": np.zeros(3)})
     with pytest.raises(UserError, match="initial params of trial 1 .* drawn again they are others"):
         opening.restore_theta0(Run(copy))
 

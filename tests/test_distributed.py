@@ -142,9 +142,8 @@ def test_what_the_readme_says_of_two_processes_works_word_for_word(tmp_path):
     assert set(pd.read_csv(tmp_path / "runs" / "two" / "summary.csv")["round"]) == {0, 1, 2}
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_of_all_ends_all_and_says_how_to_continue(number, status, tmp_path):
     folder = tmp_path / "run"
     started = Job(2, [*TINY, *SNAPSHOTS, "--train.steps", "600000", "--workdir", str(folder)])

@@ -53,7 +53,7 @@ def shown(path: Path) -> list[list[str]]:
     return [each for each in words if each[0] in SUBCOMMANDS and not READERS_OWN & set(each)]
 
 
-READERS_OWN = {"mine.py", "runs/mine", "--help"}
+READERS_OWN = {"mine.py", "runs/mine", "runs/again", "--help"}
 """Where a command names these, the page's other blocks made them, and are run with it (test_installed.py)."""
 
 
@@ -123,6 +123,7 @@ def test_readme_has_the_two_commands_that_continuous_integration_runs():
     assert [line.split("&& ")[1] for line in commands[:2]] == ["python -m ltjax.run", "pytest"]
 
 
+@pytest.mark.long
 def test_readmes_python_runs(tmp_path):
     code = "\n".join(blocks(README, "python"))
     done = subprocess.run(

@@ -125,9 +125,8 @@ def tiny(name):
 
 SHORT = (
     "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_init_scales", "conv2_adam_rates",
-    "resnet18_warmup",
 )  # fmt: skip
-"""Of every family, schedule and kind of sweep one; the others are the test's long form."""
+"""Of every schedule and kind of sweep one; the others, deep networks among them, are the long form."""
 
 EVERY = [
     pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in sorted(experiments())

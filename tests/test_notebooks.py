@@ -132,6 +132,7 @@ def test_the_reduced_parameters_are_the_notebooks_own(name):
     assert own <= other and other - own <= assigned(TRAINED)
 
 
+@pytest.mark.long
 def test_the_last_notebook_redraws_the_committed_results_by_itself(tmp_path):
     """At full size, beside a copy of the repository's results: nothing is trained."""
     name = "4_the_papers_lenet_figures.ipynb"

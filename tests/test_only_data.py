@@ -91,6 +91,7 @@ def test_a_run_whose_files_are_pickles_is_refused_and_never_loads_them(
 def test_a_snapshot_that_is_a_pickle_is_refused(folder, marker):
     shutil.copytree(next(paths.rounds(folder).iterdir()), paths.begun(folder) / "round_002_step_000000020")
     shutil.rmtree(paths.part(folder, 2, 0))
+    paths.summary(folder).unlink()
     for path in paths.begun(folder).rglob("*"):
         if path.is_file():
             path.write_bytes(pickle.dumps(Bomb(marker)))

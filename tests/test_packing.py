@@ -21,7 +21,7 @@ from ltjax.runs.partial import Begun
 from ltjax.settings.schema import Compute, Prune
 
 from .conftest import TINY, finish, with_prune
-from .damage import SNAPSHOT
+from .damage import SNAPSHOT, damages
 from .test_merge import contents
 from .test_retention import assert_same_results_as_masks, keeping
 from .test_runs import copy  # noqa: F401
@@ -173,6 +173,20 @@ def test_a_file_that_is_cut_off_altered_or_something_else_is_told_and_leaves_not
     with pytest.raises(UserError, match="is not a packed run, or was cut off or altered; pack the run again"):
         unpack(file, tmp_path / "run")
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_no_damage_of_a_file_goes_unseen(packed, tmp_path):
+    """What is unpacked nevertheless, as after a change of the date in the file, is the run."""
+    unpack(packed, tmp_path / "whole")
+    file = tmp_path / "run.tar.gz"
+    for number, (damage, at) in enumerate(damages(40, seed=0)):
+        file.write_bytes(packed.read_bytes())
+        damage(file, at)
+        try:
+            unpack(file, tmp_path / str(number))
+        except UserError:
+            continue
+        assert_same_results_as_masks(tmp_path / str(number), tmp_path / "whole")
 
 
 def test_nothing_is_unpacked_over_what_is_there_nor_packed_over_another_file(packed, copy, tmp_path):  # noqa: F811

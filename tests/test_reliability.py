@@ -148,6 +148,7 @@ def test_a_removal_that_was_killed_leaves_no_checkpoint(copy, monkeypatch):  # n
         "round_000_part_0", "round_001_part_0",
     ]  # fmt: skip
     monkeypatch.undo()
+    paths.summary(copy).unlink()
     open_run(copy, TINY)
     assert len(list(paths.rounds(copy).iterdir())) == 2
 

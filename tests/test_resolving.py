@@ -22,7 +22,14 @@ PACKAGE = Path(__file__).parent.parent / "ltjax"
 SWEPT = """--config digits --trials 1 --arms.reinit 0 --arms.random 0 --prune.rounds 1 --model.widths 3 2
     --quiet --train.steps 2 --train.evaluate-every 2 --sweep train.learning_rate=0.1,0.01""".split()
 
-FOLDERS = {"runs.opening", "runs.state", "runs.merging", "analysis.evaluation", "analysis.results"}
+FOLDERS = {
+    "runs.opening",
+    "runs.state",
+    "runs.merging",
+    "runs.packing",
+    "analysis.evaluation",
+    "analysis.results",
+}
 """What asks for the points of experiments that folders hold, which may be others than the one asked for."""
 
 ASKED_BY = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import chex
+import jax
 import pandas as pd
 import pytest
 
@@ -16,10 +17,11 @@ from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
 from ltjax.lottery.arms import ARMS, uses_trained
 from ltjax.lottery.loop import find_tickets
+from ltjax.lottery.resolving import resolve
 from ltjax.runs import checkpoints, opening, parts, paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.opening import open_run
-from ltjax.runs.retention import wanted
+from ltjax.runs.retention import disk, wanted
 from ltjax.runs.thinning import thin
 from ltjax.settings.schema import Compute, Experiment, Keep, Prune
 from ltjax.sparsity import schedules
@@ -74,6 +76,16 @@ def test_the_rounds_after_a_round_are_those_pruned_from_it_and_one_beyond_the_la
     assert schedules.after(prune, round) == later
 
 
+def test_the_disk_that_each_choice_takes_is_known_before(finished):
+    """1,336 weights and 38 biases: 5,496 bytes, or 173 of bits; three rounds of four lanes."""
+    masks = 3 * (4 + 2) * 173
+    found = disk(resolve(TINY))
+    assert found == {"all": masks + (2 + 12) * 5496, "tickets": masks + (2 + 6) * 5496, "masks": masks}
+    trees = [checkpoints.load(paths.part(finished.folder, round, 0)) for round in range(3)]
+    held = sum(leaf.nbytes for leaf in jax.tree.leaves(trees))
+    assert held == found["all"] - 2 * 5496, "θ₀ lies apart"
+
+
 @pytest.mark.parametrize("what", ["tickets", "masks"])
 def test_rows_curves_masks_and_tickets_do_not_depend_on_what_is_kept(what, thinned, finished):
     folder = thinned[what]
@@ -107,7 +119,7 @@ def test_masks_alone_are_an_eighth_of_a_byte_a_weight_and_initial_params_are_dra
     assert tree["ahead"]["1"]["fc1"]["kernel"].shape == (64 * 16 / 8,)
 
 
-@pytest.mark.parametrize("what", ["tickets", "masks"])
+@pytest.mark.parametrize("what", [pytest.param("tickets", marks=pytest.mark.long), "masks"])
 def test_more_rounds_and_another_arm_continue_a_run_of_masks_to_the_same_bits(
     what, thinned, finished, tmp_path
 ):

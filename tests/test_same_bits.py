@@ -20,7 +20,10 @@ PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.p
 UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_minutes"}
 """Settings that say what a run is called, where things lie, and how much is used and how often."""
 
-LATER = {"numerics.convolution", "compute.batching=unrolled"}
+LATER = {
+    "numerics.convolution", "compute.batching=unrolled", "compute.keep", "compute.keep=all",
+    "compute.keep=masks",
+}  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
 
 

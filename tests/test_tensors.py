@@ -212,6 +212,10 @@ def test_the_start_of_a_control_whose_round_before_is_gone_is_told(finished, tmp
     copy = shutil.copytree(finished.folder, tmp_path / "copy")
     shutil.rmtree(paths.part(copy, 1, 0))
     command(f"{copy} --round 2 --arm reinit --to {tmp_path}/control")
+    assert "not written" not in capsys.readouterr().out, "the ticket's mask and the seed are all it takes"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ARMS, "reinit", ARMS["continued"])
+        command(f"{copy} --round 2 --arm reinit --to {tmp_path}/control")
     assert "not written" in capsys.readouterr().out
     command(f"{copy} --round 2 --arm ticket --to {tmp_path}/ticket")
     assert "not written" not in capsys.readouterr().out

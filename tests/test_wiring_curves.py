@@ -66,6 +66,7 @@ def test_altered_curves_are_not_shown(altered):
 
 def test_following_the_advice_mends_the_run(altered, finished):
     shutil.rmtree(paths.part(altered, 1, 0))
+    paths.summary(altered).unlink()
     run_experiment(TINY, altered, quiet=True)
     ours, theirs = (
         tables.read_curves(paths.curves(home, 0, 0).parent) for home in (altered, finished.folder)

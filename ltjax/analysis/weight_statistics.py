@@ -170,7 +170,7 @@ def distil(run: Run, older: pd.DataFrame | None = None) -> pd.DataFrame:
     found = [rows for round in rounds for rows in _of_round(run, round, theta0)]
     if 0 in rounds and len(rounds) > 1 and run.keeps_tickets(0):
         found += _of_training(run, SPLIT if SPLIT in rounds else rounds[-1], theta0)
-    elif older is not None:
+    elif older is not None and not run.keeps_tickets(0):
         found.append(older[older["what"].isin(OF_TRAINING)])
     table = pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
     table.attrs[DISTILLED] = _parts(run)
