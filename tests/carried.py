@@ -1,6 +1,6 @@
 """Carry Conv-2's tickets, found on real CIFAR-10, over several processes, and compare with one that stayed.
 
-    python -m tests.carried [--minutes 1.5] [--processes 4] [-- OPTIONS OF ltjax run]
+    python -m tests.carried [--minutes 1.2] [--processes 4]
 
 Each process begins in a fresh folder, with nothing but the file that the one before packed, trains in a box
 of minutes and packs. The run that stayed does all of it in one go. Exit status 1 if the tables, curves or
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ltjax.core.texts import duration
@@ -20,11 +21,32 @@ from ltjax.runs.folder import Run
 
 from .test_runs import curves
 
-CONV2 = (
-    "--config conv2_iterative --trials 2 --arms.reinit 1 --prune.rounds 3 --model.channels 8 "
-    "--train.steps 200 --train.evaluate-every 100 --keep masks"
-).split()
-"""Two trials with a control each, four rounds; of Conv-2's channels an eighth."""
+CONV2 = '''
+from dataclasses import replace
+
+from ltjax import Data, load_experiment
+from ltjax.data import data_set, load_dataset
+
+
+@data_set("cifar10_tenth", train=5_000, test=1_000, image=(32, 32, 3), classes=10)
+def tenth(data):
+    """The first tenth of CIFAR-10."""
+    whole = load_dataset(Data("cifar10", dir=data.dir))
+    return whole._replace(
+        train_images=whole.train_images[:5_000], train_labels=whole.train_labels[:5_000],
+        test_images=whole.test_images[:1_000], test_labels=whole.test_labels[:1_000],
+    )
+
+
+named = load_experiment("conv2_iterative")
+experiment = replace(
+    named, name="carried", trials=2, arms={"ticket": 1, "reinit": 1},
+    data=Data("cifar10_tenth", validation=500),
+    train=replace(named.train, steps=60, evaluate_every=20),
+    prune=replace(named.prune, rounds=3),
+)
+'''
+"""Conv-2 on a tenth of CIFAR-10: two trials with a control each, 60 steps, four rounds."""
 
 
 def ltjax(*arguments: object) -> str:
@@ -35,7 +57,7 @@ def ltjax(*arguments: object) -> str:
     return done.stdout
 
 
-def carried(home: Path, options: list[str], minutes: float) -> tuple[Path, int]:
+def carried(home: Path, run: Sequence[object], minutes: float) -> tuple[Path, int]:
     """The folder in which the last of the processes finished the run, and how many there were."""
     file, number = home / "carried.tar.gz", 0
     while True:
@@ -43,8 +65,7 @@ def carried(home: Path, options: list[str], minutes: float) -> tuple[Path, int]:
         if number:
             ltjax("unpack", file, "--to", folder)
         began = time.monotonic()
-        given = ["--config", folder] if number else options
-        said = ltjax("run", *given, "--workdir", folder, "--minutes", minutes)
+        said = ltjax(*run, "--workdir", folder, "--minutes", minutes)
         number += 1
         rounds = sorted(Run(folder).parts)
         taken = duration(time.monotonic() - began)
@@ -70,16 +91,17 @@ def differences(one: Path, two: Path) -> list[str]:
 def main() -> None:
     """Carry a run, and compare."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=1.5)
+    parser.add_argument("--minutes", type=float, default=1.2)
     parser.add_argument("--processes", type=int, default=4, help="at least so many must have been needed")
-    parser.add_argument("options", nargs="*", default=CONV2)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        stayed = Path(home) / "stayed"
+    with tempfile.TemporaryDirectory() as given:
+        home = Path(given)
+        (home / "conv2.py").write_text(CONV2)
+        run, stayed = ("run", "--config", home / "conv2.py", "--keep", "masks"), home / "stayed"
         began = time.monotonic()
-        ltjax("run", *asked.options, "--workdir", stayed)
+        ltjax(*run, "--workdir", stayed)
         print(f"in one go: {duration(time.monotonic() - began)}", flush=True)
-        folder, number = carried(Path(home), asked.options, asked.minutes)
+        folder, number = carried(home, run, asked.minutes)
         different = differences(stayed, folder)
     print(f"{number} processes; differences: {', '.join(different) or 'none'}")
     raise SystemExit(bool(different) or number < asked.processes)

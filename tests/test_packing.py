@@ -12,12 +12,14 @@ from ltjax.cli.commands import pack as packing_command
 from ltjax.cli.commands import unpack as unpacking_command
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
+from ltjax.data import DATASETS
 from ltjax.lanes.snapshots import Snapshot
 from ltjax.runs import opening, parts, paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.opening import open_run
 from ltjax.runs.packing import EQUAL, WHOLE, WITHIN, Coder, pack, unpack
 from ltjax.runs.partial import Begun
+from ltjax.runs.thinning import thin
 from ltjax.settings.schema import Compute, Prune
 
 from .conftest import TINY, finish, with_prune
@@ -227,3 +229,16 @@ def test_a_run_that_is_being_trained_is_not_packed(copy, capfd):  # noqa: F811
         packing_command.main([str(copy)])
     assert left.value.code == 2 and "is being written by" in capfd.readouterr().err
     assert not Path(f"{copy}.tar.gz").exists()
+
+
+def test_a_run_on_data_of_ones_own_is_packed_thinned_and_unpacked_without_the_code_for_it(
+    finished, tmp_path, monkeypatch
+):
+    """Where θ₀ cannot be drawn again for want of it, it stays."""
+    shutil.copytree(finished.folder, tmp_path / "run")
+    monkeypatch.delitem(DATASETS, "digits")
+    pack(tmp_path / "run", tmp_path / "run.tar.gz")
+    unpack(tmp_path / "run.tar.gz", tmp_path / "carried")
+    assert thin(Run(tmp_path / "run"), "masks") == 12
+    assert paths.theta0(tmp_path / "run", 1).exists()
+    assert_same_results_as_masks(tmp_path / "run", tmp_path / "carried")

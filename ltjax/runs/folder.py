@@ -111,17 +111,15 @@ class Run:
         return next((mask for mask in found if mask is not None), None)
 
     def part(self, path: Path, note: dict[str, Any]) -> Round:
-        """A part as the round that found it.
+        """A part as the round that found it, but for the initial params.
 
         Raises:
             UserError: it is damaged; by its checksums, so that no damage spreads.
         """
         stored, own = self._stored(path, note), processes.index()
         index, number = paths.round_and_part(path)
-        theta0 = {trial: params for trial in sorted({lane.trial for lane in stored.lanes})
-                  if (params := self.theta0(trial)) is not None}  # fmt: skip
         return Round(
-            index, stored.lanes, theta0, stored.masks, stored.trained, stored.collections,
+            index, stored.lanes, {}, stored.masks, stored.trained, stored.collections,
             pd.DataFrame(note["rows"]), tables.read_curves(paths.curves(self.folder, index, number)),
             holders=[own if lane in stored.kept else DROPPED for lane in stored.lanes], ahead=stored.ahead,
         )  # fmt: skip

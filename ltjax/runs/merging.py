@@ -53,7 +53,10 @@ class Piece:
         Raises:
             UserError: the part is damaged; by its checksums, so that no damage spreads.
         """
-        found = replace(self.run.part(self.part, self.note), point=self.point)
+        found = self.run.part(self.part, self.note)
+        theta0 = {trial: params for trial in sorted({lane.trial for lane in found.lanes})
+                  if (params := self.run.theta0(trial)) is not None}  # fmt: skip
+        found = replace(found, theta0=theta0, point=self.point)
         return found if len(self.places) == len(found.lanes) else _some(found, self.places)
 
     @property

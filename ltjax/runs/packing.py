@@ -23,13 +23,11 @@ from ltjax.core.files import write_whole
 from ltjax.core.trees import leaves_by_path, nested, stack
 from ltjax.core.types import Lane, Mask
 from ltjax.lottery.loop import DROPPED, Round
-from ltjax.lottery.search import Search
 from ltjax.runs import checkpoints, parts, paths, retention
 from ltjax.runs.folder import Run, read_config
-from ltjax.runs.thinning import settle
+from ltjax.runs.thinning import masks_ahead, settle
 from ltjax.settings import sweeps
 from ltjax.sparsity import masks
-from ltjax.training.network import network_of
 
 FORMAT = "ltjax run, packed, 1"
 """What the file's first member says."""
@@ -109,10 +107,9 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
             if (theta0 := run.theta0(trial)) is not None:
                 yield f"theta0/trial_{trial}.npz", _to_bytes(theta0)
     coder = Coder()
-    search = Search(run.experiment, run, network_of(run.experiment))
     for round in sorted(run.parts):
         for path, note in sorted(run.parts[round], key=lambda each: paths.round_and_part(each[0])):
-            yield from _packed_part(run, search, coder, path, note)
+            yield from _packed_part(run, coder, path, note)
 
 
 def _plain(home: Path, files: Sequence[Path]) -> dict[str, bytes]:
@@ -120,11 +117,9 @@ def _plain(home: Path, files: Sequence[Path]) -> dict[str, bytes]:
     return {file.relative_to(home).as_posix(): file.read_bytes() for file in files if file.is_file()}
 
 
-def _packed_part(
-    run: Run, search: Search, coder: "Coder", path: Path, note: dict[str, Any]
-) -> Iterator[tuple[str, bytes]]:
+def _packed_part(run: Run, coder: "Coder", path: Path, note: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     found, there = run.part(path, note), parts.kept(note)
-    ahead = found.ahead or search.ahead(found.index, [lane for lane in found.lanes if lane in there])
+    ahead = masks_ahead(run, found, there)
     wanted = retention.wanted(run.experiment, found.index, there, "masks", ahead)
     coded = [coder.write(found.index, lane, found.mask(lane)) for lane in _order(found.lanes)]
     coded += [coder.write(found.index + 1, Lane("ticket", trial), ahead[trial]) for trial in sorted(ahead)]

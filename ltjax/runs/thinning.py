@@ -1,17 +1,21 @@
 """Thinning: dropping trained params from a run that has them, and nothing else of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ltjax.core.errors import UserError
 from ltjax.core.files import write_text
+from ltjax.core.types import Lane, Mask
+from ltjax.lottery.loop import Round
 from ltjax.lottery.search import Search, draw_theta0
 from ltjax.runs import checkpoints, parts, paths, retention
 from ltjax.runs.folder import Run, read_config
 from ltjax.settings import compatible
 from ltjax.settings.schema import Keep
+from ltjax.sparsity import schedules
 from ltjax.training.network import network_of
 
 Writing = Callable[[], AbstractContextManager[None]]
@@ -34,9 +38,8 @@ def thin(run: Run, keep: Keep, writing: Writing = nullcontext) -> int:
         UserError: a checkpoint is damaged.
         OSError: a part could not be written; it stands as it was.
     """
-    search = Search(run.experiment, run, network_of(run.experiment))
     every = [(round, *part) for round in sorted(run.parts) for part in run.parts[round]]
-    dropped = sum(_thin_part(run, search, *part, keep, writing) for part in every)
+    dropped = sum(_thin_part(run, *part, keep, writing) for part in every)
     _drop_theta0(run, keep)
     return dropped
 
@@ -53,17 +56,23 @@ def settle(folder: Path, keep: Keep) -> None:
     write_text(paths.config(folder), compatible.to_json(grown))
 
 
-def _thin_part(
-    run: Run, search: Search, round: int, path: Path, note: dict[str, Any], keep: Keep, writing: Writing
-) -> int:
+def _thin_part(run: Run, round: int, path: Path, note: dict[str, Any], keep: Keep, writing: Writing) -> int:
     found, there = run.part(path, note), parts.kept(note)
-    # a part of before masks were kept ahead has none: the next round's follow from the params, this once
-    ahead = found.ahead or search.ahead(round, [lane for lane in found.lanes if lane in there])
+    ahead = masks_ahead(run, found, there)
     wanted = retention.wanted(run.experiment, round, there, keep, ahead)
     if len(wanted) < len(there):
         with writing():
             run.rewrite(path, replace(found, ahead=ahead), wanted, note)
     return len(there) - len(wanted)
+
+
+def masks_ahead(run: Run, found: Round, there: Collection[Lane]) -> Mapping[int, Mask]:
+    """The next round's masks that a part kept; one of before they were kept has them made from its params."""
+    prune = run.experiment.prune
+    pruned = [lane for lane in found.lanes if lane in there and lane.arm == schedules.source(prune)]
+    if found.ahead or not pruned or schedules.after(prune, found.index) != [found.index + 1]:
+        return found.ahead
+    return Search(run.experiment, run, network_of(run.experiment)).ahead(found.index, pruned)
 
 
 def _drop_theta0(run: Run, keep: Keep) -> None:
@@ -72,7 +81,14 @@ def _drop_theta0(run: Run, keep: Keep) -> None:
         return
     for trial in range(run.experiment.trials):
         path = paths.theta0(run.folder, trial)
-        if path.exists():
-            drawn = draw_theta0(run.experiment, network_of(run.experiment), trial)
-            if checkpoints.checksums(drawn) == checkpoints.checksums(checkpoints.load(path)):
-                checkpoints.remove(path)
+        if path.exists() and _drawn_again(run, trial) == checkpoints.checksums(checkpoints.load(path)):
+            checkpoints.remove(path)
+
+
+def _drawn_again(run: Run, trial: int) -> dict[str, int]:
+    """The checksums of a trial's θ₀ as it is drawn now; none where the user's code for it is not there."""
+    try:
+        drawn = draw_theta0(run.experiment, network_of(run.experiment), trial)
+    except UserError:
+        return {}
+    return checkpoints.checksums(drawn)
