@@ -26,6 +26,7 @@ def test_every_network_and_variant_is_a_part():
     assert {f"conv2: {name}" for name in VARIANTS} <= set(PARTS)
 
 
+@pytest.mark.long
 def test_rows_are_printed_as_a_table_and_kept_as_json(tmp_path):
     done = accelerator(tmp_path / "some", "--parts", "peaks", "conv2: default")
     assert done.returncode == 0, done.stdout

@@ -163,7 +163,7 @@ def same(folder, run) -> None:
     ("minutes", "lanes", "expected"),
     [
         # 84 s: compiling, and three parts of two lanes, which take 26 s, 22 s and 22 s; a fourth does not fit
-        (1.4, 2, [(2, 0)]),
+        pytest.param(1.4, 2, [(2, 0)], marks=pytest.mark.long),
         # 48 s: stops after 30 steps of 10 s; ends the part, and begins the next, which no box holds
         (0.8, None, [(0, 30), (1, 10)]),
     ],
@@ -202,6 +202,7 @@ def test_a_kill_at_the_end_of_a_box_costs_at_most_what_was_trained_in_it(
     same(tmp_path, undisturbed)
 
 
+@pytest.mark.long
 def test_devices_that_do_not_wait_for_the_host_are_known_to_be_ten_steps_behind(
     clock, undisturbed, tmp_path, monkeypatch
 ):

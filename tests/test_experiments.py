@@ -124,9 +124,9 @@ def tiny(name):
 
 
 SHORT = (
-    "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_init_scales", "conv2_adam_rates",
+    "lenet_controls", "lenet_oneshot", "lenet_continued", "lenet_init_scales",
 )  # fmt: skip
-"""Of every schedule and kind of sweep one; the others, deep networks among them, are the long form."""
+"""Of every schedule and kind of sweep one; the others, on convolutional networks too, are the long form."""
 
 EVERY = [
     pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in sorted(experiments())

@@ -129,6 +129,7 @@ def test_numpy_measures_the_same_before_the_first_update_and_after_the_last(inde
     assert together.history.accuracy["train"][index, 0] == numpy_measure(begun, *train)[1]
 
 
+@pytest.mark.long
 def test_the_train_curve_may_be_exact(setting, digits):
     program, starts = setting
     trained = program(2, with_train(TINY, train_curve="exact", steps=25).train).run(starts[:2])

@@ -80,6 +80,7 @@ def test_numbers_do_not_depend_on_the_turns(at_once):
             chex.assert_trees_all_equal(each.lane(lane), whole[each.index, lane])
 
 
+@pytest.mark.long
 def test_memory_is_asked_of_the_compiled_program(monkeypatch):
     """Turns follow from what the programs say they need, and each of them fits."""
     asked, needed = {}, LaneProgram.bytes_needed

@@ -153,6 +153,7 @@ def test_a_removal_that_was_killed_leaves_no_checkpoint(copy, monkeypatch):  # n
     assert len(list(paths.rounds(copy).iterdir())) == 2
 
 
+@pytest.mark.long
 def test_of_two_runs_that_are_started_in_one_folder_one_runs_and_the_other_is_told(tmp_path, finished):
     folder = tmp_path / "run"
     first = start(folder)

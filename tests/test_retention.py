@@ -20,6 +20,7 @@ from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.resolving import resolve
 from ltjax.runs import checkpoints, opening, parts, paths
 from ltjax.runs.folder import Run, read_config
+from ltjax.runs.merging import merge
 from ltjax.runs.opening import open_run
 from ltjax.runs.retention import disk, wanted
 from ltjax.runs.thinning import thin
@@ -27,6 +28,7 @@ from ltjax.settings.schema import Compute, Experiment, Keep, Prune
 from ltjax.sparsity import schedules
 
 from .conftest import TINY, finish, with_prune
+from .test_merge import halves  # noqa: F401
 from .test_runs import assert_same_results, copy, curves  # noqa: F401
 
 TICKET, REINIT, CONTINUED = (Lane(arm, 0) for arm in ("ticket", "reinit", "continued"))
@@ -119,7 +121,8 @@ def test_masks_alone_are_an_eighth_of_a_byte_a_weight_and_initial_params_are_dra
     assert tree["ahead"]["1"]["fc1"]["kernel"].shape == (64 * 16 / 8,)
 
 
-@pytest.mark.parametrize("what", [pytest.param("tickets", marks=pytest.mark.long), "masks"])
+@pytest.mark.long
+@pytest.mark.parametrize("what", ["tickets", "masks"])
 def test_more_rounds_and_another_arm_continue_a_run_of_masks_to_the_same_bits(
     what, thinned, finished, tmp_path
 ):
@@ -168,7 +171,30 @@ def _stored(folder: Path, round: int) -> parts.Stored:
     return parts.read(path, checkpoints.note(path))
 
 
-@pytest.mark.parametrize("killed", ["before", "between", "after"])
+def test_thinned_runs_are_merged_into_one_that_goes_on(halves, finished, tmp_path):  # noqa: F811
+    """With the masks of the rounds that are still to come."""
+    thin_halves = [Path(shutil.copytree(half, tmp_path / half.name)) for half in halves]
+    for half in thin_halves:
+        thin(open_run(half, keeping("masks", read_config(half))), "masks")
+    merge(thin_halves, tmp_path / "whole")
+    whole = Run(tmp_path / "whole")
+    assert paths.summary(whole.folder).read_bytes() == paths.summary(finished.folder).read_bytes()
+    for trial in range(2):
+        chex.assert_trees_all_equal(whole.ticket_mask(3, trial), finished.ticket_mask(3, trial))
+        for round in range(3):
+            lanes = [Lane(arm, trial) for arm in ("ticket", "reinit")]
+            for lane in lanes:
+                chex.assert_trees_all_equal(whole.mask(round, lane), finished.mask(round, lane))
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        pytest.param("before", marks=pytest.mark.long),
+        "between",
+        pytest.param("after", marks=pytest.mark.long),
+    ],
+)
 def test_thinning_that_is_killed_leaves_each_part_whole_and_is_completed(killed, copy, thinned, monkeypatch):  # noqa: F811
     """Before the new part has its place, when the old one is away, and before the next part."""
     at = {"before": "remove", "between": "shutil.rmtree", "after": None}[killed]
