@@ -108,11 +108,16 @@ def job(options: Distributed, command: str) -> Iterator[None]:
     try:
         yield
         processes.barrier("the end")
-    except (jax.errors.JaxRuntimeError, OSError) as error:
-        raise _told(error, command) from error
     except (UserError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # a mistake of ltjax's; waiting for the others at exit would hide it
+    except (jax.errors.JaxRuntimeError, OSError) as error:
+        raise _told(error, command) from error
+    except BaseException as error:
+        if isinstance(error, ValueError) and "Gloo" in str(
+            error
+        ):  # so fails a gather that was compiled before
+            raise _told(error, command) from error
+        # a mistake of ltjax's; waiting for the others at exit would hide it
         traceback.print_exc()
         processes.leave(1)
     jax.distributed.shutdown()
