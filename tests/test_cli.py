@@ -237,6 +237,7 @@ def test_killing_a_run_anywhere_and_repeating_it_gives_the_same_results(tmp_path
     assert_same_results(folder, finished.folder)
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_with_130_and_the_command_that_continues(tmp_path):
     process = start(tmp_path / "run", "--train.steps", "1000000")
     wait_for(process, (tmp_path / "run" / "environment.json").exists)

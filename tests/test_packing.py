@@ -51,7 +51,7 @@ def test_an_unpacked_run_has_the_same_tables_curves_and_masks_and_no_params(pack
 
 
 def test_it_continues_to_the_bits_of_the_run_that_was_packed(packed, finished, tmp_path):
-    more = replace(with_prune(TINY, rounds=3), arms={"ticket": 1, "reinit": 2})
+    more = with_prune(TINY, rounds=3)
     unpack(packed, tmp_path / "carried")
     shutil.copytree(finished.folder, tmp_path / "stayed")
     for name in ("carried", "stayed"):

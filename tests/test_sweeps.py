@@ -115,6 +115,7 @@ def test_points_train_as_lanes_of_one_program_to_the_bits_they_have_alone(swept,
     assert (kernels[0] != kernels[1]).any()
 
 
+@pytest.mark.long
 def test_points_of_other_shapes_and_rounds_each_have_their_own_program():
     experiment = with_train(
         replace(SWEPT, sweep={"model.widths": ((5, 4), (4, 3)), "prune.rounds": (0, 1)}), steps=20
