@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 TINY = [
     "--trials", "3", "--arms.reinit", "1", "--model.widths", "16", "12", "--train.steps", "60",
-    "--train.evaluate-every", "20", "--prune.rounds", "2", "--keep", "all",
+    "--train.evaluate-every", "20", "--prune.rounds", "2",
 ]  # fmt: skip
 """Six lanes a round; of digits."""
 

@@ -15,9 +15,10 @@ import pandas as pd
 import pytest
 
 from ltjax.core.errors import UserError
+from ltjax.core.types import Lane
 from ltjax.lanes.distributed import Distributed, check, job
 from ltjax.lanes.history import SUMMARY
-from ltjax.runs import paths
+from ltjax.runs import parts, paths
 from ltjax.runs.folder import Run
 
 from .jobs import TINY, Ended, Job, free_port, open_mpi, run, slurm
@@ -49,7 +50,11 @@ def same(folder: Path, other: Path) -> None:
     for round in one.parts:
         assert one.lanes(round) == two.lanes(round)
         for lane in one.lanes(round):
-            chex.assert_trees_all_equal(one.outcome(round, lane), two.outcome(round, lane))
+            chex.assert_trees_all_equal(one.mask(round, lane), two.mask(round, lane))
+            if lane.arm == "ticket":  # whose params are kept by default
+                chex.assert_trees_all_equal(one.outcome(round, lane), two.outcome(round, lane))
+        kept = [sorted(parts.kept(note)) for run in (one, two) for _, note in run.parts[round]]
+        assert kept[0] == kept[1] == [Lane("ticket", trial) for trial in range(one.experiment.trials)]
 
 
 def told(ended: list[Ended], killed: int) -> None:

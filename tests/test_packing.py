@@ -195,7 +195,7 @@ def test_nothing_is_unpacked_over_what_is_there_nor_packed_over_another_file(pac
     before = contents(copy)
     with pytest.raises(UserError, match="holds something already; choose another folder with --to"):
         unpack(packed, copy)
-    with pytest.raises(UserError, match="is something else than a packed run"):
+    with pytest.raises(UserError, match="is not a packed run, and is left as it is"):
         pack(copy, paths.config(copy))
     assert contents(copy) == before
     pack(copy, packed)  # its own kind it replaces

@@ -8,6 +8,7 @@ import pytest
 from ltjax.core.errors import UserError
 from ltjax.lanes.memory import Programs, memory, turn
 from ltjax.lanes.program import LaneProgram
+from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import find_tickets
 from ltjax.settings.schema import Compute
 
@@ -78,6 +79,17 @@ def test_numbers_do_not_depend_on_the_turns(at_once):
     for each in in_turns:
         for lane in each.lanes:
             chex.assert_trees_all_equal(each.lane(lane), whole[each.index, lane])
+
+
+def test_an_arm_of_a_later_turn_has_the_weights_that_the_round_before_left(monkeypatch):
+    """In memory alone, where nothing can be read again; the tickets' turn comes before, by name."""
+    monkeypatch.setitem(ARMS, "unrewound", ARMS["continued"])
+    arms = replace(with_prune(TINY, rounds=1), trials=1, arms={"ticket": 1, "unrewound": 1})
+    turns, whole = (
+        {(each.index, str(lane)): each.lane(lane) for each in find_tickets(own) for lane in each.lanes}
+        for own in (replace(arms, compute=Compute(lanes=1)), arms)
+    )
+    chex.assert_trees_all_equal(turns, whole)
 
 
 @pytest.mark.long

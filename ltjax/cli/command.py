@@ -4,9 +4,11 @@ import contextlib
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
+
+from rich.console import Console
 
 from ltjax.core.errors import UserError, escaped, shown
 from ltjax.core.interrupts import WORDS, Interrupted, Interrupts, leave_at_once
@@ -44,6 +46,11 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
         leave_at_once(error.number, again)
     except KeyboardInterrupt:
         _leave(f"{WORDS[signal.SIGINT]}; to continue, repeat: {again}", 128 + signal.SIGINT)
+
+
+def speaker(quiet: bool) -> Callable[[str], None]:
+    """What prints a line as it stands, however long; or nothing, where it is to be ``quiet``."""
+    return Console(quiet=quiet, highlight=False, markup=False, soft_wrap=True).print
 
 
 def _check(arguments: Sequence[str]) -> None:

@@ -120,7 +120,7 @@ class Box:
         spent: seconds of the box that are over already.
 
     Raises:
-        UserError: the minutes are none that can be.
+        UserError: the minutes are not positive, or too many.
     """
 
     def __init__(

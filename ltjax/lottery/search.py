@@ -182,7 +182,10 @@ class Search:
         mask = self._ahead.pop((trial, round), None) if known is None else known
         if mask is None:
             mask = self._prune(trial, round)
-        return Found(theta0, mask, lambda: self._left(trial, round).trained)
+        step = schedules.step_of(self.experiment.prune, round)
+        # what is remembered is given at once: it is forgotten once a part of this round has been trained
+        left = self._kept.get((step.before, Lane(step.arm, trial)))
+        return Found(theta0, mask, left.trained if left else lambda: self._left(trial, round).trained)
 
     def _prune(self, trial: int, round: int) -> Mask:
         """The mask of a round, from what its schedule prunes."""

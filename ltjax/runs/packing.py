@@ -55,7 +55,7 @@ def pack(folder: Path, file: Path, snapshot: bool = True) -> int:
     """
     experiment = read_config(folder)
     if file.exists() and not _is_packed(file):
-        raise UserError(f"'{file}' is something else than a packed run; choose another name with --to.")
+        raise UserError(f"'{file}' is not a packed run, and is left as it is; choose another name with --to.")
     members = {HEAD: json.dumps({"format": FORMAT, "name": folder.name}).encode()}
     for point in sweeps.points(experiment):
         members |= {str(PurePosixPath(point, name)): content

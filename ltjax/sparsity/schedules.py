@@ -74,8 +74,10 @@ def after(prune: Prune, round: int) -> list[int]:
     def before(later: int) -> int | None:
         try:
             return step_of(longer, later).before
-        except LookupError:  # one-shot pruning has no fraction for it
-            return None
+        except Exception:
+            if later <= prune.rounds:
+                raise
+            return None  # it was not asked for: one-shot pruning, say, has no fraction for it
 
     return [later for later in range(round + 1, longer.rounds + 1) if before(later) == round]
 

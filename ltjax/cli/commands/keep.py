@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from rich.console import Console
 from rich.filesize import decimal
 
 from ltjax.analysis import weight_statistics
-from ltjax.cli.command import exit_codes
+from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
 from ltjax.lanes import backend
 from ltjax.runs import opening
@@ -54,7 +53,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             for folder in {options.run, *(run.folder for run in runs.values())}:
                 settle(folder, options.keep)
             after = _bytes(options.run)
-        say = Console(quiet=options.quiet, highlight=False, markup=False, soft_wrap=True).print
+        say = speaker(options.quiet)
         lanes = f"the params of {dropped:,} lanes dropped" if dropped else "nothing to drop"
         say(f"{shlex.quote(str(options.run))}: {lanes}; {decimal(before)} before, {decimal(after)} now")
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
-from ltjax.cli.command import exit_codes
+from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError
 from ltjax.core.texts import read_json, read_text
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         options = read(Options, arguments, program)
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {program} RUN [RUN …] --to DIR")
-        say = Console(quiet=options.quiet, highlight=False, markup=False, soft_wrap=True).print
+        say = speaker(options.quiet)
         for folder, new, known in merge(options.runs, options.to, lambda: interrupts.held("the checkpoint")):
             say(f"{folder}: {new:,} lanes taken" + (f", {known:,} were there already" if known else ""))
         merged = [{"folder": str(folder), **_environment(folder)} for folder in options.runs]

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.filesize import decimal
 
-from ltjax.cli.command import exit_codes
+from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
 from ltjax.lanes import backend
 from ltjax.runs import opening, paths
@@ -50,7 +49,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
             size = pack(options.run, file, options.snapshot)
         begun = options.snapshot and paths.begun(options.run).exists()
         here = shlex.quote(str(file))
-        say = Console(quiet=options.quiet, highlight=False, markup=False, soft_wrap=True).print
+        say = speaker(options.quiet)
         say(
             f"{here}: {decimal(size)}" + ", with the round that is being trained" * begun
             + f"; to continue it elsewhere: ltjax unpack {here}"

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
-from ltjax.cli.command import exit_codes
+from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
 from ltjax.lanes import backend
 from ltjax.runs.packing import unpack
@@ -39,5 +38,5 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         folder = options.to or options.file.with_name(options.file.name.removesuffix(".tar.gz"))
         unpack(options.file, folder)
         here = shlex.quote(str(folder))
-        say = Console(quiet=options.quiet, highlight=False, markup=False, soft_wrap=True).print
+        say = speaker(options.quiet)
         say(f"{here} holds the run; to continue it: {CONTINUE} --config {here} --workdir {here}")
