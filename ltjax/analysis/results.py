@@ -122,6 +122,14 @@ class Study:
     def __init__(self, runs: Sequence[Results]) -> None:
         self.runs = tuple(runs)
 
+    @property
+    def families(self) -> dict[Path, tuple[Results, ...]]:
+        """The runs by the folder they were given by: a run alone, or all points of a swept one."""
+        found: dict[Path, list[Results]] = {}
+        for run in self.runs:
+            found.setdefault(run.folder.parent if run.point else run.folder, []).append(run)
+        return {home: tuple(runs) for home, runs in found.items()}
+
     def find(
         self, name: str, arms: Sequence[str] = ("ticket",), *, curves: bool = False, anatomy: bool = False,
         others: Collection[str] = (), repeats: Mapping[str, int] | None = None,
@@ -215,6 +223,17 @@ def _telling(experiment: Experiment, free: Collection[str]) -> dict[str, Any]:
 def _values(experiment: Experiment, setting: str | tuple[str, ...]) -> Any:
     settings = compatible.flatten(experiment)
     return settings[setting] if isinstance(setting, str) else tuple(settings[each] for each in setting)
+
+
+def varying(runs: Sequence[Results]) -> dict[str, list[Any]]:
+    """The settings that differ between runs, by dotted name, each with every run's value.
+
+    Names, and where data lay, are no settings.
+    """
+    flat = [compatible.flatten(run.experiment) for run in runs]
+    names = dict.fromkeys(name for each in flat for name in each)
+    found = {name: [each.get(name) for each in flat] for name in names if name not in compatible.INCIDENTAL}
+    return {name: values for name, values in found.items() if any(each != values[0] for each in values)}
 
 
 def read_study(folders: Sequence[Path]) -> Study:

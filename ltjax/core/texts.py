@@ -82,6 +82,20 @@ def _no_number(text: str) -> Any:
     raise ValueError(f"{text} is no number of JSON's")
 
 
+def written(value: Any) -> str:
+    """A setting's value as a person writes it.
+
+    Example:
+        >>> written((300, 100)), written(50_000), written(None)
+        ('300, 100', '50,000', '–')
+    """
+    if value is None or value == ():
+        return "–"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(written, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
 def duration(seconds: float) -> str:
     """Seconds as ``42 s``, ``3 min`` or ``2 h 05 min``.
 

@@ -1,26 +1,48 @@
 """Panels, axes and legends."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from ltjax.plots.leaving import mark_exits, noted
 from ltjax.plots.showing import Shown
+from ltjax.plots.style import ordered
 
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 """Percentages that are marked where nothing else is asked: about every third round of 20%."""
+
+
+_STACKED: ContextVar[bool] = ContextVar("stacked", default=False)
+
+MANY = 12
+"""Most entries of a legend of ordered lines; more of them have a colour bar."""
+
+
+@contextmanager
+def stacked() -> Iterator[None]:
+    """Within it figures are drawn with their panels one below the other, for narrow screens."""
+    token = _STACKED.set(True)
+    try:
+        yield
+    finally:
+        _STACKED.reset(token)
 
 
 def panels(
     count: int, *, columns: int = 3, width: float = 2.9, height: float = 2.35
 ) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels in reading order; sizes are of one panel, in inches."""
-    columns = min(columns, count)
+    columns = 1 if _STACKED.get() else min(columns, count)
     rows = math.ceil(count / columns)
     figure = Shown(figsize=(max(width * columns, 4.4), height * rows + 0.5), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
@@ -58,6 +80,7 @@ def _weights_axis(
     margin = max((high / low) ** 0.03, 1.01)
     axes.set_xlim(*(high * margin, low / margin) if scale == "log" else (103, 0))
     axes.set_xlabel(label)
+    mark_exits(axes)
 
 
 def steps_ticks(axis: Axis) -> None:
@@ -95,9 +118,37 @@ def rate(value: float) -> str:
     return f"{value:g}".replace("e-0", "e-")
 
 
+def beside(figure: Figure, row: Sequence[Axes], labels: Sequence[str], title: str) -> None:
+    """To the right of a row of panels with the same ordered lines: their legend, or of many a colour bar."""
+    if len(labels) > MANY:
+        colour_bar(figure, row, labels, title.replace("\n", ", "))
+    else:
+        legend_beside(row[-1], title)
+
+
 def legend_beside(axes: Axes, title: str) -> None:
     """A legend of one panel's lines to the right of it."""
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=title, alignment="left")
+    told = noted(figure_of(axes), title)
+    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=told, alignment="left")
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The figure that a panel is in."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], title: str) -> None:
+    """What stands for a legend of many ordered lines: the colours of ``style.ordered``, some with their labels."""
+    looks = ordered(labels)
+    scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
+    bar = figure.colorbar(scale, ax=list(axes), location="right", aspect=30, label=noted(figure, title))
+    told = np.unique(np.linspace(0, len(looks) - 1, 7).round().astype(int))
+    bar.ax.yaxis.set_major_locator(FixedLocator(list(told)))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda at, _: labels[round(at)]))
+    bar.outline.set_visible(False)
 
 
 def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> None:
@@ -110,6 +161,7 @@ def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> 
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     handles, labels = list(found.values()), list(found)
+    title = noted(figure, title)
     spare = [axes for axes in figure.axes if not axes.axison]
     if spare:
         spare[0].legend(handles, labels, loc="center", title=title)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ltjax.analysis.results import VALIDATION
-from ltjax.plots.layout import TICKS, legend, panels, percent_axis, steps_ticks, thousands
+from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
 from ltjax.plots.style import Look
 
 PERCENT, NUMBER = "percent_remaining", "weights_remaining"
@@ -95,14 +95,18 @@ def compare(
 def draw_metric(
     axes: Axes, lines: Sequence[Line], metric: Metric, *, x: str = PERCENT, reach: Reach = np.median
 ) -> None:
-    """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out."""
+    """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out.
+
+    More lines than a legend can name have no bars, which would hide them.
+    """
     drawn = [points(line.rows, metric.column, x) for line in lines]
     crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
     size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
     for line, found in zip(lines, drawn, strict=True):
         # a mean of equal numbers can lie outside of them by its rounding
         bars = np.maximum([found["mean"] - found["low"], found["high"] - found["mean"]], 0)
-        axes.errorbar(found["x"], found["mean"], bars, elinewidth=0.7, **size, **line.named().keywords())
+        shown = bars if len(lines) <= MANY else None
+        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **line.named().keywords())
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)

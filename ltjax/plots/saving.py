@@ -18,6 +18,7 @@ METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date"
 class Drawn(NamedTuple):
     """What became of a figure of the registry.
 
+    ``title`` is what its label (``Figure.set_label``) says was seen, or the registry's title where it has none.
     ``stem`` is the name of its files without ``.png`` and ``.svg``; where it could not be drawn ``stem`` is
     empty, ``missing`` says what the study lacks and ``command`` would run it.
     """
@@ -53,7 +54,7 @@ def _drawn(study: Study, folder: Path, name: str, entry: Entry) -> Drawn:
         return Drawn(name, entry.title, missing=absent.what, command=absent.command)
     stem = f"figure_{name}"
     save(figure, folder / stem)
-    return Drawn(name, entry.title, stem)
+    return Drawn(name, str(figure.get_label()) or entry.title, stem)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.plots.layout import rate, thousands
 from ltjax.plots.metrics import Line
-from ltjax.plots.style import arm
+from ltjax.plots.style import ARMS, Look, arms, sided
 from ltjax.settings import compatible
 from ltjax.settings.loading import load_experiment
 
@@ -18,9 +18,21 @@ SHARED = ("data.name", "data.validation", "model.", "train.")
 """Settings in which two runs must agree to be drawn in one panel."""
 
 
-def lines(run: Results, *arms: str) -> list[Line]:
-    """A line for each of these arms of a run."""
-    return [Line(arm(name), run.rows(name)) for name in arms]
+def lines(run: Results, *names: str) -> list[Line]:
+    """A line for each of these arms of a run, and for every arm of the user's own."""
+    looks = arms(run.arms | set(names))
+    return [Line(looks[name], run.rows(name)) for name in (*names, *own(run))]
+
+
+def own_lines(look: Look, run: Results) -> list[Line]:
+    """A line for each arm of the user's own, in a panel where ``look`` is that of the run's tickets."""
+    looks = arms(run.arms)
+    return [Line(sided(look, looks[name]), run.rows(name)) for name in own(run)]
+
+
+def own(run: Results) -> list[str]:
+    """A run's arms that are the user's own."""
+    return sorted(run.arms - set(ARMS))
 
 
 def paired(study: Study, run: Results, name: str, **needs: Any) -> Results:

@@ -4,7 +4,7 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; markers and 
 that a figure reads in grey print. What is ordered (densities, learning rates, sizes) takes viridis instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import matplotlib
@@ -25,11 +25,18 @@ STYLE: dict[str, Any] = {
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
+INDIGO, WINE, OLIVE, TEAL, ROSE, SAND = "#332288", "#882255", "#999933", "#44AA99", "#AA4466", "#B09A30"
+"""Paul Tol's muted colours, two of them darker: for what Okabe and Ito's have no place for."""
 NOISE = ("#B8B8B8", "#939393", "#6B6B6B", "#3F3F3F")
 """More noise is darker."""
 
 SOLID, DASHED, DOTTED, DASHDOT = "-", (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.4, 1, 1.4))
 LONG: Dashes = (0, (8, 2))
+DASHES: tuple[Dashes, ...] = (SOLID, DASHED, DASHDOT, DOTTED, LONG)
+MARKERS = "osD^vP<>pX*h"
+SEVERAL = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+OWN = (INDIGO, WINE, OLIVE, TEAL, ROSE, SAND)
+"""The colours of several runs in one panel, and of arms of the user's own."""
 
 
 class Look(NamedTuple):
@@ -69,17 +76,36 @@ def second(look: Look, what: str) -> Look:
     return look._replace(label=f"{look.label}, {what}", dashes=DASHED, hollow=True)
 
 
-def arm(name: str) -> Look:
-    """The look of an arm; one of the user's own is grey."""
-    return ARMS.get(name, Look(name, GREY, "h", LONG))
+def arms(names: Iterable[str]) -> dict[str, Look]:
+    """A look for each of a run's arms, tickets first and the user's own last.
+
+    The user's own are called by their names, and told apart by colour, marker and dashes.
+    """
+    there = set(names)
+    own = distinct(sorted(there - set(ARMS)), OWN, "hd8H")
+    return {name: look for name, look in ARMS.items() if name in there} | {look.label: look for look in own}
+
+
+def sided(look: Look, arm: Look) -> Look:
+    """The look of an arm of the user's own beside a line: the line's colour, the arm's marker, hollow."""
+    dashes = LONG if arm.dashes == SOLID else arm.dashes
+    return Look(f"{look.label}, {arm.label}", look.colour, arm.marker, dashes, hollow=True)
+
+
+def distinct(labels: Sequence[str], colours: Sequence[str] = SEVERAL, markers: str = MARKERS) -> list[Look]:
+    """A look for each of several things without an order; markers are filled first, then hollow."""
+    return [
+        Look(label, colours[at % len(colours)], markers[at % len(markers)], DASHES[at % len(DASHES)],
+             hollow=at // len(markers) % 2 == 1)
+        for at, label in enumerate(labels)
+    ]  # fmt: skip
 
 
 def ordered(labels: Sequence[str]) -> list[Look]:
     """A look for each of several ordered things: viridis from dark to light, markers and dashes in turn."""
     colours = matplotlib.colormaps["viridis"]
-    markers, dashes = "osD^vP<>pX*h", (SOLID, DASHED, DASHDOT, DOTTED, LONG)
     return [
-        Look(label, colours(0.9 * at / max(len(labels) - 1, 1)), markers[at % 12], dashes[at % 5])
+        Look(label, colours(0.9 * at / max(len(labels) - 1, 1)), MARKERS[at % 12], DASHES[at % 5])
         for at, label in enumerate(labels)
     ]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from ltjax.analysis.results import Results, Study
+from ltjax.analysis.results import Results, Study, varying
 from ltjax.core.errors import UserError
-from ltjax.core.texts import duration
+from ltjax.core.texts import duration, written
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
@@ -54,12 +54,7 @@ class Sheet:
     @property
     def varies(self) -> dict[str, list[str]]:
         """The settings that differ between the points, each with its values in order."""
-        flat = [compatible.flatten(run.experiment) for run in self.runs]
-        return {
-            name: [written(each.get(name)) for each in flat]
-            for name in flat[0]
-            if any(each.get(name) != flat[0][name] for each in flat)
-        }
+        return {name: [written(each) for each in values] for name, values in varying(self.runs).items()}
 
     @property
     def settings(self) -> dict[str, dict[str, str]]:
@@ -124,11 +119,9 @@ def sheets(study: Study) -> list[Sheet]:
 
     Runs of one name are told apart by their folders' names.
     """
-    homes: dict[Path, list[Results]] = {}
-    for run in study.runs:
-        homes.setdefault(run.folder.parent if run.point else run.folder, []).append(run)
+    homes = study.families
     names = Counter(runs[0].experiment.name for runs in homes.values())
-    return [Sheet(_name(runs[0], home, names), home, tuple(runs)) for home, runs in homes.items()]
+    return [Sheet(_name(runs[0], home, names), home, runs) for home, runs in homes.items()]
 
 
 def _name(run: Results, home: Path, names: Counter[str]) -> str:
@@ -165,20 +158,6 @@ def rounds(summary: pd.DataFrame) -> list[Row]:
 def _cell(values: pd.Series, form: str) -> tuple[str, str]:
     low, high = f"{values.min():{form}}", f"{values.max():{form}}"
     return f"{values.mean():{form}}", "" if low == high else f"{low}–{high}"
-
-
-def written(value: Any) -> str:
-    """A setting's value as a person writes it.
-
-    Example:
-        >>> written((300, 100)), written(50_000), written(None)
-        ('300, 100', '50,000', '–')
-    """
-    if value is None or value == ():
-        return "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(written, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def _device(name: str) -> str:

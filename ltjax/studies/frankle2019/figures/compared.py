@@ -8,20 +8,38 @@ from ltjax.plots.layout import legend, panels, percent_axis
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, UNTRAINED, VALID, Line, at_end, compare, draw_metric
 from ltjax.plots.sources import lines
 from ltjax.plots.style import ARMS, DASHDOT, DOTTED, SOLID
+from ltjax.claims.statistics import by_trial, mean, sizes
 from ltjax.studies.frankle2019.facts import AXES, LENET
 from ltjax.studies.frankle2019.runs import beside, find, fullest
 
 
-def _controlled(study: Study) -> tuple[Results, list[Line]]:
-    """Tickets and reinits of an iterative run, and of a one-shot run trained alike where there is one."""
-    run = find(study, arms=("ticket", "reinit"))
-    drawn = [_named(line, "iterative") for line in lines(run, "ticket", "reinit")]
+ASTONISHING = 1.5
+"""Times the whole untrained network's accuracy from which a masked one's is no guess."""
+
+ELSEWHERE = {"random", "resample", "continued", *LENET.noise}
+"""Arms that the paper has in other figures than its fourth, where it has reinitialised tickets."""
+
+
+def controlled(study: Study) -> tuple[Results, list[Line]]:
+    """The arms of an iterative run, and of a one-shot run trained alike where there is one.
+
+    Raises:
+        Absent: there is no iterative run.
+    """
+    run = fullest(study, ("ticket", "reinit"), ("ticket",))
+    drawn = lines(run, *_shown(run))
     try:
         oneshot = beside(study, run, "oneshot")
     except Absent:
         return run, drawn
-    present = [name for name in ("ticket", "reinit") if name in oneshot.arms]
-    return run, drawn + [_named(line, "one-shot") for line in lines(oneshot, *present)]
+    kinds = {"iterative": drawn, "one-shot": lines(oneshot, *_shown(oneshot))}
+    return run, [_named(line, kind) for kind, each in kinds.items() for line in each]
+
+
+def _shown(run: Results) -> list[str]:
+    """The paper's arms of its Figure 4; where reinitialised tickets lack, whichever there are."""
+    hidden = ELSEWHERE if "reinit" in run.arms else set()
+    return [name for name in ARMS if name in run.arms - hidden]
 
 
 def _named(line: Line, kind: str) -> Line:
@@ -33,25 +51,25 @@ def _named(line: Line, kind: str) -> Line:
 
 
 @figure(
-    "4a", "Iterative and one-shot pruning, tickets and reinitialised: early stopping and accuracies there"
+    "4a", "Tickets and other arms, pruned iteratively and, where run, at one shot: early stopping and accuracies"
 )
 def figure_4a(study: Study) -> Figure:
-    """Tickets and reinits at early stopping."""
-    return compare(_controlled(study)[1], [EARLY_STOP, TEST, TRAIN])
+    """Tickets and whatever arms there are beside them, at early stopping."""
+    return compare(controlled(study)[1], [EARLY_STOP, TEST, TRAIN])
 
 
-@figure("4b", "Iterative and one-shot pruning, tickets and reinitialised: test accuracy at the end")
+@figure("4b", "Tickets and other arms, as in Figure 4a: test accuracy at the end of training")
 def figure_4b(study: Study) -> Figure:
-    """Tickets and reinits after the last step."""
-    run, drawn = _controlled(study)
+    """The same after the last step."""
+    run, drawn = controlled(study)
     return compare(drawn, [at_end("test", run.experiment.train.steps)])
 
 
 @figure("4c", "One-shot pruning on a linear axis: early stopping and test accuracy there")
 def figure_4c(study: Study) -> Figure:
-    """Tickets of a one-shot run, and their reinits where there are, the percentages on a linear axis."""
+    """Tickets of a one-shot run and its other arms, the percentages on a linear axis."""
     run = find(study, "oneshot")
-    drawn = lines(run, "ticket", *({"reinit"} & run.arms))
+    drawn = lines(run, *_shown(run))
     figure, axes = panels(2)
     for each, metric in zip(axes, (EARLY_STOP, TEST.within(*AXES["4c"].window)), strict=True):
         draw_metric(each, drawn, metric)
@@ -70,10 +88,10 @@ def figure_9(study: Study) -> Figure:
     return compare([Line(reset, run.rows()), Line(continued, other.rows())], [EARLY_STOP, VALID])
 
 
-@figure("12", "Figure 4 with the training accuracy at the end, which tickets hold at 100% for longer")
+@figure("12", "Tickets and other arms, as in Figure 4a: at early stopping, and both accuracies at the end")
 def figure_12(study: Study) -> Figure:
     """All of Figure 4a and 4b, and the training accuracy after the last step."""
-    run, drawn = _controlled(study)
+    run, drawn = controlled(study)
     ends = [at_end(split, run.experiment.train.steps) for split in ("test", "train")]
     return compare(drawn, [EARLY_STOP, TEST, TRAIN, *ends])
 
@@ -101,9 +119,22 @@ def figure_25(study: Study) -> Figure:
     return compare(lines(find(study, arms=arms), *arms), [EARLY_STOP, TEST])
 
 
-@figure("untrained", "Test accuracy of the pruned networks before any training")
+@figure("untrained", "Test accuracy of networks that were never trained: initial weights under a mask")
 def untrained(study: Study) -> Figure:
     """Every arm of the fullest iterative run at step 0; not in the paper."""
     run = fullest(study, ("ticket", "reinit", "random"), ("ticket", "reinit"), ("ticket",))
-    arms = [name for name in ARMS if name in run.arms] + sorted(run.arms - set(ARMS))
-    return compare(lines(run, *arms), [UNTRAINED])
+    figure = compare(lines(run, *(name for name in ARMS if name in run.arms)), [UNTRAINED])
+    figure.set_label(_without_training(run))
+    return figure
+
+
+def _without_training(run: Results) -> str:
+    """What is astonishing about the tickets' accuracy at step 0, or that nothing is."""
+    accuracy = 100 * mean(by_trial(run, UNTRAINED.column))
+    whole, best = accuracy[0], int(accuracy.index[int(accuracy.fillna(-1).argmax())])
+    if not accuracy[best] > ASTONISHING * whole:
+        return f"Networks that were never trained: under the tickets' masks they guess, as the whole one ({whole:.0f}%)"
+    return (
+        f"These networks were never trained, and yet the mask alone of {sizes(run)[best]:.1f}% of the initial "
+        f"weights is right on {accuracy[best]:.0f}% of the test images; all of the weights on {whole:.0f}%"
+    )

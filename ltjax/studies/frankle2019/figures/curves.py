@@ -1,6 +1,6 @@
 """Figures of training itself: accuracy and loss against the step, for some sizes (Figures 3 and 11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ltjax.analysis.results import RUN, Absent, Results, Study
+from ltjax.claims.statistics import sizes
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import compact, legend, panels, steps_ticks
-from ltjax.plots.sources import rounds_near
+from ltjax.plots.leaving import mark_exits
+from ltjax.plots.sources import own, rounds_near
 from ltjax.plots.style import DASHED, SOLID, Look, ordered
 from ltjax.studies.frankle2019.facts import AXES, LENET
 from ltjax.studies.frankle2019.runs import fullest
@@ -37,53 +39,69 @@ ACCURACY = Course("test", "accuracy", "Test Accuracy", AXES["3"].until, AXES["3"
 LOSS = Course("validation", "loss", "Validation Loss", AXES["11"].until, AXES["11"].window)
 
 
-@figure("3", "Test accuracy as training proceeds: tickets of several sizes, and two of them reinitialised")
+@figure("3", "Test accuracy as training proceeds: tickets of several sizes, and other arms beside theirs")
 def figure_3(study: Study) -> Figure:
-    """Three panels: early rounds, later rounds, and tickets beside their reinits."""
-    return _three(study, ACCURACY)
+    """Panels of early rounds, later rounds, and tickets beside their reinits and the user's own arms."""
+    return _panels(study, ACCURACY)
 
 
-@figure("11", "Validation loss as training proceeds: it falls, bottoms out and rises")
+@figure("11", "Validation loss, by which the early stop is found, as training proceeds: Figure 3's panels")
 def figure_11(study: Study) -> Figure:
     """Figure 3's panels, of the loss that early stopping goes by."""
-    return _three(study, LOSS)
+    return _panels(study, LOSS)
 
 
-def _three(study: Study, course: Course) -> Figure:
+def _panels(study: Study, course: Course) -> Figure:
     run = fullest(study, ("ticket", "reinit"), ("ticket",), curves=True)
-    rounds = rounds_near(run, SIZES)
-    if len(rounds) < 2 or 100.0 not in rounds:
-        raise Absent("no iterative run with curves of the dense network and of a size the paper shows",
+    looks = _looks(run)
+    if len(looks) < 2:
+        raise Absent("no iterative run with curves of the dense network and of a ticket",
                      f"{RUN} {LENET.kinds['iterative']}")  # fmt: skip
-    early, late = [100.0, 51.3, 21.1], [100.0, 21.1, 7.0, 3.6, 1.9]
-    shown = [[("ticket", size) for size in sizes] for sizes in (early, late)]
-    if "reinit" in run.arms:
-        shown.append([*shown[0], ("reinit", 51.3), ("reinit", 21.1)])
+    shown = _shown(run, list(looks))
     figure, axes = panels(len(shown))
     for each, courses in zip(axes, shown, strict=True):
-        for arm, size in courses:
-            if size in rounds:
-                _line(each, run, arm, rounds[size], _look(arm, size), course)
+        for arm, round in courses:
+            _line(each, run, arm, round, looks, course)
         _frame(each, run, course)
     legend(figure)
     return figure
 
 
-def _look(arm: str, size: float) -> Look:
-    """Tickets by their size; a reinit has the colour and the marker of its ticket."""
-    look = ordered([f"{compact(each)}%" for each in SIZES])[SIZES.index(size)]
-    if arm == "ticket":
-        return look._replace(dashes=SOLID)
-    return look._replace(label=f"{look.label} reinit", dashes=DASHED, hollow=True)
+def _looks(run: Results) -> dict[int, Look]:
+    """The tickets' looks by round: of the paper's sizes where a run has three of them, else of its own."""
+    percent = sizes(run)
+    near = sorted(set(rounds_near(run, SIZES).values()))
+    every = percent.index.to_numpy()
+    if len(every) <= len(SIZES) or len(near) < 3 or 0 not in near:
+        near = every[np.linspace(0, len(every) - 1, min(len(SIZES), len(every))).round().astype(int)].tolist()
+    looks = ordered([f"{compact(percent[round])}%" for round in near])
+    return {round: look._replace(dashes=SOLID) for round, look in zip(near, looks, strict=True)}
 
 
-def _line(axes: Axes, run: Results, arm: str, round: int, look: Look, course: Course) -> None:
+def _shown(run: Results, rounds: Sequence[int]) -> list[list[tuple[str, int]]]:
+    """The arms and rounds of each panel: larger tickets, smaller ones, and a panel for every other arm."""
+    early, late = rounds[:3], [rounds[0], *rounds[2:]]
+    shown = [[("ticket", round) for round in each] for each in ([early, late] if rounds[3:] else [early])]
+    for arm in [name for name in ("reinit",) if name in run.arms] + own(run):
+        had = set(run.rows(arm)["round"])
+        if both := [round for round in rounds[1:] if round in had][:2]:
+            shown.append([*[("ticket", round) for round in (rounds[0], *both)], *((arm, round) for round in both)])
+    return shown
+
+
+def _line(
+    axes: Axes, run: Results, arm: str, round: int, looks: Mapping[int, Look], course: Course
+) -> None:
+    """A line; another arm than the ticket has the colour and the marker of its ticket."""
     found = _spread(run, arm, round, course)
     if not len(found):
         return
+    look = looks[round]
+    if arm != "ticket":
+        look = look._replace(label=f"{look.label} {arm}", dashes=DASHED, hollow=True)
     each = max(len(found) // BARS, 1)
     bars = np.maximum([found["mean"] - found["min"], found["max"] - found["mean"]], 0)
-    start = SIZES.index(float(look.label.split("%")[0])) * each // len(SIZES)  # bars side by side
+    start = list(looks).index(round) * each // len(looks)  # bars side by side
     axes.errorbar(found.index, found["mean"], bars, errorevery=(start, each), markevery=(start, each),
                   elinewidth=0.7, linewidth=1.0, **look.keywords())  # fmt: skip
 
@@ -117,3 +135,4 @@ def _frame(axes: Axes, run: Results, course: Course) -> None:
         axes.set_ylim(0, 3 * best)
     else:
         axes.set_ylim(best - 0.05, max(float(np.nanmax(each)) for each in values if len(each)) + 0.005)
+    mark_exits(axes, entries=False)

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import rate, thousands
-from ltjax.plots.sources import curved, paired, those_there, told
-from ltjax.plots.style import SOLID, Look, ordered, second
+from ltjax.plots.sources import curved, own, paired, those_there, told
+from ltjax.plots.style import SOLID, Look, arms, ordered, second, sided
 from ltjax.studies.frankle2019.facts import WAYS
 from ltjax.studies.frankle2019.figures.moments import Drawn, at_moments
 from ltjax.studies.frankle2019.looks import SETTINGS
@@ -33,22 +33,26 @@ def _controlled(study: Study, network: str, pruned: str = "") -> Figure:
 
 
 def _both(found: Mapping[Look, Results]) -> list[Drawn]:
-    """Each run's tickets and, where it has them, their reinits."""
+    """Each run's tickets and, where it has them, their reinits and the arms of the user's own."""
     return [
         drawn
         for look, run in found.items()
-        for drawn in (Drawn(look, run), Drawn(second(look, "reinit"), run, "reinit"))
+        for drawn in (
+            Drawn(look, run),
+            Drawn(second(look, "reinit"), run, "reinit"),
+            *(Drawn(sided(look, arms(run.arms)[name]), run, name) for name in own(run)),
+        )
         if drawn.arm in run.arms
     ]
 
 
-@figure("7", "VGG-19 by three ways of training, tickets and reinitialised: test accuracy at three steps")
+@figure("7", "VGG-19 by its ways of training, tickets and reinitialised: test accuracy at three steps")
 def figure_7(study: Study) -> Figure:
     """Pruned globally, at learning rates 0.1 and 0.01, and at 0.1 after warmup."""
     return _controlled(study, "vgg19")
 
 
-@figure("8", "Resnet-18 by three ways of training, tickets and reinitialised: test accuracy at three steps")
+@figure("8", "Resnet-18 by its ways of training, tickets and reinitialised: test accuracy at three steps")
 def figure_8(study: Study) -> Figure:
     """Pruned globally, at learning rates 0.1 and 0.01, and at 0.03 after warmup."""
     return _controlled(study, "resnet18")
@@ -102,14 +106,14 @@ def _rates(study: Study, network: str) -> Figure:
 
 
 @figure(
-    "42", "Resnet-18 at five learning rates, tickets and reinitialised: validation accuracy at three steps"
+    "42", "Resnet-18 at several learning rates, tickets and reinitialised: validation accuracy at three steps"
 )
 def figure_42(study: Study) -> Figure:
     """Paper: tickets at 0.01 only."""
     return _rates(study, "resnet18")
 
 
-@figure("43", "VGG-19 at five learning rates, tickets and reinitialised: validation accuracy at three steps")
+@figure("43", "VGG-19 at several learning rates, tickets and reinitialised: validation accuracy at three steps")
 def figure_43(study: Study) -> Figure:
     """Paper: tickets at 0.01 only."""
     return _rates(study, "vgg19")
@@ -123,13 +127,13 @@ def _warmups(study: Study, network: str) -> Figure:
     return at_moments(network, drawn, title="steps of warmup")
 
 
-@figure("44", "Resnet-18 after six lengths of warmup: test accuracy at three steps")
+@figure("44", "Resnet-18 after several lengths of warmup: test accuracy at three steps")
 def figure_44(study: Study) -> Figure:
     """Paper: longer is better, with most of the gain before 5,000 steps."""
     return _warmups(study, "resnet18")
 
 
-@figure("45", "VGG-19 after six lengths of warmup: test accuracy at three steps")
+@figure("45", "VGG-19 after several lengths of warmup: test accuracy at three steps")
 def figure_45(study: Study) -> Figure:
     """Paper: longer is better, with most of the gain before 5,000 steps."""
     return _warmups(study, "vgg19")

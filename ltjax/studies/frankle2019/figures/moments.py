@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ltjax.analysis.results import Results
 from ltjax.lanes.history import LANE
 from ltjax.plots.metrics import Line, Metric, accuracy_at, compare
+from ltjax.plots.sources import own
 from ltjax.plots.style import Look
 from ltjax.studies.frankle2019.facts import AXES, RESNET18, VGG19
 from ltjax.studies.frankle2019.runs import ticks_of
@@ -40,7 +41,7 @@ def at_moments(network: str, drawn: Sequence[Drawn], split: str = "test", title:
                WINDOWS.get((network, split)))
         for at, fraction in enumerate(MOMENTS[network])
     ]  # fmt: skip
-    pairs = any(each.look.hollow for each in drawn)
+    pairs = any(each.look.hollow for each in drawn) and not any(own(each.run) for each in drawn)
     return compare(found, metrics, ticks=ticks_of(drawn[0].run), reach=min, title=title, pairs=pairs)
 
 

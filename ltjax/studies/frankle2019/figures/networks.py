@@ -8,7 +8,7 @@ from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend, panels, percent_axis
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, VALID, Line, at_end, compare, draw_metric
-from ltjax.plots.sources import lines, paired, those_there, told
+from ltjax.plots.sources import lines, own_lines, paired, those_there, told
 from ltjax.plots.style import second
 from ltjax.studies.frankle2019 import facts
 from ltjax.studies.frankle2019.facts import AXES, LENET
@@ -51,7 +51,12 @@ def versus(
     ]
 
 
-@figure("1", "Winning tickets and randomly sampled sparse networks: early stopping and test accuracy")
+def own_of(runs: Mapping[str, Results]) -> list[Line]:
+    """The arms of the user's own in each network's run."""
+    return [line for name, run in runs.items() for line in own_lines(NETWORKS[name], run)]
+
+
+@figure("1", "Tickets and randomly sampled sparse networks: early stopping and test accuracy")
 def figure_1(study: Study) -> Figure:
     """Early-stop step and test accuracy there, of LeNet and of Conv-2/4/6: tickets, and random masks."""
     arms = ("ticket", "random")
@@ -66,20 +71,24 @@ def figure_1(study: Study) -> Figure:
     for at, (group, runs) in enumerate(groups.items()):
         shown = AXES["1, LeNet" if group == "LeNet" else "1, Conv"]
         alone = group == "LeNet" and len(groups) == 1
-        drawn = lines(runs[LENET.key], *arms) if alone else versus(runs, "random sparsity", runs, "random")
+        drawn = (
+            lines(runs[LENET.key], *arms) if alone
+            else [*versus(runs, "random sparsity", runs, "random"), *own_of(runs)]
+        )  # fmt: skip
         for each, metric in zip(axes[2 * at :], (EARLY_STOP, TEST.within(*shown.window)), strict=False):
             draw_metric(each, drawn, metric, reach=min)
             percent_axis(each, shown.percent)
-    legend(figure, pairs=True)
+    legend(figure, pairs=not any(own_of(runs) for runs in groups.values()))
     return figure
 
 
 def _controlled(study: Study, *ends: str) -> Figure:
     """Tickets and reinits of Conv-2/4/6 at early stopping, and the accuracies of ``ends`` at the end."""
     runs = convs(study, "controls", ("ticket", "reinit"))
+    drawn, mine = versus(runs, "reinit", runs, "reinit"), own_of(runs)
     steps = [run.experiment.train.steps for run in runs.values()]
     metrics = [EARLY_STOP, TEST.within(*AXES["5"].window), TRAIN, *(at_end(split, *steps) for split in ends)]
-    return compare(versus(runs, "reinit", runs, "reinit"), metrics, reach=min, pairs=True)
+    return compare([*drawn, *mine], metrics, reach=min, pairs=not mine)
 
 
 @figure("5", "Conv-2, Conv-4 and Conv-6, tickets and reinitialised: early stopping and accuracies")
@@ -108,7 +117,7 @@ def figure_10(study: Study) -> Figure:
     return compare(versus(reset, "continued", continued), [EARLY_STOP, VALID], reach=min, pairs=True)
 
 
-@figure("13", "Figure 5 with the training accuracy at the end, which tickets hold at 100% for longer")
+@figure("13", "Figure 5, and the training accuracy at the end")
 def figure_13(study: Study) -> Figure:
     """All of Figure 5, and the training accuracy after the last step."""
     return _controlled(study, "test", "train")

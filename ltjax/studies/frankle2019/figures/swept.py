@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ltjax.analysis.results import Results, Study
 from ltjax.plots.gallery import figure
-from ltjax.plots.layout import legend_beside, number_axis, panels, percent_axis, rate
+from ltjax.plots.layout import beside, number_axis, panels, percent_axis, rate
 from ltjax.plots.metrics import EARLY_STOP, NUMBER, PERCENT, VALID, Line, Metric, draw_metric
 from ltjax.plots.sources import curved, those_there
 from ltjax.plots.style import Look, ordered
@@ -58,35 +58,35 @@ def rows(
                 percent_axis(each, ticks_of(next(iter(runs.values()))))
             else:
                 number_axis(each)
-        legend_beside(row[-1], f"{NETWORKS[name.split('_')[0]].name}\n{title}")
+        beside(figure, row, list(runs), f"{NETWORKS[name.split('_')[0]].name}\n{title}")
     return figure
 
 
-@figure("26", "LeNet by Adam at eight learning rates")
+@figure("26", "LeNet by Adam at several learning rates")
 def figure_26(study: Study) -> Figure:
     """Paper: 2e-4 to 2e-3 are alike, 1.2e-3 and 2e-3 fastest."""
     return sweep(study, "train.learning_rate", "learning rate", "lenet_adam_rates", says=rate)
 
 
-@figure("27", "LeNet by SGD at eight learning rates")
+@figure("27", "LeNet by SGD at several learning rates")
 def figure_27(study: Study) -> Figure:
     """Paper: at 0.4 and 0.8 tickets hold to less than 1% of the size."""
     return sweep(study, "train.learning_rate", "learning rate", "lenet_sgd_rates", says=rate)
 
 
-@figure("28", "LeNet by SGD with momentum 0.9 at seven learning rates")
+@figure("28", "LeNet by SGD with momentum 0.9 at several learning rates")
 def figure_28(study: Study) -> Figure:
     """Paper: 0.025 to 0.1 are best."""
     return sweep(study, "train.learning_rate", "learning rate", "lenet_momentum_rates", says=rate)
 
 
-@figure("29", "LeNet pruned by 10% to 80% in every round")
+@figure("29", "LeNet pruned by different shares in every round")
 def figure_29(study: Study) -> Figure:
     """Paper: 10% and 20% clearly beat 40% and more."""
     return sweep(study, "prune.rates.fc", "pruned in a round", "lenet_pruning_rates", says="{:.0%}".format)
 
 
-@figure("30", "LeNet from Gaussian initialisations of six widths, and from Glorot's")
+@figure("30", "LeNet from Gaussian initialisations of several widths, and from Glorot's")
 def figure_30(study: Study) -> Figure:
     """Paper: tickets at every σ; 0.1 is about as good as Glorot."""
 
@@ -96,7 +96,7 @@ def figure_30(study: Study) -> Figure:
     return sweep(study, "model.init_std", "initialisation", "lenet_init_scales", says=says)
 
 
-@figure("31", "LeNets of ten sizes, by the number of weights that remain")
+@figure("31", "LeNets of several sizes, by the number of weights that remain")
 def figure_31(study: Study) -> Figure:
     """Paper: all are back at their own dense accuracy at about 9,000 to 15,000 weights."""
 

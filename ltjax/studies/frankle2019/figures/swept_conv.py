@@ -34,32 +34,32 @@ def _rates(study: Study, kind: str) -> Figure:
     return sweep(study, "train.learning_rate", "learning rate", *_names(kind), says=rate)
 
 
-@figure("32", "Conv-2, Conv-4 and Conv-6 by Adam at eight learning rates")
+@figure("32", "Conv-2, Conv-4 and Conv-6 by Adam at several learning rates")
 def figure_32(study: Study) -> Figure:
     """Paper: the pattern of tickets at all but the highest."""
     return _rates(study, "adam_rates")
 
 
-@figure("33", "Conv-2, Conv-4 and Conv-6 by SGD at six or seven learning rates")
+@figure("33", "Conv-2, Conv-4 and Conv-6 by SGD at several learning rates")
 def figure_33(study: Study) -> Figure:
     """Paper: dense networks 2 to 3 points below Adam's."""
     return _rates(study, "sgd_rates")
 
 
-@figure("34", "Conv-2, Conv-4 and Conv-6 by SGD with momentum 0.9 at six learning rates")
+@figure("34", "Conv-2, Conv-4 and Conv-6 by SGD with momentum 0.9 at several learning rates")
 def figure_34(study: Study) -> Figure:
     """Paper: the pattern mostly holds, but for the lowest and the highest."""
     return _rates(study, "momentum_rates")
 
 
-@figure("35", "Conv-2, Conv-4 and Conv-6 with 5% to 30% of their convolutions pruned in every round")
+@figure("35", "Conv-2, Conv-4 and Conv-6 with different shares of their convolutions pruned in every round")
 def figure_35(study: Study) -> Figure:
     """Fully-connected layers are pruned by 20% at every point."""
     names = _names("pruning_rates")
     return sweep(study, "prune.rates.conv", "pruned in a round", *names, says="{:.0%}".format)
 
 
-@figure("36", "Conv-2, Conv-4 and Conv-6 with dropout, by Adam at five learning rates")
+@figure("36", "Conv-2, Conv-4 and Conv-6 with dropout, by Adam at several learning rates")
 def figure_36(study: Study) -> Figure:
     """Paper: at 1e-4 Conv-2 fails to train until it is pruned past 26.5%."""
     return _rates(study, "dropout_rates")
