@@ -4,6 +4,7 @@ python docs/tables.py
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -17,10 +18,10 @@ CLAIM = re.compile(r"^\| (\w+) \| (.*) \| .* \| .* \|$", re.MULTILINE)
 ARMS = ("ticket", "reinit", "random")
 """The order of a round's rows."""
 
-HEADING = """\
-| % left | round | arm | lanes | early-stop step | test % there | test % at end | train % at end | test % untrained |
-|---|---|---|---|---|---|---|---|---|
-"""
+COLUMNS = (
+    "% left", "round", "arm", "lanes", "early-stop step", "test % there", "test % at end", "train % at end",
+    "test % untrained",
+)  # fmt: skip
 
 
 def main() -> None:
@@ -49,7 +50,8 @@ def rounds(run: Path) -> str:
     lanes = tables.read_summary(paths.summary(run))
     groups = {key: rows for key, rows in lanes.groupby(["round", "arm"])}
     order = sorted(groups, key=lambda key: (-groups[key]["percent_remaining"].iloc[0], ARMS.index(key[1])))
-    return HEADING + "".join(row(*key, groups[key]) for key in order)
+    heading = line(COLUMNS) + f"|{'---|' * len(COLUMNS)}\n"
+    return heading + "".join(row(*key, groups[key]) for key in order)
 
 
 def row(round: int, arm: str, lanes: pd.DataFrame) -> str:
@@ -61,6 +63,11 @@ def row(round: int, arm: str, lanes: pd.DataFrame) -> str:
         f"{100 * lanes['final_train_accuracy'].mean():.2f}",
         f"{100 * lanes['initial_test_accuracy'].mean():.1f}",
     ]  # fmt: skip
+    return line(cells)
+
+
+def line(cells: Sequence[str]) -> str:
+    """A line of a table."""
     return f"| {' | '.join(cells)} |\n"
 
 
