@@ -41,7 +41,7 @@ class Options:
     """
 
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
-    config: str = "digits"
+    config: str = loading.DEFAULT
     """Experiment by name (--list shows them), or the path of a .py file, config.json or run folder."""
     workdir: Path | None = None
     """Folder of the run; runs/NAME by default."""
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
                 _run(options, console, interrupts, program, box)
 
 
-def defaults(config: str = "digits") -> Options:
+def defaults(config: str = loading.DEFAULT) -> Options:
     """The options over an experiment, by name or path, every arm among them."""
     experiment = loading.load_experiment(config)
     every_arm = {arm: experiment.arms.get(arm, 0) for arm in ARMS} | experiment.arms
@@ -96,8 +96,8 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     arguments = [re.sub("^--keep(?==|$)", "--compute.keep", each) for each in arguments]
     _check(arguments)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config", nargs="?", default="digits")
-    config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
+    first.add_argument("--config", nargs="?", default=loading.DEFAULT)
+    config = first.parse_known_args(arguments)[0].config or loading.DEFAULT  # tyro tells of a missing name
     options = read(Options, arguments, program, default=defaults(config))
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
