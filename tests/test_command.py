@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax.cli import completion, main
+from ltjax.cli import completion, main, misspelt
 from ltjax.cli.commands import list as listing
+from ltjax.cli.commands.run import defaults
 from ltjax.runs import paths
+from ltjax.settings import compatible
 from ltjax.studies import CLAIMS
 
 SHORT = ["--trials", "1", "--model.widths", "16", "12", "--train.steps", "20", "--prune.rounds", "1"]
@@ -64,11 +66,22 @@ def test_the_version_is_the_packages(capsys):
         (["--completion"], "name a shell: --completion bash|zsh|fish."),
         (["list", "--config", "nowhere.py"], "nowhere.py"),
         (["run", ""], "is empty"),
+        (["run", "--epochs", "3"], "there is no --epochs; did you mean --train.steps?"),
+        (["keep", "runs/x", "--quite"], "there is no --quite; did you mean --quiet?"),
+        (["merge", "runs/x", "--to", "y", "--epochs", "3"], "ltjax merge --help shows all options."),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
     status, out, err = answer(capsys, *arguments)
     assert status == 2 and not out and said in err and err.count("\n") == 1
+
+
+def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():
+    settings = {f"--{name.replace('_', '-')}" for name in compatible.flatten(defaults().experiment)}
+    options = settings | {f"--{name.replace('_', '-')}" for name in vars(defaults())}
+    assert misspelt.FOREIGN.keys() <= options
+    foreign = [name for names in misspelt.FOREIGN.values() for name in names.split()]
+    assert len(set(foreign)) == len(foreign) and not {f"--{name}" for name in foreign} & options
 
 
 @pytest.mark.parametrize("name", ["run", "report"])

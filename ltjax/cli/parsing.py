@@ -1,13 +1,18 @@
 """How the command lines read their options, and write what tyro has no way to write of itself: sweeps."""
 
 import ast
-from collections.abc import Sequence
+import contextlib
+import functools
+import io
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from ltjax.cli.misspelt import unknown_option
 from ltjax.core.errors import UserError, shown
 from ltjax.core.texts import path_flaw
 
@@ -32,15 +37,29 @@ def read(kind: type[Options], arguments: Sequence[str], program: str, **more: An
         more: what ``tyro.cli`` is given besides.
 
     Raises:
-        UserError: a path is none that can be. Exits with 2 on misspelt options and wrong types.
+        UserError: there is no such option, and what it may have meant; or a path is none that can be. Exits
+            with 2 on wrong types, and with 0 after ``--help``.
     """
-    flags = (tyro.conf.FlagCreatePairsOff,)
-    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), config=flags, **more)
+    ask = functools.partial(
+        tyro.cli, kind, prog=program, registry=registry(), config=(tyro.conf.FlagCreatePairsOff,),
+        return_unknown_args=True, **more,
+    )  # fmt: skip
+    options, rest = ask(args=arguments)
+    if rest:
+        raise unknown_option(rest, program, _names(ask))
     for name, value in vars(options).items():
         for path in value if isinstance(value, tuple) else (value,):
             if isinstance(path, Path) and (wrong := path_flaw(str(path))):
                 raise UserError(f"{name} {wrong}, not {shown(str(path))}.")
     return options
+
+
+def _names(ask: Callable[..., Any]) -> list[str]:
+    """Every option of a command, as its help has them."""
+    help = io.StringIO()
+    with contextlib.redirect_stdout(help), contextlib.suppress(SystemExit):
+        ask(args=["--help"])
+    return re.findall(r"^\W*(?:-\w, )?(--\w[\w.-]*)", help.getvalue(), re.MULTILINE)
 
 
 def registry() -> ConstructorRegistry:
