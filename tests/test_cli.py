@@ -12,8 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ltjax.cli import choices as choices_of
 from ltjax.cli.commands import run
 from ltjax.settings.loading import experiments
+from ltjax.sparsity.scores import SCORES
 
 from .conftest import TINY
 from .test_runs import assert_same_results
@@ -54,6 +56,42 @@ def test_help_tells_every_setting(capsys):
     for option in ("--config", "--workdir", "--dry-run", "--trials", "--prune.rates.fc", "--arms.reinit",
                    "--data.raw", "--train.learning-rate"):  # fmt: skip
         assert option in out
+
+
+def test_help_has_80_columns_and_ends_with_what_an_arm_is_every_choice_and_three_examples(
+    capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    command("--help")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    after = out.partition("An arm is what every round trains")[2]
+    words = " ".join(after.split())
+    for option, choices in choices_of.OPTIONS.items():
+        assert f"\n{option}\n" in after
+        for name, purpose in choices().items():
+            assert purpose and f"{name} {purpose}" in words, "it is broken between words alone"
+    examples = after.partition("\nexamples\n")[2].split("\n\n")
+    commands = [each.rpartition("\n")[2].strip() for each in examples if each.strip()]
+    assert len(commands) == 3
+    for line in commands:
+        assert run.parse(line.removeprefix(run.PROGRAM).split())
+
+
+def test_help_tells_what_ones_own_file_registers(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from ltjax import SCORES, Experiment\n"
+        "@SCORES.register('smallest')\n"
+        "def smallest(trained, theta0, key):\n"
+        '    """The other way round."""\n'
+        "experiment = Experiment()\n"
+    )
+    try:
+        command("--config", str(path), "--help")
+        assert "smallest   The other way round." in capsys.readouterr().out
+    finally:
+        SCORES.pop("smallest", None)
 
 
 def test_a_dry_run_tells_the_papers_schedule_and_writes_nothing(capsys, tmp_path, monkeypatch):

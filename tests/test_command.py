@@ -67,7 +67,7 @@ def test_the_version_is_the_packages(capsys):
         (["list", "--config", "nowhere.py"], "nowhere.py"),
         (["run", ""], "is empty"),
         (["run", "--epochs", "3"], "there is no --epochs; did you mean --train.steps?"),
-        (["keep", "runs/x", "--quite"], "there is no --quite; did you mean --quiet?"),
+        (["keep", "runs/x", "--keep", "masks", "--quite"], "there is no --quite; did you mean --quiet?"),
         (["merge", "runs/x", "--to", "y", "--epochs", "3"], "ltjax merge --help shows all options."),
     ],
 )
@@ -77,8 +77,8 @@ def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
 
 
 def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():
-    settings = {f"--{name.replace('_', '-')}" for name in compatible.flatten(defaults().experiment)}
-    options = settings | {f"--{name.replace('_', '-')}" for name in vars(defaults())}
+    names = {*compatible.flatten(defaults().experiment), *vars(defaults())} - {"experiment"}
+    options = {f"--{name.replace('_', '-')}" for name in names}
     assert misspelt.FOREIGN.keys() <= options
     foreign = [name for names in misspelt.FOREIGN.values() for name in names.split()]
     assert len(set(foreign)) == len(foreign) and not {f"--{name}" for name in foreign} & options
@@ -150,6 +150,13 @@ def test_what_ones_own_file_registers_is_listed_too(tmp_path, capsys):
         assert "smallest" in answer(capsys, "list", "scores", "--config", str(own))[1]
     finally:
         ltjax.SCORES.pop("smallest", None)
+
+
+def test_the_list_of_experiments_says_what_other_lists_there_are_beside_a_pipe(capsys):
+    _, out, err = answer(capsys, "list")
+    others = set(re.findall(r"\w+", err))
+    assert listing.PURPOSES.keys() - {"experiments"} <= others and "ltjax list arms" in err
+    assert "Other" not in out
 
 
 def test_claims_are_listed_with_what_the_paper_says(capsys):

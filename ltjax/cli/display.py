@@ -1,5 +1,7 @@
 """What a person sees of a run: a live line on a terminal, plain lines elsewhere, tables at the end."""
 
+import sys
+import textwrap
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -144,7 +146,26 @@ def spread(values: pd.Series, middle: str, ends: str) -> str:
 
 
 def show(purposes: Mapping[str, str], console: Console) -> None:
-    """Print names and what each is for, a line each."""
-    width = max(map(len, purposes))
-    for name, purpose in purposes.items():
-        console.print(f"{name:{width}}  {purpose}", highlight=False, markup=False, soft_wrap=True)
+    """Print names and what each is for, a line each; a terminal's lines are broken between words."""
+    text = listed(purposes, console.width if console.is_terminal else sys.maxsize)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def listed(purposes: Mapping[str, str], width: int, indent: int = 0) -> str:
+    """Names and what each is for, in two columns of which the second is broken between words.
+
+    Example:
+        >>> print(listed({"cat": "It catches mice.", "ox": "It pulls."}, 15))
+        cat  It catches
+             mice.
+        ox   It pulls.
+    """
+    longest = max(map(len, purposes), default=0)
+    after = " " * (indent + longest + 2)
+    return "\n".join(
+        textwrap.fill(
+            purpose, width, break_long_words=False, break_on_hyphens=False, subsequent_indent=after,
+            initial_indent=f"{' ' * indent}{name:{longest}}  ",
+        )
+        for name, purpose in purposes.items()
+    )  # fmt: skip

@@ -60,7 +60,8 @@ def nearest(given: str, options: Sequence[str]) -> list[str]:
     """The options that a name may have meant, of which there are several where it is the end of several.
 
     Example:
-        >>> nearest("--steps", ["--train.steps", "--trials"]), nearest("--trails", ["--train.steps", "--trials"])
+        >>> options = ["--train.steps", "--trials"]
+        >>> nearest("--steps", options), nearest("--trails", options)
         (['--train.steps'], ['--trials'])
     """
     name = given.lstrip("-").lower().replace("_", "-")

@@ -5,7 +5,10 @@ import contextlib
 import functools
 import io
 import re
+import shutil
+import textwrap
 from collections.abc import Callable, Sequence
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,6 +25,9 @@ Options = TypeVar("Options")
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 """What ast's parser raises."""
+
+WIDEST = 100
+"""Characters of a line of help, at most; a longer one is read with difficulty."""
 
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 """Whether to say nothing but what goes wrong."""
@@ -42,7 +48,7 @@ def read(kind: type[Options], arguments: Sequence[str], program: str, **more: An
     """
     ask = functools.partial(
         tyro.cli, kind, prog=program, registry=registry(), config=(tyro.conf.FlagCreatePairsOff,),
-        return_unknown_args=True, **more,
+        description=_filled(getdoc(kind) or ""), return_unknown_args=True, **more,
     )  # fmt: skip
     options, rest = ask(args=arguments)
     if rest:
@@ -52,6 +58,15 @@ def read(kind: type[Options], arguments: Sequence[str], program: str, **more: An
             if isinstance(path, Path) and (wrong := path_flaw(str(path))):
                 raise UserError(f"{name} {wrong}, not {shown(str(path))}.")
     return options
+
+
+def _filled(text: str) -> str:
+    """Paragraphs, broken between words for the terminal; tyro joins a line that begins with a letter."""
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
+    return "\n\n".join(
+        textwrap.fill(each, width, subsequent_indent="  ", break_on_hyphens=False) for each in paragraphs
+    )
 
 
 def _names(ask: Callable[..., Any]) -> list[str]:

@@ -13,7 +13,7 @@ import tyro
 from rich.console import Console
 from rich.filesize import decimal
 
-from ltjax.cli import boxes, running
+from ltjax.cli import boxes, helping, running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
@@ -98,7 +98,8 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")
     config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
-    options = read(Options, arguments, program, default=defaults(config))
+    with helping.more(program):
+        options = read(Options, arguments, program, default=defaults(config))
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
 
