@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
-from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
+from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
@@ -253,4 +253,4 @@ def _tables(runs: Mapping[str, Run], console: Console) -> None:
     for point, run in runs.items():
         if run.parts:
             console.print(f"\n{point}" if point else "", highlight=False)
-            console.print(summary_table(run.summary()))
+            console.print(Summary(run.summary()))
