@@ -14,6 +14,8 @@ import pytest
 
 from ltjax.cli import choices as choices_of
 from ltjax.cli.commands import run
+from ltjax.core import locks
+from ltjax.runs import paths
 from ltjax.settings.loading import experiments
 from ltjax.sparsity.scores import SCORES
 
@@ -36,6 +38,11 @@ def command(*arguments: str, expect: int = 0) -> None:
     except SystemExit as left:
         status = left.code or 0
     assert status == expect
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_options_of_the_small_experiment_are_the_small_experiment():
@@ -111,12 +118,18 @@ def test_a_run_prints_a_table_and_repeating_it_finds_nothing_left(capsys, tmp_pa
     assert "running digits" in out and "round 2/2  step 40/40  4 lanes" in out
     assert "% left" in out and "early-stop step" in out
     assert_same_results(folder, finished.folder)
-    before = {path: path.read_bytes() for path in (folder / "summary.csv", folder / "config.json")}
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["versions"]["jax"] and environment["devices"] and not environment["earlier"]
+    before = contents(folder), {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     command(*SMALL, "--workdir", str(folder))
     assert "nothing left to train" in capsys.readouterr().out
-    assert {path: path.read_bytes() for path in before} == before
+    assert before == (contents(folder), {path: path.stat().st_mtime_ns for path in folder.rglob("*")})
+    with locks.lock(paths.lock(folder)):  # another process may be writing there
+        command(*SMALL, "--workdir", str(folder))
+    (folder / "summary.csv").unlink()
+    command(*SMALL, "--workdir", str(folder))
     environment = json.loads((folder / "environment.json").read_text())
-    assert environment["versions"]["jax"] and environment["devices"] and len(environment["earlier"]) == 1
+    assert contents(folder).keys() == before[0].keys() and len(environment["earlier"]) == 1
 
 
 BAD = [
@@ -251,6 +264,7 @@ def test_a_workdir_that_cannot_be_made_is_told(capfd, tmp_path):
     command(*SMALL, "--workdir", str(tmp_path / "file" / "run"), expect=1)
     err = capfd.readouterr().err
     assert "Not a directory" in err and "Traceback" not in err
+    assert "Choose another place by --workdir." in err and err.count("\n") == 1
 
 
 def start(folder: Path, *more: str) -> subprocess.Popen:

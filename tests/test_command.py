@@ -1,5 +1,6 @@
 """The ``ltjax`` command: the same as ``python -m ltjax.…``, with help, completion, and quiet where wanted."""
 
+import errno
 import importlib
 import os
 import re
@@ -13,6 +14,7 @@ import pytest
 
 import ltjax
 from ltjax.cli import completion, main, misspelt
+from ltjax.cli.command import exit_codes
 from ltjax.cli.commands import list as listing
 from ltjax.cli.commands.run import defaults
 from ltjax.runs import paths
@@ -74,6 +76,27 @@ def test_the_version_is_the_packages(capsys):
 def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
     status, out, err = answer(capsys, *arguments)
     assert status == 2 and not out and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "number", "said"),
+    [
+        ("ltjax run", errno.EROFS, "'x/y': Read-only file system. Choose another place by "
+         "--workdir."),
+        ("python -m ltjax.run", errno.ENOSPC, "'x/y': No space left on device. Make room "
+         "there, or choose another place by --workdir."),
+        ("ltjax merge", errno.EACCES, "'x/y': Permission denied. Choose another place by "
+         "--to."),
+        ("python -m ltjax.report", errno.EROFS, "by --to."),
+        ("ltjax evaluate", errno.EACCES, "ltjax: 'x/y': Permission denied. Nothing that was written"),
+        ("ltjax run", errno.EIO, "ltjax: 'x/y': Input/output error. Nothing that was written"),
+    ],
+)  # fmt: skip
+def test_what_the_system_refuses_names_the_option_that_helps(program, number, said, capsys):
+    with pytest.raises(SystemExit) as left, exit_codes(program, []):
+        raise OSError(number, os.strerror(number), "x/y")
+    err = capsys.readouterr().err
+    assert left.value.code == 1 and said in err and err.count("\n") == 1
 
 
 def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():

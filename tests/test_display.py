@@ -94,9 +94,7 @@ def table(rows, width):
     return seen.get().splitlines()
 
 
-@pytest.mark.parametrize(
-    ("width", "columns", "ranges"), [(130, 6, True), (72, 5, True), (55, 5, False)]
-)
+@pytest.mark.parametrize(("width", "columns", "ranges"), [(130, 6, True), (72, 5, True), (55, 5, False)])
 def test_a_table_drops_what_a_width_has_no_room_for_and_breaks_no_cell(width, columns, ranges, finished):
     rows = finished.summary().assign(early_stop_step=lambda rows: 1000 + rows["early_stop_step"])
     lines = table(rows, width)

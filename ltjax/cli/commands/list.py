@@ -11,7 +11,6 @@ from ltjax.cli.choices import PURPOSES, Kind
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import read
-from ltjax.lanes import backend
 from ltjax.settings.loading import load_experiment
 
 PROGRAM = "ltjax list"
@@ -30,7 +29,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments):
         options = read(Options, arguments, program)
         if options.config:

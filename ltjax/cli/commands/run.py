@@ -20,7 +20,7 @@ from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
 from ltjax.core.started import running_for
-from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes import distributed, processes
 from ltjax.lanes.box import Box
 from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
@@ -63,7 +63,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     console = Console()
-    backend.set_up()  # before an experiment's own file may use JAX
     given = sys.argv[1:] if arguments is None else arguments
     with exit_codes(program, given) as interrupts:
         options = parse(given, program)
