@@ -101,7 +101,7 @@ def finished(
     if not isinstance(state, Ours) or will_hold(folder, asked, points) != state.stored:
         return None
     homes = {name: paths.point(folder, name) if asked.sweep else folder for name in points}
-    if not all(_is_whole(home) for home in {folder, *homes.values()}):
+    if _environment(folder) is None or not all(_is_whole(home) for home in {folder, *homes.values()}):
         return None
     runs = {name: Run(home) for name, home in homes.items()}
     for name, run in runs.items():
@@ -179,13 +179,18 @@ def _sweep_files(run: Run) -> None:
 
 def write_environment(folder: Path, facts: dict[str, Any]) -> None:
     """Write ``environment.json``: this start's facts, and those of earlier starts under ``earlier``."""
-    path = paths.environment(folder)
+    before = _environment(folder)
+    earlier = [] if before is None else [*before.pop("earlier", []), before]
+    write_text(paths.environment(folder), json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")
+
+
+def _environment(folder: Path) -> dict[str, Any] | None:
+    """What ``environment.json`` says, where it can be read and can be added to."""
     try:
-        before = read_json(path.read_text())
-        earlier = [*before.pop("earlier", []), before]
-    except (OSError, ValueError, AttributeError, TypeError):
-        earlier = []
-    write_text(path, json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")
+        found: dict[str, Any] = read_json(paths.environment(folder).read_text())
+        return found if isinstance(found.get("earlier", []), list) else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 @contextmanager
