@@ -325,7 +325,7 @@ def test_the_full_disk_of_a_real_device_is_told(tmp_path):
         env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
     )  # fmt: skip
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert "nothing that was written before is lost" in done.stderr
+    assert "Nothing that was written before is lost" in done.stderr
     again = subprocess.run(
         [sys.executable, "-m", "ltjax.run", *arguments], capture_output=True, text=True, timeout=900
     )

@@ -225,7 +225,7 @@ class Run:
         table = tables.sort_summary(self.summary()).to_csv(index=False)
         curves = paths.curves(self.folder, 0, 0).parent
         return (
-            paths.summary(self.folder).read_text() == table
+            paths.summary(self.folder).read_bytes() == table.encode()
             and (
                 not retention.keeps_theta0(self.experiment, self.keep)
                 or all(paths.theta0(self.folder, trial).exists() for trial in drawn)

@@ -108,21 +108,20 @@ def finished(
         run.check_rows()
         run.verify()
         rounds = range(points[name].prune.rounds + 1)
-        if not all(run.lanes(round).issuperset(lanes(name, round)) for round in rounds):
+        there = all(run.lanes(round).issuperset(lanes(name, round)) for round in rounds)
+        if not (there and run.is_whole()):
             return None
-        if not run.is_whole():
-            return None
-    whole = not asked.sweep or paths.summary(folder).read_text() == _of_points(runs).to_csv(index=False)
-    return runs if whole else None
+    if asked.sweep and paths.summary(folder).read_bytes() != _of_points(runs).to_csv(index=False).encode():
+        return None
+    return runs
 
 
 def _is_whole(folder: Path) -> bool:
     """Whether nothing is there that a killed run would leave, and its table is."""
     kept = paths.rounds(folder), paths.theta0(folder, 0).parent, paths.curves(folder, 0, 0).parent
-    left = [path for place in (folder, *kept) for path in place.glob(f".*{files.UNFINISHED}")]
-    left += [path for place in kept for path in place.glob(".*")]
-    files_there = all(path.exists() for path in (paths.config(folder), paths.summary(folder)))
-    return files_there and not left and not paths.begun(folder).exists()
+    left = [*folder.glob(f".*{files.UNFINISHED}"), *(path for place in kept for path in place.glob(".*"))]
+    there = all(path.exists() for path in (paths.config(folder), paths.summary(folder)))
+    return there and not left and not paths.begun(folder).exists()
 
 
 def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
