@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ltjax.cli.choices import OPTIONS
 from ltjax.cli.display import listed
@@ -24,12 +24,12 @@ EXAMPLES = {
 
 
 @contextlib.contextmanager
-def more(program: str) -> Iterator[None]:
+def more(arguments: Sequence[str], program: str) -> Iterator[None]:
     """Where reading options ends with their help (tyro exits with 0), say the rest too."""
     try:
         yield
     except SystemExit as left:
-        if not left.code:
+        if not left.code and {"-h", "--help"} & set(arguments):
             rest(program)
         raise
 

@@ -97,7 +97,7 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default="digits")
     config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
-    with helping.more(program):
+    with helping.more(arguments, program):
         options = read(Options, arguments, program, default=defaults(config))
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
