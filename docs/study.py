@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ltjax.analysis.results import Absent, Study
+from ltjax.analysis.results import Absent, Study, read_study
 from ltjax.runs.folder import read_config
 from ltjax.settings.schema import Experiment
 from ltjax.studies import CLAIMS, FIGURES, NETWORKS, in_order
@@ -82,7 +82,7 @@ def drawn(name: str) -> str:
         what, command = lacking(name)
         return f"Not run yet: {what}.\n\n```sh\n{command}\n```\n"
     images = [f"![{called(name)}, ours]({path.relative_to(DOCS)})" for path in found]
-    whence = [length(path.parent.parent) for path in found]
+    whence = [length(source(path.parent.parent, name)) for path in found]
     return "".join(f"{image}\n\n*{told}*\n\n" for image, told in zip(images, whence, strict=True)) + (
         f"```sh\n{lacking(name)[1]}\n```\n"
     )
@@ -97,18 +97,27 @@ def lacking(name: str) -> tuple[str, str]:
     raise AssertionError(f"figure {name} was drawn from nothing")
 
 
-def length(folder: Path) -> str:
-    """Which network committed runs are of, and how they compare with the paper's in length."""
-    run, paper = steps(folder)
+def source(folder: Path, name: str) -> Path:
+    """The committed run that a figure is drawn from: one looked into where it needs checkpoints."""
+    needed = "anatomy.parquet" if "checkpoints" in lacking(name)[0] else "curves"
+    return min(folder.glob(f"*/{needed}")).parent
+
+
+def length(home: Path) -> str:
+    """Which network a committed run is of, on what, and how it compares with the paper's in length."""
+    run, paper = steps(home)
     whole = f"the paper's {paper:,} steps"
     each = f"{run.train.steps:,} steps, not {whole}" if run.train.steps != paper else whole
-    how = f"[How it was run](results/{folder.name}/README.md)"
-    return f"{NETWORKS[run.model.name].name}, {run.trials} trials of {each}. {how}."
+    (results,) = read_study([home]).runs
+    device = results.environment["devices"][0].split(": ")[1]
+    on = "a CPU" if device == "cpu" else f"one {device}"
+    how = f"[How it was run](results/{home.parent.name}/README.md)"
+    return f"{NETWORKS[run.model.name].name}, {run.trials} trials of {each}, on {on}. {how}."
 
 
-def steps(folder: Path) -> tuple[Experiment, int]:
-    """What committed runs are of, and how long the paper's are."""
-    run = read_config(min(folder.glob("*/config.json")).parent)
+def steps(home: Path) -> tuple[Experiment, int]:
+    """What a committed run is of, and how long the paper's is."""
+    run = read_config(home)
     paper = paper_steps(run)
     assert paper is not None
     return run, paper
@@ -118,12 +127,18 @@ def verdicts() -> pd.DataFrame:
     """A row for every claim, judged by the committed runs that could judge it."""
     folders = [path.parent for path in DOCS.glob("results/*/claims.csv")]
     # what is not run is told by runs of the paper's length first: of others, it would be to be run as short
-    folders.sort(key=lambda folder: (steps(folder)[0].train.steps != steps(folder)[1], folder.name))
+    folders.sort(key=lambda folder: (shortened(folder), folder.name))
     tables = [pd.read_csv(folder / "claims.csv", keep_default_na=False) for folder in folders]
     rows = pd.concat(tables, ignore_index=True)
     rows["unjudged"] = rows["verdict"] == "not run"
     first = rows.sort_values("unjudged", kind="stable").drop_duplicates("id").set_index("id")
     return first.loc[list(CLAIMS)].reset_index()
+
+
+def shortened(folder: Path) -> bool:
+    """Whether committed runs are not of the paper's length."""
+    run, paper = steps(min(folder.glob("*/config.json")).parent)
+    return run.train.steps != paper
 
 
 def told(claims: pd.DataFrame) -> str:

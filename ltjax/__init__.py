@@ -1,4 +1,9 @@
-"""ltjax: the lottery-ticket laboratory."""
+"""ltjax: the lottery-ticket laboratory.
+
+Importing it sets JAX up as the command line does, where the user has not: a CPU device per core, kept
+compilations. JAX's own settings and environment variables (``JAX_NUM_CPU_DEVICES``,
+``JAX_COMPILATION_CACHE_DIR``) choose otherwise.
+"""
 
 from ltjax.analysis.evaluation import Evaluation, evaluate
 from ltjax.cli.running import run_experiment
@@ -6,6 +11,7 @@ from ltjax.core.errors import UserError
 from ltjax.core.types import Lane, Ticket
 from ltjax.core.version import __version__
 from ltjax.data import DATASETS, Dataset
+from ltjax.lanes.backend import set_up
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import Round, find_tickets
 from ltjax.lottery.rewinding import rewind
@@ -24,3 +30,5 @@ __all__ = [
     "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
     "rewind", "run_experiment",
 ]  # fmt: skip
+
+set_up()

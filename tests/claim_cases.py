@@ -96,6 +96,10 @@ MISSED = [
      where(lambda e, n: n in (0, 15, 18), begin=.969)),
     ("B1", "continued training's tickets are as accurate", "continued", rounds(9, validation=.99)),
     ("B1", "continued training's tickets stop as early", "continued", rounds(9, stop=4000)),
+    ("E1", "tickets stop only 15% earlier", "mnist_5k", rounds(4, 4, stop=136)),
+    ("E2", "tickets are less accurate", "mnist_5k", rounds(4, 4, test=.979)),
+    ("E3", "reinitialised tickets stop when dense does", "mnist_5k", rounds(4, 4, "reinit", stop=160)),
+    ("E4", "reinitialised tickets are as accurate as dense", "mnist_5k", rounds(4, 4, "reinit", test=.98)),
 ]  # fmt: skip
 
 LACKED = [
@@ -132,5 +136,8 @@ LACKED = [
     ("L15", "sizes", 20, "5,800 weights for (700, 233), (900, 300)", "lenet_sizes --prune.rounds 30"),
     ("B1", "continued", None, "no continued run", "lenet_continued"),
     ("B1", "continued", 12, "rounds 13–15 of ticket", "lenet_continued --prune.rounds 15"),
+    ("E1 E2", "mnist_5k", None, "no run of mnist_5k with ticket", "mnist_5k"),
+    ("E3 E4", "mnist_5k", None, "no run of mnist_5k with ticket and reinit", "mnist_5k"),
+    ("E1", "mnist_5k", 3, "round 4 of ticket", "mnist_5k --prune.rounds 4"),
 ]  # fmt: skip
 """Claims; the experiment that is missing (None) or stops at a round; what is missing; what would run it."""

@@ -12,8 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ltjax.cli import choices as choices_of
 from ltjax.cli.commands import run
+from ltjax.core import locks
+from ltjax.runs import paths
 from ltjax.settings.loading import experiments
+from ltjax.sparsity.scores import SCORES
 
 from .conftest import TINY
 from .test_runs import assert_same_results
@@ -36,6 +40,11 @@ def command(*arguments: str, expect: int = 0) -> None:
     assert status == expect
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file below a folder."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_options_of_the_small_experiment_are_the_small_experiment():
     parsed = asdict(run.parse(SMALL).experiment)
     assert {**parsed, "name": "tiny"} == asdict(TINY)
@@ -56,6 +65,42 @@ def test_help_tells_every_setting(capsys):
         assert option in out
 
 
+def test_help_has_80_columns_and_ends_with_what_an_arm_is_every_choice_and_three_examples(
+    capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    command("--help")
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    after = out.partition("An arm is what every round trains")[2]
+    words = " ".join(after.split())
+    for option, choices in choices_of.OPTIONS.items():
+        assert f"\n{option}\n" in after
+        for name, purpose in choices().items():
+            assert purpose and f"{name} {purpose}" in words, "it is broken between words alone"
+    examples = after.partition("\nexamples\n")[2].split("\n\n")
+    commands = [each.rpartition("\n")[2].strip() for each in examples if each.strip()]
+    assert len(commands) == 3
+    for line in commands:
+        assert run.parse(line.removeprefix(run.PROGRAM).split())
+
+
+def test_help_tells_what_ones_own_file_registers(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from ltjax import SCORES, Experiment\n"
+        "@SCORES.register('smallest')\n"
+        "def smallest(trained, theta0, key):\n"
+        '    """The other way round."""\n'
+        "experiment = Experiment()\n"
+    )
+    try:
+        command("--config", str(path), "--help")
+        assert "smallest   The other way round." in capsys.readouterr().out
+    finally:
+        SCORES.pop("smallest", None)
+
+
 def test_a_dry_run_tells_the_papers_schedule_and_writes_nothing(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "no-data"))  # none is needed
@@ -73,12 +118,18 @@ def test_a_run_prints_a_table_and_repeating_it_finds_nothing_left(capsys, tmp_pa
     assert "running digits" in out and "round 2/2  step 40/40  4 lanes" in out
     assert "% left" in out and "early-stop step" in out
     assert_same_results(folder, finished.folder)
-    before = {path: path.read_bytes() for path in (folder / "summary.csv", folder / "config.json")}
+    environment = json.loads((folder / "environment.json").read_text())
+    assert environment["versions"]["jax"] and environment["devices"] and not environment["earlier"]
+    before = contents(folder), {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     command(*SMALL, "--workdir", str(folder))
     assert "nothing left to train" in capsys.readouterr().out
-    assert {path: path.read_bytes() for path in before} == before
+    assert before == (contents(folder), {path: path.stat().st_mtime_ns for path in folder.rglob("*")})
+    with locks.lock(paths.lock(folder)):  # another process may be writing there
+        command(*SMALL, "--workdir", str(folder))
+    (folder / "summary.csv").unlink()
+    command(*SMALL, "--workdir", str(folder))
     environment = json.loads((folder / "environment.json").read_text())
-    assert environment["versions"]["jax"] and environment["devices"] and len(environment["earlier"]) == 1
+    assert contents(folder).keys() == before[0].keys() and len(environment["earlier"]) == 1
 
 
 BAD = [
@@ -86,6 +137,19 @@ BAD = [
     ("--config nowhere/mine.py", "cannot be read"),
     ("--prune.roundz 3", "--prune.rounds"),
     ("--trails 3", "--trials"),
+    ("--epochs 3", "there is no --epochs; did you mean --train.steps?"),
+    ("--dataset mnist", "there is no --dataset; did you mean --data.name?"),
+    ("--lr=0.1", "there is no --lr; did you mean --train.learning-rate?"),
+    ("--batch_size 32", "there is no --batch_size; did you mean --train.batch?"),
+    ("--model vgg19", "there is no --model; did you mean --model.name?"),
+    ("--seeds 3", "there is no --seeds; did you mean --trials?"),
+    ("--output x", "there is no --output; did you mean --workdir?"),
+    ("--steps 3", "there is no --steps; did you mean --train.steps?"),
+    ("--learning_rate 3", "there is no --learning_rate; did you mean --train.learning-rate?"),
+    ("--convolution x", "did you mean --numerics.convolution or --compute.convolution?"),
+    ("--optimiser adam", "there is no --optimiser; did you mean --train.optimizer?"),
+    ("--arms 3", "did you mean --arms.ticket or --arms.reinit or --arms.random?"),
+    ("--frobnicate", "there is no --frobnicate; python -m ltjax.run --help shows all options."),
     ("--trials five", "--trials"),
     ("--train.steps 1.5", "--train.steps"),
     ("--prune.scope everywhere", "--prune.scope"),
@@ -200,6 +264,7 @@ def test_a_workdir_that_cannot_be_made_is_told(capfd, tmp_path):
     command(*SMALL, "--workdir", str(tmp_path / "file" / "run"), expect=1)
     err = capfd.readouterr().err
     assert "Not a directory" in err and "Traceback" not in err
+    assert "Choose another place by --workdir." in err and err.count("\n") == 1
 
 
 def start(folder: Path, *more: str) -> subprocess.Popen:
@@ -260,7 +325,7 @@ def test_the_full_disk_of_a_real_device_is_told(tmp_path):
         env={**os.environ, "JAX_ENABLE_COMPILATION_CACHE": "false"},
     )  # fmt: skip
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert "nothing that was written before is lost" in done.stderr
+    assert "Nothing that was written before is lost" in done.stderr
     again = subprocess.run(
         [sys.executable, "-m", "ltjax.run", *arguments], capture_output=True, text=True, timeout=900
     )

@@ -1,5 +1,6 @@
 """The ``ltjax`` command: the same as ``python -m ltjax.…``, with help, completion, and quiet where wanted."""
 
+import errno
 import importlib
 import os
 import re
@@ -12,9 +13,12 @@ import pandas as pd
 import pytest
 
 import ltjax
-from ltjax.cli import completion, main
+from ltjax.cli import completion, main, misspelt
+from ltjax.cli.command import exit_codes
 from ltjax.cli.commands import list as listing
+from ltjax.cli.commands.run import defaults
 from ltjax.runs import paths
+from ltjax.settings import compatible
 from ltjax.studies import CLAIMS
 
 SHORT = ["--trials", "1", "--model.widths", "16", "12", "--train.steps", "20", "--prune.rounds", "1"]
@@ -64,11 +68,43 @@ def test_the_version_is_the_packages(capsys):
         (["--completion"], "name a shell: --completion bash|zsh|fish."),
         (["list", "--config", "nowhere.py"], "nowhere.py"),
         (["run", ""], "is empty"),
+        (["run", "--epochs", "3"], "there is no --epochs; did you mean --train.steps?"),
+        (["keep", "runs/x", "--keep", "masks", "--quite"], "there is no --quite; did you mean --quiet?"),
+        (["merge", "runs/x", "--to", "y", "--epochs", "3"], "ltjax merge --help shows all options."),
     ],
 )
 def test_what_cannot_be_is_one_sentence_and_status_2(arguments, said, capsys):
     status, out, err = answer(capsys, *arguments)
     assert status == 2 and not out and said in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("program", "number", "said"),
+    [
+        ("ltjax run", errno.EROFS, "'x/y': Read-only file system. Choose another place by "
+         "--workdir."),
+        ("python -m ltjax.run", errno.ENOSPC, "'x/y': No space left on device. Make room "
+         "there, or choose another place by --workdir."),
+        ("ltjax merge", errno.EACCES, "'x/y': Permission denied. Choose another place by "
+         "--to."),
+        ("python -m ltjax.report", errno.EROFS, "by --to."),
+        ("ltjax evaluate", errno.EACCES, "ltjax: 'x/y': Permission denied. Nothing that was written"),
+        ("ltjax run", errno.EIO, "ltjax: 'x/y': Input/output error. Nothing that was written"),
+    ],
+)  # fmt: skip
+def test_what_the_system_refuses_names_the_option_that_helps(program, number, said, capsys):
+    with pytest.raises(SystemExit) as left, exit_codes(program, []):
+        raise OSError(number, os.strerror(number), "x/y")
+    err = capsys.readouterr().err
+    assert left.value.code == 1 and said in err and err.count("\n") == 1
+
+
+def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():
+    names = {*compatible.flatten(defaults().experiment), *vars(defaults())} - {"experiment"}
+    options = {f"--{name.replace('_', '-')}" for name in names}
+    assert misspelt.FOREIGN.keys() <= options
+    foreign = [name for names in misspelt.FOREIGN.values() for name in names.split()]
+    assert len(set(foreign)) == len(foreign) and not {f"--{name}" for name in foreign} & options
 
 
 @pytest.mark.parametrize("name", ["run", "report"])
@@ -137,6 +173,13 @@ def test_what_ones_own_file_registers_is_listed_too(tmp_path, capsys):
         assert "smallest" in answer(capsys, "list", "scores", "--config", str(own))[1]
     finally:
         ltjax.SCORES.pop("smallest", None)
+
+
+def test_the_list_of_experiments_says_what_other_lists_there_are_beside_a_pipe(capsys):
+    _, out, err = answer(capsys, "list")
+    others = set(re.findall(r"\w+", err))
+    assert listing.PURPOSES.keys() - {"experiments"} <= others and "ltjax list arms" in err
+    assert "Other" not in out
 
 
 def test_claims_are_listed_with_what_the_paper_says(capsys):

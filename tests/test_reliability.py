@@ -117,7 +117,10 @@ def test_writes_that_are_refused_are_told(tmp_path, capfd, monkeypatch):
 
     monkeypatch.setattr(locks.FileLock, "acquire", refused)
     command(*SMALL, "--workdir", str(tmp_path / "run"), expect=1)
-    assert "Read-only file system; nothing that was written before is lost" in capfd.readouterr().err
+    said = (
+        "Read-only file system. Choose another place by --workdir. Nothing that was written before is lost."
+    )
+    assert said in capfd.readouterr().err
 
 
 def test_what_killed_writes_left_is_swept_and_nothing_else(copy, finished):  # noqa: F811

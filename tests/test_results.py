@@ -1,34 +1,53 @@
 """The committed results: the report redraws them from their tables, and the README tells what they say."""
 
 import re
+import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ltjax.cli.commands import report
+from ltjax.cli.commands import run as run_command
 from ltjax.lanes import history
 from ltjax.runs import tables
 from ltjax.runs.folder import read_config
+from ltjax.settings import compatible
+
+from .test_docs import shown
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "docs" / "results"
+DOCS = ROOT / "docs"
+RESULTS = DOCS / "results"
 LENET = RESULTS / "lenet"
 
 STEPS = {"lenet": 50_000, "conv2": 2_000}
 """The networks with committed results, and the length of their trainings: the paper's for LeNet's alone."""
 
-FIGURES = {"lenet": 10, "conv2": 1}
+FIGURES = {"lenet": 16, "conv2": 1}
 """How many figures there are at least."""
 
+REPRODUCED = {*(f"L{number}" for number in range(1, 10)), "L16", "L17"}
+"""The claims that LeNet's runs can judge."""
+
 RUNS = sorted(path.parent for path in RESULTS.glob("*/*/config.json"))
+CURVES = [run for run in RUNS if (run / "curves").exists()]
+
+
+def commands(home, name):
+    """The arguments of the commands of one name that a page of results shows, without their folders."""
+    return [arguments for called, *arguments in shown(home / "README.md") if called == name]
 
 
 @pytest.fixture(scope="module", params=sorted(STEPS))
 def redrawn(request, tmp_path_factory):
-    """The folder of committed results, and one with what the report makes of its tables."""
+    """The folder of committed results, and one with what the page's own command makes of its tables."""
     folder, home = tmp_path_factory.mktemp(request.param), RESULTS / request.param
-    report.main([*(str(run) for run in RUNS if run.parent == home), "--to", str(folder)])
+    ((*runs, option, to),) = commands(home, "report")
+    assert option == "--to" and ROOT / to == home
+    assert {ROOT / run for run in runs} == {run for run in RUNS if run.parent == home}
+    report.main([*(str(ROOT / run) for run in runs), "--to", str(folder)])
     return home, folder
 
 
@@ -46,8 +65,8 @@ def test_the_committed_verdicts_are_those_of_the_committed_tables(redrawn):
     )
     pd.testing.assert_frame_equal(committed, again)
     if network == "lenet":
-        judged = again[again["verdict"] != "not run"]
-        assert {f"L{number}" for number in range(1, 10)} <= set(judged["id"])
+        assert set(again.loc[again["verdict"] == "reproduced", "id"]) == REPRODUCED
+        assert set(again["verdict"]) == {"reproduced", "not run"}
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/results/lenet/README.md"])
@@ -59,11 +78,77 @@ def test_a_page_that_tells_verdicts_tells_the_computed_ones(page):
         assert ours == claims.loc[name, "ours"] and verdict.strip("*") == claims.loc[name, "verdict"]
 
 
+@pytest.mark.parametrize("network", STEPS)
+def test_the_tables_of_a_page_are_those_of_its_runs(network):
+    script = runpy.run_path(str(DOCS / "tables.py"))
+    text = (RESULTS / network / "README.md").read_text()
+    assert {found[2] for found in script["ROUNDS"].finditer(text)} == {
+        run.name for run in RUNS if run.parent.name == network
+    }
+    assert script["page"](text, RESULTS / network) == text, "python docs/tables.py writes it anew"
+
+
 @pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name)
-def test_committed_tables_are_as_long_as_they_say_and_hold_every_row_once(run):
-    train = read_config(run).train
-    assert train.steps == STEPS[run.parent.name]
+def test_the_commands_that_a_page_shows_give_a_runs_configuration(run):
+    stored = read_config(run)
+    asked = [run_command.parse(arguments).experiment for arguments in commands(run.parent, "run")]
+    first, *others = (each for each in asked if each.name == stored.name)
+    if stored.model.name == "lenet":  # has no convolution, whose arithmetic could be chosen
+        first = replace(first, numerics=stored.numerics)
+    for each in others:
+        assert not compatible.differences(first, each)
+        first = compatible.extended(first, each)
+    assert compatible.flatten(first) == compatible.flatten(stored)
+
+
+def test_committed_environments_name_no_folder():
+    for run in RUNS:
+        assert not re.search(r'"[^"]*/[^"]*"|DIR|workdir', (run / "environment.json").read_text()), run
+
+
+@pytest.mark.parametrize("run", RUNS, ids=lambda path: path.name)
+def test_committed_tables_are_of_the_length_that_they_say(run):
+    assert read_config(run).train.steps == STEPS[run.parent.name]
     rows = tables.read_summary(run / "summary.csv")
     assert not rows.duplicated(history.LANE).any() and not rows["diverged"].any()
-    curves = tables.read_curves(run / "curves")
-    assert len(curves) == len(rows) * (train.steps // train.evaluate_every + 1) * 3
+
+
+@pytest.mark.parametrize("run", CURVES, ids=lambda path: path.name)
+def test_committed_curves_hold_each_kept_step_once_of_every_lane_and_every_early_stop(run):
+    train = read_config(run).train
+    rows, curves = tables.read_summary(run / "summary.csv"), tables.read_curves(run / "curves")
+    key = [*history.LANE, "step", "split"]
+    assert not curves.duplicated(key).any()
+    lanes = rows.groupby(["arm", "round"]).size()
+    steps = curves.groupby(["arm", "round", "step", "split"]).size().unstack("split")
+    assert (steps.sub(lanes, axis=0).dropna(how="any") == 0).all(axis=None) and steps.notna().all(axis=None)
+    assert len(steps) >= len(lanes) * 9
+    ends = steps.reset_index("step").groupby(["arm", "round"])["step"].agg(["min", "max"])
+    assert set(ends["min"]) == {0} and set(ends["max"]) == {train.steps}
+    stops = rows.merge(
+        curves[curves["split"] == "test"], left_on=[*history.LANE, "early_stop_step"],
+        right_on=[*history.LANE, "step"],
+    )  # fmt: skip
+    assert len(stops) == len(rows) and (stops["early_stop_test_accuracy"] == stops["accuracy"]).all()
+
+
+def test_thinned_curves_keep_the_beginning_whole_and_every_early_stop_of_all_lanes():
+    thinned = runpy.run_path(str(DOCS / "thin.py"))["thinned"]
+    curves = pd.DataFrame(
+        [
+            (arm, trial, 0, 0, step, split, 0.1, 0.9)
+            for arm in ("ticket", "reinit")
+            for trial in (0, 1)
+            for step in range(0, 1001, 10)
+            for split in ("train", "validation", "test")
+        ],
+        columns=history.CURVES,
+    )
+    summary = pd.DataFrame(
+        {"arm": ["ticket", "ticket", "reinit"], "round": 0, "early_stop_step": [430, 770, 20]}
+    )
+    kept = thinned(curves, summary, whole=50, every=500)
+    whole = {0, 10, 20, 30, 40, 50, 500, 1000}
+    assert set(kept.loc[kept["arm"] == "ticket", "step"]) == whole | {430, 770}
+    assert set(kept.loc[kept["arm"] == "reinit", "step"]) == whole
+    assert len(kept) == (len(whole) * 2 + 2) * 2 * 3

@@ -1,6 +1,8 @@
 """What all command lines do alike: one sentence for what went wrong, and an exit status that says which."""
 
 import contextlib
+import errno
+import re
 import shlex
 import signal
 import sys
@@ -39,13 +41,36 @@ def exit_codes(program: str, arguments: Sequence[str]) -> Iterator[Interrupts]:
     except UserError as error:
         _leave(str(error), 2)
     except OSError as error:
-        _leave(f"{error}; nothing that was written before is lost.", 1)
+        _leave(f"{_failed(error, program)} Nothing that was written before is lost.", 1)
     except Interrupted as error:  # a step that is still on its way, or another process, is not waited for
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         leave_at_once(error.number, again)
     except KeyboardInterrupt:
         _leave(f"{WORDS[signal.SIGINT]}; to continue, repeat: {again}", 128 + signal.SIGINT)
+
+
+ELSEWHERE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR,
+    errno.EEXIST, errno.ENAMETOOLONG, errno.EFBIG,
+}  # fmt: skip
+"""What the system says of a place where nothing can be written."""
+
+PLACES = {"run": "--workdir", "report": "--to", "export": "--to", "merge": "--to", "pack": "--to",
+          "unpack": "--to"}  # fmt: skip
+"""The option by which a command writes elsewhere."""
+
+
+def _failed(error: OSError, program: str) -> str:
+    """What the system said, and the option that would help."""
+    where = f"'{error.filename}': " if error.filename else ""
+    said = f"{where}{error.strerror or error}."
+    option = PLACES.get(re.split("[ .]", program)[-1])
+    if option is None or error.errno not in ELSEWHERE:
+        return said
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "Make room there, or choose" if full else "Choose"
+    return f"{said} {advice} another place by {option}."
 
 
 def speaker(quiet: bool) -> Callable[[str], None]:

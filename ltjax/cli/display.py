@@ -1,24 +1,98 @@
 """What a person sees of a run: a live line on a terminal, plain lines elsewhere, tables at the end."""
 
+import sys
+import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.console import Console, ConsoleOptions
+from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.table import Table
+from rich.text import Text
 
 from ltjax.cli import boxes
 from ltjax.core.texts import duration
 from ltjax.lanes.box import Box
+from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import Part
 from ltjax.lottery.resolving import Resolved
 
 QUIET_SECONDS = 10.0
 """Seconds between two plain lines of a log."""
+
+
+ORDER = ("speed", "lanes", "seen", "step", "left", "seen", "step")
+"""What a line without room for everything says in its next shorter form, first to last."""
+
+BAR = 10
+"""Characters of the bar."""
+
+
+def fitted(fields: Mapping[str, Sequence[str]], width: int) -> str:
+    """A line of what fits a width: every field in the longest of its forms, until there is no room.
+
+    Example:
+        >>> fields = {"round": ["round 1/3"], "step": ["step 20/40", "step 20"], "speed": ["9/s", ""]}
+        >>> [fitted(fields, width) for width in (40, 25, 20)]
+        ['round 1/3  step 20/40  9/s', 'round 1/3  step 20/40', 'round 1/3  step 20']
+    """
+    forms = {name: list(forms) for name, forms in fields.items()}
+    for name in filter(forms.get, ORDER):
+        if len(_joined(forms)) <= width:
+            break
+        del forms[name][: len(forms[name]) > 1]
+    return _joined(forms)
+
+
+def _joined(forms: Mapping[str, Sequence[str]]) -> str:
+    return "  ".join(each[0] for each in forms.values() if each and each[0])
+
+
+class _Line(ProgressColumn):
+    """The fields of the live line, as many as fit beside its bar."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def render(self, task: Task) -> Text:
+        return Text(fitted(task.fields["forms"], self.console.width - BAR - 2), no_wrap=True)
+
+
+class Pace:
+    """How fast lanes train once their programs are compiled, and how long a round takes beside that.
+
+    A part is observed first when what it is trained by is compiled; of what lies between two parts the least
+    counts, since a program may have been compiled there.
+    """
+
+    def __init__(self) -> None:
+        self.trained, self.seconds = 0, 0.0
+        self.between: float | None = None
+        self.seen: float | None = None
+
+    def begin(self) -> None:
+        """A part is observed for the first time."""
+        if self.seen is not None:
+            gap = time.monotonic() - self.seen
+            self.between = gap if self.between is None else min(self.between, gap)
+        self.seen = time.monotonic()
+
+    def advance(self, trained: int) -> None:
+        """So many trial-steps of the part were trained since it was observed last."""
+        now = time.monotonic()
+        self.trained, self.seconds = self.trained + trained, self.seconds + now - (self.seen or now)
+        self.seen = now
+
+    def left(self, steps: int, rounds: int) -> float | None:
+        """Seconds for so many trial-steps, and rounds, more; None while it is not known."""
+        if not self.trained:
+            return None
+        return steps * self.seconds / self.trained + rounds * (self.between or 0.0)
 
 
 class Display:
@@ -36,28 +110,17 @@ class Display:
         self, resolved: Resolved, todo: int, console: Console, pace: float = QUIET_SECONDS,
         box: Box | None = None,
     ) -> None:  # fmt: skip
-        self.todo, self.console, self.pace, self.box = todo, console, pace, box or Box()
+        self.todo, self.console, self.quiet, self.box = todo, console, pace, box or Box()
         self.rounds, self.steps = resolved.rounds, resolved.experiment.train.steps
-        self.done = self.skipped = self.begun = 0
+        self.done = self.begun = self.step = 0
         self.part: tuple[int, Part] | None = None
-        self.began = self.spoke = time.monotonic()
+        self.spoke = time.monotonic()
+        self.pace = Pace()
         self.bar = Progress(
-            TextColumn("round {task.fields[round]}/{task.fields[rounds]}"),
-            *([BarColumn(bar_width=12)] if console.width >= 100 else []),
-            TextColumn("step {task.fields[step]:,}/{task.fields[steps]:,}"),
-            TextColumn("{task.fields[lanes]} lanes"),
-            *([TextColumn("{task.fields[speed]}")] if console.width >= 100 or self.box.endless else []),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[seen]}"),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
+            BarColumn(BAR), _Line(console), console=console, disable=not console.is_terminal, transient=True
         )
-        self.task = self.bar.add_task(
-            "", total=todo, round=0, rounds=self.rounds, step=0,
-            steps=self.steps, lanes=0, speed="", seen="",
-            left="compiling",
-        )  # fmt: skip
+        forms = {"round": [f"round 0/{self.rounds}"], "left": ["compiling"]}
+        self.task = self.bar.add_task("", total=todo, forms=forms)
 
     def __enter__(self) -> "Display":
         self.bar.start()
@@ -70,81 +133,145 @@ class Display:
         """Show an evaluation: accuracies per split and lane at a step."""
         if (round, part) != self.part:  # which may begin in the middle, from a snapshot
             self.part, self.finished, self.first = (round, part), self.done, time.monotonic()
-            self.begun = step
-            self.skipped += step * len(part)
-        self.done = self.finished + step * len(part)
-        tickets = [index for index, (_, lane) in enumerate(part) if lane.arm == "ticket"] or slice(None)
-        fields: dict[str, Any] = {
-            "round": round, "step": step, "lanes": len(part), "left": self._left(),
-            "speed": self._speed((step - self.begun) * len(part)),
-            "seen": " ".join(
-                f"{split[:5]} {seen[split][tickets].mean():.4f}" for split in ("validation", "test")
-            ),
-        }  # fmt: skip
-        self.bar.update(self.task, completed=self.done, **fields)
+            self.begun = self.step = step
+            self.pace.begin()
+        self.pace.advance((step - self.step) * len(part))
+        self.done, self.step = self.finished + step * len(part), step
+        forms = self._forms(round, part, step, seen)
+        self.bar.update(self.task, completed=self.done, forms=forms)
         if not self.console.is_terminal and self._time_to_speak(step):
-            self._line(fields)
+            self.console.print(_joined(forms), soft_wrap=True, highlight=False)
+            self.console.file.flush()  # rich has one where stdout is closed, too
+
+    def _forms(
+        self, round: int, part: Part, step: int, seen: dict[str, np.ndarray]
+    ) -> dict[str, Sequence[str]]:
+        """What is told of an evaluation, by field, each from its longest form to its shortest."""
+        tickets = [index for index, (_, lane) in enumerate(part) if lane.arm == "ticket"] or slice(None)
+        valid, test = (f"{seen[split][tickets].mean():.4f}" for split in ("validation", "test"))
+        left, rest = self._left(round), boxes.rest(self.box)
+        return {
+            "round": [f"round {round}/{self.rounds}"],
+            "step": [f"step {step:,}/{self.steps:,}", f"step {step:,}", ""],
+            "lanes": [f"{len(part)} lanes", ""],
+            "speed": [self._speed((step - self.begun) * len(part)), ""],
+            "left": [left + rest, left] if rest else [left],
+            "seen": [f"valid {valid} test {test}", f"test {test}", ""],
+        }
 
     def _speed(self, trained: int) -> str:
         seconds = time.monotonic() - self.first
         return f"{trained / seconds:,.0f} steps/s" if trained and seconds else ""
 
-    def _left(self) -> str:
-        spent, trained = time.monotonic() - self.began, self.done - self.skipped
-        left = f"{duration((self.todo - self.done) * spent / trained)} left" if trained else "compiling"
-        return left + boxes.rest(self.box)
+    def _left(self, round: int) -> str:
+        left = self.pace.left(self.todo - self.done, self.rounds - round)
+        return "compiling" if left is None else f"{duration(left)} left"
 
     def _time_to_speak(self, step: int) -> bool:
         now = time.monotonic()
-        if step < self.steps and now - self.spoke < self.pace:
+        if step < self.steps and now - self.spoke < self.quiet:
             return False
         self.spoke = now
         return True
 
-    def _line(self, fields: dict[str, Any]) -> None:
-        self.console.print(
-            f"round {fields['round']}/{self.rounds}  step {fields['step']:,}/{self.steps:,}  "
-            f"{fields['lanes']} lanes  {fields['speed']}  {fields['left']}  {fields['seen']}",
-            soft_wrap=True, highlight=False,
-        )  # fmt: skip
-        self.console.file.flush()  # rich has one where stdout is closed, too
+
+SHAPES = ((True, True), (True, False), (False, False))
+"""Whether a table has the ranges of its means and the accuracy at the end: the first that fits is shown."""
 
 
-def summary_table(rows: pd.DataFrame) -> Table:
-    """The table of a run: per round and arm, mean (min to max) over trials and repeats."""
+class Summary:
+    """The table of a run, of which rich is given what its width has room for."""
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.tables = [summary_table(rows, *shape) for shape in SHAPES]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        wide = options.update(width=1000)
+        fits = (
+            each for each in self.tables if console.measure(each, options=wide).maximum <= options.max_width
+        )
+        yield next(fits, self.tables[-1])
+
+
+def summary_table(rows: pd.DataFrame, ranges: bool = True, end: bool = True) -> Table:
+    """The table of a run: per round and arm, the tickets first, mean (min to max) over trials and repeats.
+
+    Args:
+        rows: of ``summary.csv``.
+        ranges: whether to tell the least and the greatest value.
+        end: whether to tell the accuracy at the end of training.
+    """
     several = rows["arm"].nunique() > 1
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     headings = ["round", "arm", "% left", "early-stop step", "test % there", "test % at end"]
-    for heading in headings if several else [head for head in headings if head != "arm"]:
-        table.add_column(heading, justify="left" if heading == "arm" else "right")
-    for (round, arm), lanes in rows.groupby(["round", "arm"], sort=True):
-        cells = [str(round), str(arm)] if several else [str(round)]
-        table.add_row(
-            *cells,
-            f"{lanes['percent_remaining'].mean():.1f}",
-            spread(lanes["early_stop_step"], ",.0f", ",.0f"),
-            spread(100 * lanes["early_stop_test_accuracy"], ".2f", ".1f"),
-            spread(100 * lanes["final_test_accuracy"], ".2f", ".1f"),
+    for heading in headings[: None if end else -1]:
+        if heading != "arm" or several:
+            table.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
+    for (round, arm), lanes in sorted(rows.groupby(["round", "arm"]), key=_place):
+        stop, there, last = (
+            spread(scale * lanes[column], middle, ends if ranges else None)
+            for scale, column, middle, ends in (
+                (1, "early_stop_step", ",.0f", ",.0f"),
+                (100, "early_stop_test_accuracy", ".2f", ".1f"),
+                (100, "final_test_accuracy", ".2f", ".1f"),
+            )
         )
-    diverged = int(rows["diverged"].sum())
-    table.caption = "mean (min–max) over trials and repeats" + (
-        f"; {diverged} lanes diverged: their loss became non-finite" if diverged else ""
-    )
+        cells = [str(round), *([str(arm)] * several), f"{lanes['percent_remaining'].mean():.1f}", stop, there]
+        table.add_row(*cells, *([last] * end))
+    table.caption = _caption(rows, ranges, end)
     return table
 
 
-def spread(values: pd.Series, middle: str, ends: str) -> str:
-    """``mean (min–max)`` of a column, in two number formats.
+def _caption(rows: pd.DataFrame, ranges: bool, end: bool) -> str:
+    diverged = int(rows["diverged"].sum())
+    return (
+        ("mean (min–max)" if ranges else "mean")
+        + " over trials and repeats"
+        + ("" if ranges and end else "; a wider terminal shows more")
+        + (f"; {diverged} lanes diverged: their loss became non-finite" if diverged else "")
+    )
+
+
+def _place(group: tuple[Any, pd.DataFrame]) -> tuple[int, bool, int, str]:
+    """Where a round's arm stands: the ticket first, then arms as they were registered, then others."""
+    (round, arm), _ = group
+    known = list(ARMS)
+    return int(round), arm != "ticket", known.index(arm) if arm in known else len(known), str(arm)
+
+
+def spread(values: pd.Series, middle: str, ends: str | None) -> str:
+    """``mean (min–max)`` of a column, in two number formats; without the second, the mean alone.
 
     Example:
         >>> spread(pd.Series([1.0, 2.0]), ".2f", ".1f")
         '1.50 (1.0–2.0)'
     """
+    if ends is None:
+        return f"{values.mean():{middle}}"
     return f"{values.mean():{middle}} ({values.min():{ends}}–{values.max():{ends}})"
 
 
 def show(purposes: Mapping[str, str], console: Console) -> None:
-    """Print names and what each is for, a line each."""
-    width = max(map(len, purposes))
-    for name, purpose in purposes.items():
-        console.print(f"{name:{width}}  {purpose}", highlight=False, markup=False, soft_wrap=True)
+    """Print names and what each is for, a line each; a terminal's lines are broken between words."""
+    text = listed(purposes, console.width if console.is_terminal else sys.maxsize)
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def listed(purposes: Mapping[str, str], width: int, indent: int = 0) -> str:
+    """Names and what each is for, in two columns of which the second is broken between words.
+
+    Example:
+        >>> print(listed({"cat": "It catches mice.", "ox": "It pulls."}, 15))
+        cat  It catches
+             mice.
+        ox   It pulls.
+    """
+    longest = max(map(len, purposes), default=0)
+    after = " " * (indent + longest + 2)
+    return "\n".join(
+        textwrap.fill(
+            purpose, width, break_long_words=False, break_on_hyphens=False, subsequent_indent=after,
+            initial_indent=f"{' ' * indent}{name:{longest}}  ",
+        )
+        for name, purpose in purposes.items()
+    )  # fmt: skip

@@ -1,13 +1,21 @@
 """How the command lines read their options, and write what tyro has no way to write of itself: sweeps."""
 
 import ast
-from collections.abc import Sequence
+import contextlib
+import functools
+import io
+import re
+import shutil
+import textwrap
+from collections.abc import Callable, Sequence
+from inspect import getdoc
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from ltjax.cli.misspelt import unknown_option
 from ltjax.core.errors import UserError, shown
 from ltjax.core.texts import path_flaw
 
@@ -17,6 +25,9 @@ Options = TypeVar("Options")
 
 UNREADABLE = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 """What ast's parser raises."""
+
+WIDEST = 100
+"""Characters of a line of help, at most; a longer one is read with difficulty."""
 
 Quiet = Annotated[bool, tyro.conf.arg(aliases=["-q"])]
 """Whether to say nothing but what goes wrong."""
@@ -32,15 +43,38 @@ def read(kind: type[Options], arguments: Sequence[str], program: str, **more: An
         more: what ``tyro.cli`` is given besides.
 
     Raises:
-        UserError: a path is none that can be. Exits with 2 on misspelt options and wrong types.
+        UserError: there is no such option, and what it may have meant; or a path is none that can be. Exits
+            with 2 on wrong types, and with 0 after ``--help``.
     """
-    flags = (tyro.conf.FlagCreatePairsOff,)
-    options = tyro.cli(kind, args=arguments, prog=program, registry=registry(), config=flags, **more)
+    ask = functools.partial(
+        tyro.cli, kind, prog=program, registry=registry(), config=(tyro.conf.FlagCreatePairsOff,),
+        description=_filled(getdoc(kind) or ""), return_unknown_args=True, **more,
+    )  # fmt: skip
+    options, rest = ask(args=arguments)
+    if rest:
+        raise unknown_option(rest, program, _names(ask))
     for name, value in vars(options).items():
         for path in value if isinstance(value, tuple) else (value,):
             if isinstance(path, Path) and (wrong := path_flaw(str(path))):
                 raise UserError(f"{name} {wrong}, not {shown(str(path))}.")
     return options
+
+
+def _filled(text: str) -> str:
+    """Paragraphs, broken between words for the terminal; tyro joins a line that begins with a letter."""
+    width = min(shutil.get_terminal_size().columns, WIDEST)
+    paragraphs = (" ".join(each.split()) for each in text.split("\n\n"))
+    return "\n\n".join(
+        textwrap.fill(each, width, subsequent_indent="  ", break_on_hyphens=False) for each in paragraphs
+    )
+
+
+def _names(ask: Callable[..., Any]) -> list[str]:
+    """Every option of a command, as its help has them."""
+    help = io.StringIO()
+    with contextlib.redirect_stdout(help), contextlib.suppress(SystemExit):
+        ask(args=["--help"])
+    return re.findall(r"^\W*(?:-\w, )?(--\w[\w.-]*)", help.getvalue(), re.MULTILINE)
 
 
 def registry() -> ConstructorRegistry:

@@ -14,14 +14,14 @@ from rich.console import Console
 
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
-from ltjax.cli.display import QUIET_SECONDS, Display, summary_table
+from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
-from ltjax.data import Dataset, load_dataset
+from ltjax.data import Dataset, enter_arrays, load_dataset
 from ltjax.lanes import backend, distributed, processes
 from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
@@ -54,6 +54,7 @@ class Told(NamedTuple):
 def run_experiment(
     experiment: Experiment, folder: str | Path | None = None, *, only: Collection[int] = (),
     minutes: float | None = None, quiet: bool = False, pace: float = 60.0, log: Collection[str] = (),
+    dataset: Dataset | None = None,
 ) -> Study:  # fmt: skip
     """Run an experiment into a folder, or continue it there, and read what the folder then holds.
 
@@ -68,6 +69,9 @@ def run_experiment(
         quiet: whether to say nothing.
         pace: seconds between two plain lines of progress; the end of a round is always told.
         log: loggers to tell too, by name, such as ``tensorboard``.
+        dataset: arrays of your own, used in place of the data set that the experiment names. The folder keeps
+            their checksum, as ``data.name``, and not the arrays: to continue the run, or to evaluate what it
+            trained, give the same ones again. Others are refused.
 
     Raises:
         UserError: the experiment cannot be run, or the folder holds another one; before anything is trained.
@@ -75,9 +79,12 @@ def run_experiment(
         OSError: something could not be written.
         KeyboardInterrupt: the user interrupted; the same call continues.
     """
+    if dataset is not None:
+        data = dataclasses.replace(experiment.data, name=enter_arrays(dataset))
+        experiment = dataclasses.replace(experiment, data=data)
     box = Box(minutes)
     home = Path("runs") / experiment.name if folder is None else Path(folder)
-    with Interrupts(f"run_experiment of '{home}'") as interrupts:
+    with Interrupts(f"run_experiment of '{home}'", ends=False) as interrupts:
         trained = run(experiment, home, only, Told(_console(quiet), pace, log), interrupts, box=box)
     return read_study([home]) if trained else Study([])
 
@@ -123,9 +130,15 @@ def run(
         resolved.check_start()
     resolved = _as_begun(resolved, will_hold(folder, experiment, resolved.points), folder, asked)
     with contextlib.ExitStack() as held:
-        processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
+        done = opening.finished(folder, resolved.experiment, resolved.points, resolved.lanes)
+        if done is None:
+            processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
         began = time.monotonic()
-        runs, ended = _train(resolved, folder, dataset, told, interrupts, box)
+        runs, ended = (
+            _train(resolved, folder, dataset, told, interrupts, box)
+            if done is None
+            else (_told_again(resolved, folder, done, told), None)
+        )
         _tables(runs, told.console)
         if ended:
             line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
@@ -155,6 +168,12 @@ def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numeri
     return resolve(dataclasses.replace(resolved.experiment, numerics=kept), resolved.source, resolved.only)
 
 
+def _told_again(resolved: Resolved, folder: Path, runs: Mapping[str, Run], told: Told) -> Mapping[str, Run]:
+    """Say that a finished run has nothing left to train, and leave it as it is."""
+    _say(_heading(resolved, folder, runs, todo=0), told.console)
+    return runs
+
+
 def _train(
     resolved: Resolved, folder: Path, dataset: Dataset, told: Told, interrupts: Interrupts, box: Box
 ) -> tuple[Mapping[str, Run], Ended | None]:
@@ -172,7 +191,7 @@ def _train(
     heading = _heading(resolved, folder, runs, todo) + (
         "" if box.endless else f", within {boxes.minutes(box)}"
     )
-    told.console.print(heading, highlight=False, soft_wrap=True)
+    _say(heading, told.console)
     last = time.monotonic()
     try:
         with (
@@ -199,6 +218,11 @@ def _train(
         return runs, ended
     begun.clear()
     return runs, None
+
+
+def _say(sentence: str, console: Console) -> None:
+    """A sentence, which a terminal's lines break between words; elsewhere it is one line."""
+    console.print(sentence, highlight=False, markup=False, soft_wrap=not console.is_terminal)
 
 
 def _tell(logs: Logs, found: Round, run: Run, asked: Collection[Lane]) -> None:
@@ -253,4 +277,4 @@ def _tables(runs: Mapping[str, Run], console: Console) -> None:
     for point, run in runs.items():
         if run.parts:
             console.print(f"\n{point}" if point else "", highlight=False)
-            console.print(summary_table(run.summary()))
+            console.print(Summary(run.summary()))

@@ -29,10 +29,12 @@ class Interrupts:
 
     Args:
         again: the command that continues what is interrupted, which is told at the end.
+        ends: whether the second signal ends the process; else it raises ``Interrupted`` at once, as a
+            notebook's kernel has to live on.
     """
 
-    def __init__(self, again: str) -> None:
-        self.again, self.caught, self.holding = again, 0, ""
+    def __init__(self, again: str, ends: bool = True) -> None:
+        self.again, self.ends, self.caught, self.holding = again, ends, 0, ""
         self.undo = contextlib.ExitStack()
 
     def __enter__(self) -> "Interrupts":
@@ -63,10 +65,10 @@ class Interrupts:
             self.check()
 
     def _heard(self, number: int, _: object) -> None:
-        if self.caught:
+        if self.caught and self.ends:
             leave_at_once(number, self.again)
-        self.caught = number
-        if not self.holding:
+        again, self.caught = self.caught, number
+        if again or not self.holding:
             raise Interrupted(number)
         _say(f"finishing {self.holding}; Ctrl-C again to stop at once")
 

@@ -4,7 +4,7 @@ Adding one takes a function ``(Data) -> Dataset`` under a ``@data_set`` line tha
 """
 
 from ltjax.data.examples import Dataset, Examples, Splits, check_dataset, split
-from ltjax.data.sources import DATASETS, Source, data_set, load_dataset, source_of
+from ltjax.data.sources import DATASETS, Source, data_set, enter_arrays, load_dataset, source_of
 
 __all__ = [
     "DATASETS",
@@ -14,6 +14,7 @@ __all__ = [
     "Splits",
     "check_dataset",
     "data_set",
+    "enter_arrays",
     "load_dataset",
     "source_of",
     "split",

@@ -1,14 +1,16 @@
-"""Setting JAX up for a run, before its first computation; only the command lines do this."""
+"""Setting JAX up for training, before its first computation: importing ltjax does this."""
 
 import os
 import platform
 import subprocess
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 
 from ltjax.core import files
 
@@ -33,19 +35,41 @@ AUTOTUNING = "xla_gpu_per_fusion_autotune_cache_dir"
 def set_up() -> None:
     """One CPU device per core, kept compilations and choices of kernels, and repeatable ones on a GPU.
 
-    Whatever the user has chosen by JAX's own environment variables stands.
+    Whatever the user has chosen, by JAX's own environment variables or settings, stands. Where JAX has
+    computed already, its devices stay as they are, which is warned of if there are fewer CPUs than cores.
     """
     flags = os.environ.get("XLA_FLAGS", "")
-    if "JAX_NUM_CPU_DEVICES" not in os.environ and "host_platform_device_count" not in flags:
-        jax.config.update("jax_num_cpu_devices", cores())
-    for flag, value in FLAGS.items():
-        if flag not in flags:
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{flag}={value}".strip()
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    chosen = "host_platform_device_count" in flags or _set("jax_num_cpu_devices") != -1
+    if chosen or _one_device_per_core():
+        for flag, value in FLAGS.items():
+            if flag not in flags:
+                os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --{flag}={value}".strip()
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and _set("jax_compilation_cache_dir") is None:
         jax.config.update("jax_compilation_cache_dir", str(files.user_cache() / "xla"))
+        compilation_cache.reset_cache()  # what was compiled before had none, and JAX would go on without
     if "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES" not in os.environ:
         # beside the compilations: a GPU's kernels are chosen by timing, which other processes disturb
         jax.config.update("jax_persistent_cache_enable_xla_caches", AUTOTUNING)
+
+
+def _set(name: str) -> Any:
+    """A setting of JAX's."""
+    return getattr(jax.config, name)
+
+
+def _one_device_per_core() -> bool:
+    """Ask JAX for a CPU device per core; whether it was not too late."""
+    try:
+        jax.config.update("jax_num_cpu_devices", cores())
+        return True
+    except RuntimeError:  # it has computed something
+        if jax.default_backend() == "cpu" and jax.local_device_count() < cores():
+            warnings.warn(
+                f"JAX was in use before ltjax was imported, so training has {jax.local_device_count()} of "
+                f"{cores()} cores; import ltjax first, or set JAX_NUM_CPU_DEVICES.",
+                stacklevel=4,
+            )
+        return False
 
 
 def cores() -> int:

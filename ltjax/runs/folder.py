@@ -219,6 +219,20 @@ class Run:
         """Write ``summary.csv`` as the checkpoints have it."""
         tables.write_summary(paths.summary(self.folder), self.summary())
 
+    def is_whole(self) -> bool:
+        """Whether nothing is to be written anew: the table is as the checkpoints have it, with all of θ₀."""
+        drawn = {int(trial) for note in self._notes() for trial in note.get("theta0", {})}
+        table = tables.sort_summary(self.summary()).to_csv(index=False)
+        curves = paths.curves(self.folder, 0, 0).parent
+        return (
+            paths.summary(self.folder).read_bytes() == table.encode()
+            and (
+                not retention.keeps_theta0(self.experiment, self.keep)
+                or all(paths.theta0(self.folder, trial).exists() for trial in drawn)
+            )
+            and len(list(filter(paths.is_curves, curves.glob("*")))) == len(self._notes())
+        )
+
     def check_rows(self) -> None:
         """Check that what ``summary.csv`` has rows of is there: training is not repeated unasked.
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from ltjax.core import files, locks
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
 from ltjax.core.texts import read_json
+from ltjax.core.types import Lane
 from ltjax.lanes import history, processes
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run, read_config
-from ltjax.runs.state import Points, points_of, will_hold
+from ltjax.runs.state import Ours, Points, points_of, state_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
 
@@ -78,12 +79,61 @@ def open_together(folder: Path, asked: Experiment, points: Points) -> dict[str, 
     return runs
 
 
+def finished(
+    folder: Path, asked: Experiment, points: Points, lanes: Callable[[str, int], Collection[Lane]]
+) -> dict[str, Run] | None:
+    """The runs of a folder that holds all that is asked, as a run leaves it; None where it does not.
+
+    Nothing is written, so a folder that cannot be written will do.
+
+    Args:
+        folder: the run's folder.
+        asked: what is to be run in it.
+        points: its points.
+        lanes: those asked for, by point and round.
+
+    Raises:
+        UserError: what is there is damaged.
+    """
+    if processes.count() > 1:  # each would have to see the same
+        return None
+    state = state_of(folder, asked, points)
+    if not isinstance(state, Ours) or will_hold(folder, asked, points) != state.stored:
+        return None
+    homes = {name: paths.point(folder, name) if asked.sweep else folder for name in points}
+    if _environment(folder) is None or not all(_is_whole(home) for home in {folder, *homes.values()}):
+        return None
+    runs = {name: Run(home) for name, home in homes.items()}
+    for name, run in runs.items():
+        run.check_rows()
+        run.verify()
+        rounds = range(points[name].prune.rounds + 1)
+        there = all(run.lanes(round).issuperset(lanes(name, round)) for round in rounds)
+        if not (there and run.is_whole()):
+            return None
+    if asked.sweep and paths.summary(folder).read_bytes() != _of_points(runs).to_csv(index=False).encode():
+        return None
+    return runs
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether nothing is there that a killed run would leave, and its table is."""
+    kept = paths.rounds(folder), paths.theta0(folder, 0).parent, paths.curves(folder, 0, 0).parent
+    left = [*folder.glob(f".*{files.UNFINISHED}"), *(path for place in kept for path in place.glob(".*"))]
+    there = all(path.exists() for path in (paths.config(folder), paths.summary(folder)))
+    return there and not left and not paths.begun(folder).exists()
+
+
 def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
     """Write a swept run's own ``summary.csv``: those of its points, with a column ``point``."""
-    tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
-    if tables_by_point:
-        rows = pd.concat(tables_by_point, ignore_index=True)[["point", *history.SUMMARY]]
+    if any(run.parts for run in runs.values()):
+        rows = _of_points(runs)
         write_whole(paths.summary(folder), lambda file: rows.to_csv(file, index=False))
+
+
+def _of_points(runs: Mapping[str, Run]) -> pd.DataFrame:
+    tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
+    return pd.concat(tables_by_point, ignore_index=True)[["point", *history.SUMMARY]]
 
 
 def open_run(folder: Path, asked: Experiment) -> Run:
@@ -128,13 +178,18 @@ def _sweep_files(run: Run) -> None:
 
 def write_environment(folder: Path, facts: dict[str, Any]) -> None:
     """Write ``environment.json``: this start's facts, and those of earlier starts under ``earlier``."""
-    path = paths.environment(folder)
+    before = _environment(folder)
+    earlier = [] if before is None else [*before.pop("earlier", []), before]
+    write_text(paths.environment(folder), json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")
+
+
+def _environment(folder: Path) -> dict[str, Any] | None:
+    """What ``environment.json`` says, where it can be read and can be added to."""
     try:
-        before = read_json(path.read_text())
-        earlier = [*before.pop("earlier", []), before]
-    except (OSError, ValueError, AttributeError, TypeError):
-        earlier = []
-    write_text(path, json.dumps({**facts, "earlier": earlier}, indent=2) + "\n")
+        found: dict[str, Any] = read_json(paths.environment(folder).read_text())
+        return found if isinstance(found.get("earlier", []), list) else None
+    except (OSError, ValueError, AttributeError):
+        return None
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from ltjax.settings import bounds, compatible
 from ltjax.settings.named import EXPERIMENTS, Make
 from ltjax.settings.schema import Experiment
 
+DEFAULT = "mnist_5k"
+"""The experiment that runs where none is named: its data come with a package."""
+
 
 def folder() -> Path:
     """Where the named experiments lie: inside an installed ltjax, else beside the package."""

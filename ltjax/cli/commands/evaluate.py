@@ -14,7 +14,6 @@ from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params
 from ltjax.data import load_dataset
-from ltjax.lanes import backend
 from ltjax.models import Collections
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
@@ -57,7 +56,6 @@ OF_RUNS = {"round": None, "arm": "ticket", "trial": 0, "repeat": 0}
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments):
         options = read(Options, arguments, program)
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"

@@ -16,7 +16,6 @@ from ltjax.cli.parsing import Quiet, read
 from ltjax.core.types import Lane
 from ltjax.export import card
 from ltjax.export.files import export
-from ltjax.lanes import backend
 from ltjax.settings.loading import load_experiment
 
 PROGRAM = "ltjax export"
@@ -53,7 +52,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments) as interrupts:
         options = read(Options, arguments, program)
         console = Console(quiet=options.quiet)

@@ -12,7 +12,6 @@ from rich.filesize import decimal
 from ltjax.analysis import weight_statistics
 from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
-from ltjax.lanes import backend
 from ltjax.runs import opening
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.thinning import Writing, settle, thin
@@ -40,7 +39,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments) as interrupts:
         options = read(Options, arguments, program)
         experiment = read_config(options.run)

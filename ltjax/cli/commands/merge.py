@@ -40,7 +40,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments) as interrupts:
         options = read(Options, arguments, program)
         if not options.runs:

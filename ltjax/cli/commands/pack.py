@@ -11,7 +11,6 @@ from rich.filesize import decimal
 
 from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
-from ltjax.lanes import backend
 from ltjax.runs import opening, paths
 from ltjax.runs.folder import read_config
 from ltjax.runs.packing import pack
@@ -40,7 +39,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments):
         options = read(Options, arguments, program)
         read_config(options.run)  # before its lock would make the folder

@@ -13,14 +13,14 @@ import tyro
 from rich.console import Console
 from rich.filesize import decimal
 
-from ltjax.cli import boxes, running
+from ltjax.cli import boxes, helping, running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
 from ltjax.core.started import running_for
-from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes import distributed, processes
 from ltjax.lanes.box import Box
 from ltjax.lanes.distributed import Distributed
 from ltjax.lottery.arms import ARMS
@@ -41,7 +41,7 @@ class Options:
     """
 
     experiment: Annotated[Experiment, tyro.conf.arg(name="")]
-    config: str = "digits"
+    config: str = loading.DEFAULT
     """Experiment by name (--list shows them), or the path of a .py file, config.json or run folder."""
     workdir: Path | None = None
     """Folder of the run; runs/NAME by default."""
@@ -63,7 +63,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     console = Console()
-    backend.set_up()  # before an experiment's own file may use JAX
     given = sys.argv[1:] if arguments is None else arguments
     with exit_codes(program, given) as interrupts:
         options = parse(given, program)
@@ -80,7 +79,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
                 _run(options, console, interrupts, program, box)
 
 
-def defaults(config: str = "digits") -> Options:
+def defaults(config: str = loading.DEFAULT) -> Options:
     """The options over an experiment, by name or path, every arm among them."""
     experiment = loading.load_experiment(config)
     every_arm = {arm: experiment.arms.get(arm, 0) for arm in ARMS} | experiment.arms
@@ -96,9 +95,10 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     arguments = [re.sub("^--keep(?==|$)", "--compute.keep", each) for each in arguments]
     _check(arguments)
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config", nargs="?", default="digits")
-    config = first.parse_known_args(arguments)[0].config or "digits"  # tyro tells of a missing name
-    options = read(Options, arguments, program, default=defaults(config))
+    first.add_argument("--config", nargs="?", default=loading.DEFAULT)
+    config = first.parse_known_args(arguments)[0].config or loading.DEFAULT  # tyro tells of a missing name
+    with helping.more(arguments, program):
+        options = read(Options, arguments, program, default=defaults(config))
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
 

@@ -10,7 +10,6 @@ import tyro
 
 from ltjax.cli.command import exit_codes, speaker
 from ltjax.cli.parsing import Quiet, read
-from ltjax.lanes import backend
 from ltjax.runs.packing import unpack
 
 PROGRAM = "ltjax unpack"
@@ -32,7 +31,6 @@ class Options:
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     """The command line; exits with 0, 1 (input or output failed), 2 (unusable), 130 (interrupted) or 143."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    backend.set_up()
     with exit_codes(program, arguments):
         options = read(Options, arguments, program)
         folder = options.to or options.file.with_name(options.file.name.removesuffix(".tar.gz"))

@@ -1,0 +1,78 @@
+"""What there is to choose from, by name, and what it is for: the registries, as help and lists show them."""
+
+from collections.abc import Callable, Mapping
+from inspect import getdoc
+from typing import Any, Literal
+
+import jax
+
+from ltjax.cli.loggers import LOGGERS
+from ltjax.data import DATASETS, Source
+from ltjax.lottery.arms import ARMS
+from ltjax.models import INITIALIZERS, MODELS
+from ltjax.settings.loading import experiments
+from ltjax.sparsity.schedules import SCHEDULES
+from ltjax.sparsity.scores import SCORES
+from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.optimizers import OPTIMIZERS
+
+Kind = Literal[
+    "experiments", "models", "datasets", "arms", "scores", "schedules", "optimizers", "augmentations",
+    "figures", "claims", "loggers",
+]  # fmt: skip
+
+
+def _documented(entries: Mapping[str, Any]) -> dict[str, str]:
+    """Functions by name, each with the first line of what it says of itself."""
+    return {name: (getdoc(entry) or "").split("\n")[0] for name, entry in entries.items()}
+
+
+def _data_set(source: Source) -> str:
+    """What a data set says of itself, and its sizes."""
+    purpose = (getdoc(source.load) or "").split("\n")[0].rstrip(".")
+    image = " × ".join(map(str, source.image))
+    sizes = (
+        f"{source.train:,} training and {source.test:,} test examples of {image}, {source.classes} classes"
+    )
+    return f"{purpose} ({sizes})." if purpose else f"{sizes}."
+
+
+def _figures() -> dict[str, str]:
+    from ltjax import studies  # brings matplotlib, which a run has no use for
+
+    return {name: studies.FIGURES[name].title for name in studies.in_order()}
+
+
+def _claims() -> dict[str, str]:
+    from ltjax import studies
+
+    return {name: claim.paper for name, claim in studies.CLAIMS.items()}
+
+
+PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
+    "experiments": experiments,
+    "models": lambda: _documented(MODELS),
+    "datasets": lambda: {name: _data_set(source) for name, source in DATASETS.items()},
+    "arms": lambda: _documented(ARMS),
+    "scores": lambda: _documented(SCORES),
+    "schedules": lambda: _documented(SCHEDULES),
+    "optimizers": lambda: _documented(OPTIMIZERS),
+    "augmentations": lambda: _documented(AUGMENTATIONS),
+    "figures": _figures,
+    "claims": _claims,
+    "loggers": lambda: _documented(LOGGERS),
+}
+"""What the entries of each kind are for, by name."""
+
+OPTIONS: dict[str, Callable[[], Mapping[str, str]]] = {
+    "--arms.NAME": PURPOSES["arms"],
+    "--data.name": PURPOSES["datasets"],
+    "--data.augment": PURPOSES["augmentations"],
+    "--model.name": PURPOSES["models"],
+    "--model.init": lambda: _documented({name: getattr(jax.nn.initializers, name) for name in INITIALIZERS}),
+    "--train.optimizer": PURPOSES["optimizers"],
+    "--prune.score": PURPOSES["scores"],
+    "--prune.schedule": PURPOSES["schedules"],
+    "--log": PURPOSES["loggers"],
+}
+"""The options of ``ltjax run`` whose values are called by name, and these names with what they are for."""
