@@ -11,7 +11,17 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from ltjax.analysis.results import RUN, Absent, Results, Study, varying
 from ltjax.core.texts import written
 from ltjax.plots.gallery import figure
-from ltjax.plots.layout import MANY, beside, colour_bar, compact, legend, panels, percent_axis, rate, steps_ticks
+from ltjax.plots.layout import (
+    MANY,
+    beside,
+    colour_bar,
+    compact,
+    legend,
+    panels,
+    percent_axis,
+    rate,
+    steps_ticks,
+)
 from ltjax.plots.leaving import mark_exits
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, WINDOW, Line, Metric, compare, draw_metric, points
 from ltjax.plots.sources import lines
@@ -92,7 +102,9 @@ def swept(study: Study) -> Swept:
     """
     families = [runs for runs in study.families.values() if len(runs) > 1 and all(run.point for run in runs)]
     if not families:
-        raise Absent("no sweep of two points", f"{RUN} mnist_5k --sweep train.learning_rate=6e-4,1.2e-3,2.4e-3")
+        raise Absent(
+            "no sweep of two points", f"{RUN} mnist_5k --sweep train.learning_rate=6e-4,1.2e-3,2.4e-3"
+        )
     found, differ = list(families[0]), varying(families[0])
     words = [part.split("=")[0] for part in found[0].point.split(",")]
     named = [name for name in differ if name.rsplit(".", 1)[-1] in words] or list(differ)
@@ -102,10 +114,14 @@ def swept(study: Study) -> Swept:
         order = sorted(range(len(values)), key=lambda at: values[at][0])
         found, values = [found[at] for at in order], [values[at] for at in order]
     labels = [" / ".join(map(_said, value)) for value in values]
-    return Swept(setting, [value[0] if len(named) == 1 else value for value in values], found, labels, numbers)
+    return Swept(
+        setting, [value[0] if len(named) == 1 else value for value in values], found, labels, numbers
+    )
 
 
-@figure("sweep", "The points of a sweep: test accuracy and early stopping against what was swept, and by size")
+@figure(
+    "sweep", "The points of a sweep: test accuracy and early stopping against what was swept, and by size"
+)
 def sweep(study: Study) -> Figure:
     """Above, a line for each of some rounds across the points; below, a line for each point."""
     found = swept(study)

@@ -3,15 +3,14 @@
 from matplotlib.figure import Figure
 
 from ltjax.analysis.results import Absent, Results, Study
+from ltjax.claims.statistics import by_trial, mean, sizes
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import legend, panels, percent_axis
 from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, UNTRAINED, VALID, Line, at_end, compare, draw_metric
 from ltjax.plots.sources import lines
 from ltjax.plots.style import ARMS, DASHDOT, DOTTED, SOLID
-from ltjax.claims.statistics import by_trial, mean, sizes
 from ltjax.studies.frankle2019.facts import AXES, LENET
 from ltjax.studies.frankle2019.runs import beside, find, fullest
-
 
 ASTONISHING = 1.5
 """Times the whole untrained network's accuracy from which a masked one's is no guess."""
@@ -51,7 +50,8 @@ def _named(line: Line, kind: str) -> Line:
 
 
 @figure(
-    "4a", "Tickets and other arms, pruned iteratively and, where run, at one shot: early stopping and accuracies"
+    "4a",
+    "Tickets and other arms, pruned iteratively and, where run, at one shot: early stopping and accuracies",
 )
 def figure_4a(study: Study) -> Figure:
     """Tickets and whatever arms there are beside them, at early stopping."""

@@ -85,13 +85,13 @@ def _shown(run: Results, rounds: Sequence[int]) -> list[list[tuple[str, int]]]:
     for arm in [name for name in ("reinit",) if name in run.arms] + own(run):
         had = set(run.rows(arm)["round"])
         if both := [round for round in rounds[1:] if round in had][:2]:
-            shown.append([*[("ticket", round) for round in (rounds[0], *both)], *((arm, round) for round in both)])
+            shown.append(
+                [*[("ticket", round) for round in (rounds[0], *both)], *((arm, round) for round in both)]
+            )
     return shown
 
 
-def _line(
-    axes: Axes, run: Results, arm: str, round: int, looks: Mapping[int, Look], course: Course
-) -> None:
+def _line(axes: Axes, run: Results, arm: str, round: int, looks: Mapping[int, Look], course: Course) -> None:
     """A line; another arm than the ticket has the colour and the marker of its ticket."""
     found = _spread(run, arm, round, course)
     if not len(found):

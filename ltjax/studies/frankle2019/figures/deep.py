@@ -113,7 +113,9 @@ def figure_42(study: Study) -> Figure:
     return _rates(study, "resnet18")
 
 
-@figure("43", "VGG-19 at several learning rates, tickets and reinitialised: validation accuracy at three steps")
+@figure(
+    "43", "VGG-19 at several learning rates, tickets and reinitialised: validation accuracy at three steps"
+)
 def figure_43(study: Study) -> Figure:
     """Paper: tickets at 0.01 only."""
     return _rates(study, "vgg19")
