@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
+from ltjax.cli.answer import answer
 from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
@@ -42,13 +43,15 @@ NOTEBOOK = 96
 class Told(NamedTuple):
     """Where progress is told, and how.
 
-    ``pace`` is the seconds between two plain lines, ``log`` names loggers, ``program`` is what was started.
+    ``pace`` is the seconds between two plain lines, ``log`` names loggers, ``program`` is what was started,
+    ``picture`` whether the run ends with one.
     """
 
     console: Console
     pace: float = QUIET_SECONDS
     log: Collection[str] = ()
     program: str = "ltjax run"
+    picture: bool = False
 
 
 def run_experiment(
@@ -144,6 +147,8 @@ def run(
             line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
             told.console.print(line, highlight=False, soft_wrap=True)
             return any(run.parts for run in runs.values())
+        if not told.console.quiet:
+            answer(folder, told.console, picture=told.picture and done is None)
         report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
         told.console.print(
             f"{folder} holds the tables, curves and checkpoints; this took "

@@ -1,5 +1,6 @@
 """Figures as files: PNG to look at, SVG to print, the same bytes each time."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -30,12 +31,13 @@ class Drawn(NamedTuple):
     command: str = ""
 
 
-def draw(study: Study, folder: Path) -> list[Drawn]:
+def draw(study: Study, folder: Path, names: Collection[str] | None = None) -> list[Drawn]:
     """Draw every figure that a study has the runs for, as PNG and SVG.
 
     Args:
         study: the runs.
         folder: where the files go; it is made.
+        names: the figures to draw, by their names in the registry; by default all.
 
     Returns:
         An entry per figure of the registry, a paper's first and in its order, drawn or not.
@@ -43,8 +45,8 @@ def draw(study: Study, folder: Path) -> list[Drawn]:
     Raises:
         OSError: a file could not be written.
     """
-    every = [(name, FIGURES[name]) for name in in_order()]
-    return [_drawn(study, folder, name, entry) for name, entry in every]
+    chosen = [name for name in in_order() if names is None or name in names]
+    return [_drawn(study, folder, name, FIGURES[name]) for name in chosen]
 
 
 def _drawn(study: Study, folder: Path, name: str, entry: Entry) -> Drawn:

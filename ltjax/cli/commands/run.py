@@ -57,7 +57,7 @@ class Options:
     log: tuple[str, ...] = ()
     """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
     quiet: Quiet = False
-    """Say nothing but what goes wrong."""
+    """Say nothing but what goes wrong, and draw nothing."""
 
 
 def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
@@ -136,5 +136,5 @@ def _folder(options: Options) -> Path:
 
 def _run(options: Options, console: Console, interrupts: Interrupts, program: str, box: Box) -> None:
     own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
-    told = running.Told(console, log=options.log, program=program)
+    told = running.Told(console, log=options.log, program=program, picture=True)
     running.run(options.experiment, _folder(options), options.only, told, interrupts, own, box)
