@@ -23,7 +23,7 @@ from .conftest import TINY
 from .test_runs import assert_same_results
 
 SMALL = (
-    "--trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 --train.steps 40 "
+    "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 --train.steps 40 "
     "--train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
     "--keep all --numerics.convolution direct"
 ).split()
@@ -197,7 +197,8 @@ BAD = [
 @pytest.mark.parametrize(("line", "message"), BAD, ids=[line for line, _ in BAD])
 def test_bad_input_is_one_clear_message_and_status_2(line, message, capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    command(*line.split(), expect=2)
+    small = [] if "--config" in line else ["--config", "digits"]
+    command(*small, *line.split(), expect=2)
     out, err = capfd.readouterr()
     assert message in err and "Traceback" not in out + err
     assert not list(tmp_path.iterdir()), "something was written before the input was refused"
@@ -250,7 +251,7 @@ def test_an_experiment_of_the_users_own_runs_by_its_path(capsys, tmp_path):
 def test_a_folder_of_its_name_does_not_hide_an_experiment(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "digits").mkdir()
-    command("--dry-run")
+    command("--config", "digits", "--dry-run")
     assert "digits" in capsys.readouterr().out
 
 

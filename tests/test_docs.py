@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -39,7 +40,7 @@ def blocks(text: str, language: str) -> list[str]:
 COMMANDS = sorted({
     line.split("#")[0].strip(" &") for block in blocks(README, "sh")
     for line in block.replace("\\\n", " ").splitlines()
-    if line.startswith("python -m ltjax.run") and "--help" not in line
+    if line.startswith("ltjax run") and "--help" not in line
 })  # fmt: skip
 
 
@@ -113,14 +114,14 @@ def test_the_examples_in_docstrings_hold(name):
 @pytest.mark.parametrize("line", COMMANDS)
 def test_readmes_command_lines_are_accepted(line, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    arguments = line.split()[3:]
+    arguments = line.split()[2:]
     run.main(arguments if "--list" in arguments else [*arguments, "--dry-run"])
     assert capsys.readouterr().out
 
 
 def test_readme_has_the_two_commands_that_continuous_integration_runs():
     commands = [line for line in README.splitlines() if re.match(r"pip install .*&& ", line)]
-    assert [line.split("&& ")[1] for line in commands[:2]] == ["python -m ltjax.run", "pytest"]
+    assert [line.split("&& ")[1] for line in commands[:2]] == ["ltjax run", "pytest"]
 
 
 @pytest.mark.long
@@ -174,4 +175,21 @@ def named_in_rows():
 
 @pytest.mark.parametrize("registry", [ltjax.ARMS, ltjax.SCHEDULES, loading.experiments()])
 def test_the_studies_pages_have_a_row_for_every_arm_schedule_and_experiment(registry):
-    assert {name for name in registry if name != "digits"} <= named_in_rows()
+    assert {name for name in registry if name not in ("digits", "mnist_5k")} <= named_in_rows()
+
+
+def test_the_repositorys_address_is_the_one_that_docs_address_has_everywhere():
+    address = runpy.run_path(str(ROOT / "docs" / "address.py"))
+    for path, text in address["written"](address["ADDRESS"]).items():
+        assert path.read_text() == text, f"{path.name}: python docs/address.py"
+    assert len(re.findall(r"^\[colab \d\]: ", (ROOT / "README.md").read_text(), re.MULTILINE)) == 4
+
+
+def test_an_address_once_set_stands_in_every_file_that_tells_it_and_can_be_taken_back():
+    written = runpy.run_path(str(ROOT / "docs" / "address.py"))["written"]
+    found = {path.name: text for path, text in written("https://github.com/someone/ltjax").items()}
+    assert "url = https://github.com/someone/ltjax\n" in found["setup.cfg"]
+    assert "repository-code: https://github.com/someone/ltjax\n" in found["CITATION.cff"]
+    badge = "github/someone/ltjax/blob/main/notebooks/2_look_inside.ipynb"
+    assert f"[colab 2]: https://colab.research.google.com/{badge}\n" in found["README.md"]
+    assert 'REPOSITORY = \\"https://github.com/someone/ltjax\\"' in found["2_look_inside.ipynb"]

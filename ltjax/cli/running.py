@@ -14,7 +14,6 @@ from rich.console import Console
 
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
-from ltjax.cli.answer import answer
 from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
@@ -148,6 +147,8 @@ def run(
             told.console.print(line, highlight=False, soft_wrap=True)
             return any(run.parts for run in runs.values())
         if not told.console.quiet:
+            from ltjax.cli.answer import answer  # with matplotlib, which takes half a second
+
             answer(folder, told.console, picture=told.picture and done is None)
         report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
         told.console.print(
