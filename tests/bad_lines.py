@@ -82,8 +82,8 @@ def edited(option):
 
 WHOLE = {
     "--trials": (1, 10_000), "--seed": (0, 2**32 - 1), "--control-rounds": (0, 10), "--only": (0, 4),
-    "--data.validation": (1, 1436), "--model.widths": (1, 10**6), "--model.channels": (1, 10**6),
-    "--train.steps": (1, 10**9 - 1), "--train.batch": (1, 1237), "--train.warmup": (0, 10**9 - 1),
+    "--data.validation": (1, 2999), "--model.widths": (1, 10**6), "--model.channels": (1, 10**6),
+    "--train.steps": (1, 10**9 - 1), "--train.batch": (1, 2000), "--train.warmup": (0, 10**9 - 1),
     "--train.drops": (1, 10**9 - 1), "--train.evaluate-every": (1, 10**9 - 1),
     "--train.evaluate-batch": (1, 10**9), "--prune.rounds": (0, 999), "--compute.devices": (1, 10**6),
     "--compute.lanes": (1, 10**6), "--compute.data": (1, 10**6), "--arms.ticket": (1, 10_000),
@@ -140,7 +140,7 @@ CONTRADICTIONS = [
     ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "nothing to prune"),
     ("--prune.schedule oneshot --prune.rounds 1 --prune.fractions 0.5 --prune.rates.conv None "
      "--prune.rates.fc None --prune.rates.output None", "nothing to prune"),
-    ("--data.validation 1400 --train.batch 60", "train.batch"), ("--prune.rounds 2 --control-rounds 3",
+    ("--data.validation 2980 --train.batch 60", "train.batch"), ("--prune.rounds 2 --control-rounds 3",
     "rounds"), ("--trials 2 --only 2", "--only"), ("--trials 2 --only 0 1 -1", "--only"),
     ("--arms.ticket 0", "arms.ticket"), ("--arms.ticket 0 --arms.reinit 2", "arms.ticket"),
     ("--sweep seed=1,2 train.steps=1", "as many values"), ("--sweep seed=1 seed=2", "seed"),
