@@ -140,7 +140,7 @@ def figure_of(axes: Axes) -> Figure:
 
 
 def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], title: str) -> None:
-    """What stands for a legend of many ordered lines: the colours of ``style.ordered``, some with their labels."""
+    """Instead of a legend of many ordered lines: the colours of ``style.ordered``, some of them with labels."""
     looks = ordered(labels)
     scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
     bar = figure.colorbar(scale, ax=list(axes), location="right", aspect=30, label=noted(figure, title))

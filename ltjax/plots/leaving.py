@@ -45,7 +45,7 @@ def _crossings(axes: Axes, line: Line2D, entries: bool) -> Iterator[tuple[float,
         yield float(x[at]), bool(side[at] > 0)
         return
     place = np.log(x) if axes.get_xscale() == "log" else x
-    for at in np.flatnonzero((side[:-1] == 0) != (side[1:] == 0)):
+    for at in np.flatnonzero((side[:-1] == 0) != (side[1:] == 0)).tolist():
         outside = side[at] or side[at + 1]
         if not entries and side[at] != 0:
             continue
