@@ -21,6 +21,8 @@ from ltjax.plots.style import ordered
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 """Percentages that are marked where nothing else is asked: about every third round of 20%."""
 
+FEW = 6
+"""Up to so many sizes are marked as they are, instead of at the ticks that are asked for."""
 
 _STACKED: ContextVar[bool] = ContextVar("stacked", default=False)
 
@@ -67,14 +69,15 @@ def _weights_axis(
 ) -> None:
     """An axis of weights remaining, decreasing to the right, with those of the ticks that lie in the data.
 
-    Where fewer than three do, the data's own values are marked.
+    The data's own values are marked instead where they are few, or where fewer than three ticks lie in them.
     """
     drawn = [np.asarray(line.get_xdata(), float) for line in axes.lines]
     values = np.unique(np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]]))
     low, high = values[0], values[-1]
     shown = [tick for tick in ticks if 0.97 * low <= tick <= 1.03 * high]
     axes.set_xscale(scale)
-    axes.xaxis.set_major_locator(FixedLocator(shown if len(shown) > 2 else list(values)))
+    own = len(values) <= FEW or len(shown) < 3
+    axes.xaxis.set_major_locator(FixedLocator(list(values) if own else shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: says(value)))
     margin = max((high / low) ** 0.03, 1.01)
@@ -140,7 +143,7 @@ def figure_of(axes: Axes) -> Figure:
 
 
 def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], title: str) -> None:
-    """Instead of a legend of many ordered lines: the colours of ``style.ordered``, some of them with labels."""
+    """Instead of a legend of many ordered lines: the colours of ``style.ordered``, some with labels."""
     looks = ordered(labels)
     scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
     bar = figure.colorbar(scale, ax=list(axes), location="right", aspect=30, label=noted(figure, title))

@@ -138,6 +138,6 @@ def _without_training(run: Results) -> str:
             f"together do ({whole:.0f}%)"
         )
     return (
-        f"These networks were never trained, and yet {sizes(run)[best]:.1f}% of the initial weights, chosen by "
-        f"a mask, are right on {accuracy[best]:.0f}% of the test images; all of the weights on {whole:.0f}%"
+        f"These networks were never trained, and yet {sizes(run)[best]:.1f}% of the initial weights, chosen "
+        f"by a mask, are right on {accuracy[best]:.0f}% of the test images; all of the weights on {whole:.0f}%"
     )
