@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ltjax.analysis.results import VALIDATION
 from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
-from ltjax.plots.style import Look
+from ltjax.plots.style import SOLID, Look
 
 PERCENT, NUMBER = "percent_remaining", "weights_remaining"
 
@@ -97,7 +97,7 @@ def draw_metric(
 ) -> None:
     """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out.
 
-    More lines than a legend can name have no bars, which would hide them.
+    More lines than a legend can name have neither bars nor markers, which would hide them.
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
     crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
@@ -106,7 +106,8 @@ def draw_metric(
         # a mean of equal numbers can lie outside of them by its rounding
         bars = np.maximum([found["mean"] - found["low"], found["high"] - found["mean"]], 0)
         shown = bars if len(lines) <= MANY else None
-        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **line.named().keywords())
+        look = line.named() if shown is not None else line.named()._replace(marker="", dashes=SOLID)
+        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **look.keywords())
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)

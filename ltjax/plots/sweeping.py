@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from ltjax.analysis.results import RUN, Absent, Results, Study, varying
 from ltjax.plots.comparing import valued
 from ltjax.plots.gallery import figure
-from ltjax.plots.layout import beside, compact, panels, percent_axis, steps_ticks
+from ltjax.plots.layout import MANY, beside, compact, panels, percent_axis, steps_ticks
 from ltjax.plots.leaving import mark_exits
 from ltjax.plots.metrics import EARLY_STOP, TEST, WINDOW, Line, Metric, draw_metric, points
 from ltjax.plots.style import ordered
@@ -97,8 +97,9 @@ def _across(axes: Axes, found: Swept, labels: Mapping[int, str], metric: Metric)
     for look, round in zip(ordered(list(labels.values())), labels, strict=True):
         rows = np.array([table.reindex([round])[["mean", "low", "high"]].iloc[0] for table in tables])
         mean, low, high = rows.T.astype(float)
-        bars = np.maximum([mean - low, high - mean], 0)
-        axes.errorbar(x, mean, bars, elinewidth=0.7, **look.keywords())
+        bars = np.maximum([mean - low, high - mean], 0) if len(x) <= MANY else None
+        shown = look if len(x) <= MANY else look._replace(marker="")
+        axes.errorbar(x, mean, bars, elinewidth=0.7, **shown.keywords())
         if np.isfinite(mean).any():
             lowest, highest = min(lowest, np.nanmin(low)), max(highest, np.nanmax(high))
             dense.append(np.nanmax(mean))

@@ -139,5 +139,5 @@ def _without_training(run: Results) -> str:
         )
     return (
         f"These networks were never trained, and yet {sizes(run)[best]:.1f}% of the initial weights, chosen "
-        f"by a mask, are right on {accuracy[best]:.0f}% of the test images; all of the weights on {whole:.0f}%"
+        f"by a mask, are right on {accuracy[best]:.0f}% of the test images; all weights on {whole:.0f}%"
     )
