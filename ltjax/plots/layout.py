@@ -22,7 +22,7 @@ TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 """Percentages that are marked where nothing else is asked: about every third round of 20%."""
 
 FEW = 7
-"""Up to so many sizes are marked as they are, instead of at the ticks that are asked for."""
+"""Up to so many sizes are marked as they are, where no other ticks than ``TICKS`` are asked for."""
 
 _STACKED: ContextVar[bool] = ContextVar("stacked", default=False)
 
@@ -72,11 +72,13 @@ def _weights_axis(
     The data's own values are marked instead where they are few, or where fewer than three ticks lie in them.
     """
     drawn = [np.asarray(line.get_xdata(), float) for line in axes.lines]
-    values = np.unique(np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]]))
+    values = np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]])
+    values = np.unique([float(f"{value:.6g}") for value in values])  # means of equal numbers may differ
     low, high = values[0], values[-1]
     shown = [tick for tick in ticks if 0.97 * low <= tick <= 1.03 * high]
     axes.set_xscale(scale)
-    own = len(shown) < 3 or (scale == "log" and len(values) <= FEW and _apart(values))
+    few = ticks == TICKS and len(values) <= FEW and _apart(values)
+    own = len(shown) < 3 or (scale == "log" and few)
     axes.xaxis.set_major_locator(FixedLocator(list(values) if own else shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: says(value)))
@@ -140,7 +142,8 @@ def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], titl
     """Instead of a legend of many ordered lines: the colours of ``style.ordered``, some with labels."""
     looks = ordered(labels)
     scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
-    bar = figure.colorbar(scale, ax=list(axes), location="right", aspect=30, label=noted(axes, title, 40))
+    place = axes[-1].inset_axes((1.06, 0, 0.05, 1))
+    bar = figure.colorbar(scale, cax=place, label=noted(axes, title, 40) or "")
     told = np.unique(np.linspace(0, len(looks) - 1, 7).round().astype(int))
     bar.ax.yaxis.set_major_locator(FixedLocator(list(told)))
     bar.ax.yaxis.set_minor_locator(NullLocator())

@@ -111,6 +111,8 @@ def draw_metric(
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)
+    else:
+        axes.ticklabel_format(axis="y", useOffset=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if metric in (EARLY_STOP, UNTRAINED):
         axes.set_ylim(bottom=0)
@@ -127,5 +129,5 @@ def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach) -> tuple
         return metric.window
     low = max(min(found["low"].min() for found in drawn), dense - WINDOW)
     high = max(found["high"].max() for found in drawn)
-    margin = 0.05 * (high - low) + 1e-4
+    margin = 0.05 * (high - low) + 1e-4 if high - low > 1e-6 else 0.01
     return low - margin, high + margin
