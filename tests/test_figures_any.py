@@ -1,4 +1,4 @@
-"""Figures of whatever there is: any arms, runs side by side, the points of any sweep, and which of them answers."""
+"""Figures of whatever there is: any arms, runs side by side, any sweep, and which of them answers."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_run_of_few_sizes_has_its_own_in_legends_and_on_axes():
     own = ["100%", "70.1%", "49.1%", "34.4%", "24.1%"]
     assert labels(FIGURES["3"].draw(study)) == labels(FIGURES["11"].draw(study)) == own
     axes = panels(FIGURES["4a"].draw(study))[0]
-    assert [f"{axes.xaxis.get_major_formatter()(tick)}%" for tick in axes.get_xticks()] == own
+    assert [f"{axes.xaxis.get_major_formatter()(tick)}%" for tick in axes.get_xticks()][::-1] == own
 
 
 def test_the_title_of_untrained_networks_says_what_is_astonishing_only_where_something_is():

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 GONE = "_gone"
 """The label of the triangles; the underscore keeps it out of legends."""
 
-NOTE = "triangle at the edge: the line goes on beyond the axis"
+NOTE = "triangle at the edge: values lie beyond the axis"
 
 
 def mark_exits(axes: Axes, *, entries: bool = True) -> None:

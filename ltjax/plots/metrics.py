@@ -115,7 +115,8 @@ def draw_metric(
         axes.ticklabel_format(axis="y", useOffset=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if metric in (EARLY_STOP, UNTRAINED):
-        axes.set_ylim(bottom=0)
+        highest = max((found["high"].max() for found in drawn if len(found)), default=1.0)
+        axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     else:
         axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach))
 

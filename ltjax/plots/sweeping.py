@@ -107,7 +107,7 @@ def _across(axes: Axes, found: Swept, labels: Mapping[int, str], metric: Metric)
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     elif dense:
         low = max(lowest, min(dense) - WINDOW)
         axes.set_ylim(low - 0.05 * (highest - low) - 1e-4, highest + 0.05 * (highest - low) + 1e-4)
