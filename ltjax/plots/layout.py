@@ -134,7 +134,7 @@ def beside(figure: Figure, row: Sequence[Axes], labels: Sequence[str], title: st
     if len(labels) > MANY:
         colour_bar(figure, row, labels, title.replace("\n", ", "))
     else:
-        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=noted(row, title, 22),
+        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=noted(row, title, 20),
                        alignment="left")  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], titl
     looks = ordered(labels)
     scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
     place = axes[-1].inset_axes((1.06, 0, 0.05, 1))
-    bar = figure.colorbar(scale, cax=place, label=noted(axes, title, 40) or "")
+    bar = figure.colorbar(scale, cax=place, label=noted(axes, title, 26) or "")
     told = np.unique(np.linspace(0, len(looks) - 1, 7).round().astype(int))
     bar.ax.yaxis.set_major_locator(FixedLocator(list(told)))
     bar.ax.yaxis.set_minor_locator(NullLocator())

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from ltjax.analysis.results import RUN, Absent, Results, Study, varying
 from ltjax.plots.comparing import valued
@@ -119,6 +119,9 @@ def _setting_axis(axes: Axes, found: Swept, x: np.ndarray) -> None:
     if found.numbers:
         if x.min() > 0 and x.max() / x.min() >= DECADE:
             axes.set_xscale("log")
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: valued(value)))
         return
     told = np.unique(np.linspace(0, len(x) - 1, min(len(x), SHOWN)).round().astype(int))
     axes.xaxis.set_major_locator(FixedLocator(list(told)))
