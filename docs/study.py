@@ -20,6 +20,9 @@ DOCS = Path(__file__).parent
 PAGE = DOCS / "study.md"
 MARKS = re.compile(r"(<!-- study -->\n).*(<!-- /study -->)", re.DOTALL)
 
+PAPERS = "ltjax.studies.frankle2019."
+"""Where the claims of the paper are; those of the embedded experiment are not the paper's."""
+
 SECTIONS = {
     8: "The main text",
     10: "Appendix B: rewinding and continued training",
@@ -124,7 +127,7 @@ def steps(home: Path) -> tuple[Experiment, int]:
 
 
 def verdicts() -> pd.DataFrame:
-    """A row for every claim, judged by the committed runs that could judge it."""
+    """A row for every claim of the paper, judged by the committed runs that could judge it."""
     folders = [path.parent for path in DOCS.glob("results/*/claims.csv")]
     # what is not run is told by runs of the paper's length first: of others, it would be to be run as short
     folders.sort(key=lambda folder: (shortened(folder), folder.name))
@@ -132,7 +135,8 @@ def verdicts() -> pd.DataFrame:
     rows = pd.concat(tables, ignore_index=True)
     rows["unjudged"] = rows["verdict"] == "not run"
     first = rows.sort_values("unjudged", kind="stable").drop_duplicates("id").set_index("id")
-    return first.loc[list(CLAIMS)].reset_index()
+    papers = [name for name, claim in CLAIMS.items() if claim.measure.__module__.startswith(PAPERS)]
+    return first.loc[papers].reset_index()
 
 
 def shortened(folder: Path) -> bool:

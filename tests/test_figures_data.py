@@ -72,10 +72,10 @@ def test_figure_9_sets_both_strategies_tickets_side_by_side_by_validation_accura
 
 
 def test_a_short_run_shows_the_sizes_it_has_and_the_dense_network_alone_is_no_figure():
-    figure = FIGURES["3"].draw(Study([made_up(tickets(3), same)]))
-    assert labels(figure) == ["100%", "51.3%"] and len(panels(figure)) == 2
-    with pytest.raises(Absent, match="dense network and of a size the paper shows"):
-        FIGURES["3"].draw(Study([made_up(tickets(2), same)]))
+    figure = FIGURES["3"].draw(Study([made_up(tickets(2), same)]))
+    assert labels(figure) == ["100%", "80.0%", "64.1%"] and len(panels(figure)) == 1
+    with pytest.raises(Absent, match="the dense network and of a ticket"):
+        FIGURES["3"].draw(Study([made_up(tickets(0), same)]))
 
 
 def test_a_sweep_without_curves_is_skipped_with_its_command():
@@ -95,7 +95,7 @@ def test_one_run_is_drawn_into_png_and_svg_the_same_each_time_and_nothing_global
     assert first == second and [each.name for each in first] == in_order()
     files = {path.name for path in (tmp_path / "one").iterdir()}
     stems = {each.stem for each in first if each.stem}
-    assert stems == {"figure_3", "figure_11", "figure_untrained"}
+    assert stems == {f"figure_{name}" for name in ("3", "4a", "4b", "11", "12", "untrained")}
     assert files == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")}
     for file in files:
         content = (tmp_path / "one" / file).read_bytes()
@@ -117,8 +117,10 @@ def test_a_mistake_in_a_figure_is_not_taken_for_a_missing_run(tmp_path, monkeypa
 def test_every_figure_of_a_real_run_that_fits_is_drawn(finished, tmp_path):
     found = studies.draw(read_study([finished.folder]), tmp_path)
     assert {each.name for each in found if each.stem} == {
+        "3",
         "4a",
         "4b",
+        "11",
         "12",
         "15",
         "19",

@@ -21,6 +21,8 @@ from ltjax.plots.style import ordered
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 """Percentages that are marked where nothing else is asked: about every third round of 20%."""
 
+FEW = 7
+"""Up to so many sizes are marked as they are, where no other ticks than ``TICKS`` are asked for."""
 
 _STACKED: ContextVar[bool] = ContextVar("stacked", default=False)
 
@@ -67,20 +69,29 @@ def _weights_axis(
 ) -> None:
     """An axis of weights remaining, decreasing to the right, with those of the ticks that lie in the data.
 
-    Where fewer than three do, the data's own values are marked.
+    The data's own values are marked instead where they are few, or where fewer than three ticks lie in them.
     """
     drawn = [np.asarray(line.get_xdata(), float) for line in axes.lines]
-    values = np.unique(np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]]))
+    values = np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]])
+    values = np.unique([float(f"{value:.6g}") for value in values])  # means of equal numbers may differ
     low, high = values[0], values[-1]
     shown = [tick for tick in ticks if 0.97 * low <= tick <= 1.03 * high]
     axes.set_xscale(scale)
-    axes.xaxis.set_major_locator(FixedLocator(shown if len(shown) > 2 else list(values)))
+    few = ticks == TICKS and len(values) <= FEW and _apart(values)
+    own = len(shown) < 3 or (scale == "log" and few)
+    axes.xaxis.set_major_locator(FixedLocator(list(values) if own else shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: says(value)))
     margin = max((high / low) ** 0.03, 1.01)
     axes.set_xlim(*(high * margin, low / margin) if scale == "log" else (103, 0))
     axes.set_xlabel(label)
     mark_exits(axes)
+
+
+def _apart(values: np.ndarray) -> bool:
+    """Whether labels at these values, ascending, do not touch one another on a logarithmic axis."""
+    gaps = np.diff(np.log(values))
+    return bool(len(gaps)) and bool(gaps.min() > gaps.sum() / (FEW + 1))
 
 
 def steps_ticks(axis: Axis) -> None:
@@ -123,27 +134,16 @@ def beside(figure: Figure, row: Sequence[Axes], labels: Sequence[str], title: st
     if len(labels) > MANY:
         colour_bar(figure, row, labels, title.replace("\n", ", "))
     else:
-        legend_beside(row[-1], title)
-
-
-def legend_beside(axes: Axes, title: str) -> None:
-    """A legend of one panel's lines to the right of it."""
-    told = noted(figure_of(axes), title)
-    axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=told, alignment="left")
-
-
-def figure_of(axes: Axes) -> Figure:
-    """The figure that a panel is in."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    return figure
+        row[-1].legend(loc="center left", bbox_to_anchor=(1.02, 0.5), title=noted(row, title, 20),
+                       alignment="left")  # fmt: skip
 
 
 def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], title: str) -> None:
-    """What stands for a legend of many ordered lines: the colours of ``style.ordered``, some with their labels."""
+    """Instead of a legend of many ordered lines: the colours of ``style.ordered``, some with labels."""
     looks = ordered(labels)
     scale = ScalarMappable(Normalize(-0.5, len(looks) - 0.5), ListedColormap([look.colour for look in looks]))
-    bar = figure.colorbar(scale, ax=list(axes), location="right", aspect=30, label=noted(figure, title))
+    place = axes[-1].inset_axes((1.06, 0, 0.05, 1))
+    bar = figure.colorbar(scale, cax=place, label=noted(axes, title, 26) or "")
     told = np.unique(np.linspace(0, len(looks) - 1, 7).round().astype(int))
     bar.ax.yaxis.set_major_locator(FixedLocator(list(told)))
     bar.ax.yaxis.set_minor_locator(NullLocator())
@@ -161,8 +161,8 @@ def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> 
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     handles, labels = list(found.values()), list(found)
-    title = noted(figure, title)
     spare = [axes for axes in figure.axes if not axes.axison]
+    title = noted(figure.axes, title, 36 if spare else 80)
     if spare:
         spare[0].legend(handles, labels, loc="center", title=title)
     else:

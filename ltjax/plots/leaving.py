@@ -1,16 +1,16 @@
 """Lines that leave their axes: a triangle where each does, and the words that say what it means."""
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 GONE = "_gone"
 """The label of the triangles; the underscore keeps it out of legends."""
 
-NOTE = "triangle at the edge: the line goes on beyond the axis"
+NOTE = "triangle at the edge: values lie beyond the axis"
 
 
 def mark_exits(axes: Axes, *, entries: bool = True) -> None:
@@ -45,7 +45,7 @@ def _crossings(axes: Axes, line: Line2D, entries: bool) -> Iterator[tuple[float,
         yield float(x[at]), bool(side[at] > 0)
         return
     place = np.log(x) if axes.get_xscale() == "log" else x
-    for at in np.flatnonzero((side[:-1] == 0) != (side[1:] == 0)):
+    for at in np.flatnonzero((side[:-1] == 0) != (side[1:] == 0)).tolist():
         outside = side[at] or side[at + 1]
         if not entries and side[at] != 0:
             continue
@@ -54,7 +54,7 @@ def _crossings(axes: Axes, line: Line2D, entries: bool) -> Iterator[tuple[float,
         yield float(np.exp(crossed) if axes.get_xscale() == "log" else crossed), bool(outside > 0)
 
 
-def noted(figure: Figure, title: str | None) -> str | None:
-    """A legend's title, with what triangles mean where there are some."""
-    marked = any(line.get_label() == GONE for axes in figure.axes for line in axes.lines)
-    return "\n".join(filter(None, (title, NOTE if marked else None))) or None
+def noted(panels: Iterable[Axes], title: str | None, width: int = 80) -> str | None:
+    """A legend's title, with what triangles mean where some of the panels have one, in lines of ``width``."""
+    marked = any(line.get_label() == GONE for axes in panels for line in axes.lines)
+    return "\n".join(filter(None, (title, textwrap.fill(NOTE, width) if marked else None))) or None

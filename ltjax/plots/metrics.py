@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ltjax.analysis.results import VALIDATION
 from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
-from ltjax.plots.style import Look
+from ltjax.plots.style import SOLID, Look
 
 PERCENT, NUMBER = "percent_remaining", "weights_remaining"
 
@@ -97,7 +97,7 @@ def draw_metric(
 ) -> None:
     """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out.
 
-    More lines than a legend can name have no bars, which would hide them.
+    More lines than a legend can name have neither bars nor markers, which would hide them.
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
     crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
@@ -106,13 +106,17 @@ def draw_metric(
         # a mean of equal numbers can lie outside of them by its rounding
         bars = np.maximum([found["mean"] - found["low"], found["high"] - found["mean"]], 0)
         shown = bars if len(lines) <= MANY else None
-        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **line.named().keywords())
+        look = line.named() if shown is not None else line.named()._replace(marker="", dashes=SOLID)
+        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **look.keywords())
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)
+    else:
+        axes.ticklabel_format(axis="y", useOffset=False)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     if metric in (EARLY_STOP, UNTRAINED):
-        axes.set_ylim(bottom=0)
+        highest = max((found["high"].max() for found in drawn if len(found)), default=1.0)
+        axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     else:
         axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach))
 
@@ -126,5 +130,5 @@ def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach) -> tuple
         return metric.window
     low = max(min(found["low"].min() for found in drawn), dense - WINDOW)
     high = max(found["high"].max() for found in drawn)
-    margin = 0.05 * (high - low) + 1e-4
+    margin = 0.05 * (high - low) + 1e-4 if high - low > 1e-6 else 0.01
     return low - margin, high + margin

@@ -19,7 +19,7 @@ METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date"
 class Drawn(NamedTuple):
     """What became of a figure of the registry.
 
-    ``title`` is what its label (``Figure.set_label``) says was seen, or the registry's title where it has none.
+    ``title`` is what the figure's label (``Figure.set_label``) says was seen, else the registry's title.
     ``stem`` is the name of its files without ``.png`` and ``.svg``; where it could not be drawn ``stem`` is
     empty, ``missing`` says what the study lacks and ``command`` would run it.
     """

@@ -37,6 +37,8 @@ MARKERS = "osD^vP<>pX*h"
 SEVERAL = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 OWN = (INDIGO, WINE, OLIVE, TEAL, ROSE, SAND)
 """The colours of several runs in one panel, and of arms of the user's own."""
+OWN_MARKERS = ("d", (4, 1, 0), (8, 1, 0), "H")
+"""The markers of arms of the user's own, which ltjax's arms have not: stars of four and of eight points."""
 
 
 class Look(NamedTuple):
@@ -44,7 +46,7 @@ class Look(NamedTuple):
 
     label: str
     colour: Any
-    marker: str = ""
+    marker: Any = ""
     dashes: Dashes = SOLID
     hollow: bool = False
 
@@ -82,7 +84,7 @@ def arms(names: Iterable[str]) -> dict[str, Look]:
     The user's own are called by their names, and told apart by colour, marker and dashes.
     """
     there = set(names)
-    own = distinct(sorted(there - set(ARMS)), OWN, "hd8H")
+    own = distinct(sorted(there - set(ARMS)), OWN, OWN_MARKERS)
     return {name: look for name, look in ARMS.items() if name in there} | {look.label: look for look in own}
 
 
@@ -92,7 +94,9 @@ def sided(look: Look, arm: Look) -> Look:
     return Look(f"{look.label}, {arm.label}", look.colour, arm.marker, dashes, hollow=True)
 
 
-def distinct(labels: Sequence[str], colours: Sequence[str] = SEVERAL, markers: str = MARKERS) -> list[Look]:
+def distinct(
+    labels: Sequence[str], colours: Sequence[str] = SEVERAL, markers: Sequence[Any] = MARKERS
+) -> list[Look]:
     """A look for each of several things without an order; markers are filled first, then hollow."""
     return [
         Look(label, colours[at % len(colours)], markers[at % len(markers)], DASHES[at % len(DASHES)],

@@ -1,4 +1,4 @@
-"""The one picture that answers a study: of one run its arms, of a sweep its points, of several runs all of them."""
+"""The picture that answers a study: of one run its arms, of a sweep its points, of several runs all."""
 
 from matplotlib.figure import Figure
 

@@ -133,8 +133,11 @@ def _without_training(run: Results) -> str:
     accuracy = 100 * mean(by_trial(run, UNTRAINED.column))
     whole, best = accuracy[0], int(accuracy.index[int(accuracy.fillna(-1).argmax())])
     if not accuracy[best] > ASTONISHING * whole:
-        return f"Networks that were never trained: under the tickets' masks they guess, as the whole one ({whole:.0f}%)"
+        return (
+            f"Networks that were never trained: under the tickets' masks they guess, as all of the weights "
+            f"together do ({whole:.0f}%)"
+        )
     return (
-        f"These networks were never trained, and yet the mask alone of {sizes(run)[best]:.1f}% of the initial "
-        f"weights is right on {accuracy[best]:.0f}% of the test images; all of the weights on {whole:.0f}%"
+        f"These networks were never trained, and yet {sizes(run)[best]:.1f}% of the initial weights, chosen "
+        f"by a mask, are right on {accuracy[best]:.0f}% of the test images; all weights on {whole:.0f}%"
     )

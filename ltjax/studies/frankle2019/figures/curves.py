@@ -14,7 +14,7 @@ from ltjax.plots.gallery import figure
 from ltjax.plots.layout import compact, legend, panels, steps_ticks
 from ltjax.plots.leaving import mark_exits
 from ltjax.plots.sources import own, rounds_near
-from ltjax.plots.style import DASHED, SOLID, Look, ordered
+from ltjax.plots.style import DASHED, SOLID, Look, arms, ordered, sided
 from ltjax.studies.frankle2019.facts import AXES, LENET
 from ltjax.studies.frankle2019.runs import fullest
 
@@ -92,13 +92,15 @@ def _shown(run: Results, rounds: Sequence[int]) -> list[list[tuple[str, int]]]:
 
 
 def _line(axes: Axes, run: Results, arm: str, round: int, looks: Mapping[int, Look], course: Course) -> None:
-    """A line; another arm than the ticket has the colour and the marker of its ticket."""
+    """A line; another arm than the ticket has its ticket's colour, and the user's own their own marker."""
     found = _spread(run, arm, round, course)
     if not len(found):
         return
     look = looks[round]
     if arm != "ticket":
-        look = look._replace(label=f"{look.label} {arm}", dashes=DASHED, hollow=True)
+        mine = arms(run.arms)[arm]
+        look = sided(look, mine) if arm in own(run) else look._replace(dashes=DASHED, hollow=True)
+        look = look._replace(label=f"{looks[round].label} {arm}")
     each = max(len(found) // BARS, 1)
     bars = np.maximum([found["mean"] - found["min"], found["max"] - found["mean"]], 0)
     start = list(looks).index(round) * each // len(looks)  # bars side by side

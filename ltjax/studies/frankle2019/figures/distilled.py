@@ -50,8 +50,8 @@ def by_round(rows: pd.DataFrame, x: str) -> Figure:
             outline(each, here[here["layer"] == name], look)
         each.set_title(f"{here['percent_remaining'].iloc[0]:.2f}% remaining")
         each.set_xlabel(x)
+        each.set_ylabel("Density")
         each.set_ylim(bottom=0)
-    axes[0].set_ylabel("Density")
     legend(figure)
     return figure
 
@@ -92,8 +92,8 @@ def split(study: Study, what: str, x: str) -> Figure:
             outline(each, rows[(rows["layer"] == name) & (rows["group"] == look.label)], look)
         each.set_title(name)
         each.set_xlabel(x)
+        each.set_ylabel("Density")
         each.set_ylim(bottom=0)
-    axes[0].set_ylabel("Density")
     percent = rows["percent_remaining"].iloc[0]
     legend(figure, title=f"weights of the dense network, by the ticket with {percent:.2f}% remaining")
     return figure
@@ -157,7 +157,7 @@ def densities(study: Study) -> Figure:
         # larger and hollow, so that layers of equal density show through one another
         axes.plot(here["round"], 100 * here["y"], **look._replace(hollow=True).keywords())
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(FixedLocator([100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1]))
+    axes.yaxis.set_major_locator(FixedLocator([100, 70, 50, 30, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -188,4 +188,5 @@ def _map(figure: Figure, axes: Axes, rows: pd.DataFrame, shape: Sequence[int]) -
     image = axes.imshow(100 * share, vmin=0, vmax=float(np.quantile(100 * share, 0.99)), cmap="viridis")
     axes.set_axis_off()
     axes.set_title(f"{rows['percent_remaining'].iloc[0]:.2f}% remaining")
-    figure.colorbar(image, ax=axes, orientation="horizontal", extend="max", format="%g%%", pad=0.04)
+    figure.colorbar(image, ax=axes, orientation="horizontal", extend="max", format="%g%%", pad=0.04,
+                    label="Connections Kept")  # fmt: skip
