@@ -32,8 +32,8 @@ from .mortal import Place
 
 ROOT = Path(__file__).parent.parent
 SMALL = (
-    "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 --train.steps 60 "
-    "--train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
+    "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 "
+    "--train.steps 60 --train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
     "--compute.snapshot-minutes 1e-9 --keep all"
 ).split()
 """Two trials, two arms, three rounds, a snapshot at every evaluation; some seconds."""

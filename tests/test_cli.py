@@ -23,8 +23,8 @@ from .conftest import TINY
 from .test_runs import assert_same_results
 
 SMALL = (
-    "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 --train.steps 40 "
-    "--train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
+    "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 "
+    "--train.steps 40 --train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
     "--keep all --numerics.convolution direct"
 ).split()
 """The command line of TINY."""

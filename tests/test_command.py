@@ -21,7 +21,7 @@ from ltjax.runs import paths
 from ltjax.settings import compatible
 from ltjax.studies import CLAIMS
 
-SHORT = ["--config", "digits", "--trials", "1", "--model.widths", "16", "12", "--train.steps", "20", "--prune.rounds", "1"]
+SHORT = "--config digits --trials 1 --model.widths 16 12 --train.steps 20 --prune.rounds 1".split()
 
 
 def answer(capsys, *arguments: str) -> tuple[int, str, str]:
