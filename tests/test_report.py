@@ -53,7 +53,7 @@ def test_a_report_writes_figures_claims_anatomy_and_the_page(reported):
     folder, _ = reported
     png, svg = ({path.stem.removeprefix("figure_") for path in paths.figures(folder).glob(f"*.{kind}")}
                 for kind in ("png", "svg"))  # fmt: skip
-    assert png == svg == {"4a", "4b", "12", "15", "19", "20", "layers", "untrained"}
+    assert png == svg == {"3", "4a", "4b", "11", "12", "15", "19", "20", "layers", "untrained"}
     claims = pd.read_csv(paths.claims(folder)).set_index("id")
     assert claims["verdict"].to_dict() == dict.fromkeys(
         CLAIMS, "not run"

@@ -120,7 +120,7 @@ def _setting_axis(axes: Axes, found: Swept, x: np.ndarray) -> None:
         if x.min() > 0 and x.max() / x.min() >= DECADE:
             axes.set_xscale("log")
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: valued(value)))
         return
     told = np.unique(np.linspace(0, len(x) - 1, min(len(x), SHOWN)).round().astype(int))
