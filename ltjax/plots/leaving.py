@@ -47,8 +47,8 @@ def _crossings(axes: Axes, line: Line2D, entries: bool) -> Iterator[tuple[float,
     place = np.log(x) if axes.get_xscale() == "log" else x
     for at in np.flatnonzero((side[:-1] == 0) != (side[1:] == 0)).tolist():
         outside = side[at] or side[at + 1]
-        if not entries and side[at] != 0:
-            continue
+        if not entries and (side[at] != 0 or np.any(side[at + 1 :] == 0)):
+            continue  # only where it leaves for good: noisy curves cross an edge many times
         share = ((high if outside > 0 else low) - y[at]) / (y[at + 1] - y[at])
         crossed = place[at] + share * (place[at + 1] - place[at])
         yield float(np.exp(crossed) if axes.get_xscale() == "log" else crossed), bool(outside > 0)
