@@ -1,4 +1,4 @@
-"""What runs found, in one sentence each: where tickets are best, and what other arms or other points do there."""
+"""What runs found, in a sentence each: where tickets are best, and what other arms or points do."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

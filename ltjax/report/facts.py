@@ -156,7 +156,7 @@ def in_order(arms: Iterable[str]) -> list[str]:
 
 
 def rounds(summary: pd.DataFrame) -> list[Row]:
-    """The table per round and arm, ordered as ``in_order`` says: mean, minimum and maximum over trials and repeats."""
+    """The table per round and arm: mean, minimum and maximum over trials and repeats."""
     found = []
     for round in sorted(set(summary["round"].tolist())):
         lanes = summary[summary["round"] == round]
@@ -190,7 +190,7 @@ def _seconds(folder: Path) -> float | None:
 
 def _arguments(command: Sequence[str]) -> Sequence[str] | None:
     """What ``ltjax run`` was given, by either of its names; None where another program ran."""
-    name, *given = [*command, ""][:1] + [*command[1:]]
+    name, *given = command or [""]
     if name == "run.py":
         return given
     return given[1:] if name in ("ltjax", "__main__.py") and given[:1] == ["run"] else None

@@ -77,7 +77,7 @@ def render(
 
 
 def in_reading_order(drawn: Sequence[Drawn], answer: str) -> list[Drawn | None]:
-    """The figures that were drawn: the one that answers the study, or None, then ``FIRST``, then the others."""
+    """What was drawn: the figure that answers the study, or None, then ``FIRST``, then the others."""
     there = {each.name: each for each in drawn if each.stem}
     lead = there.pop(answer, None)
     return [lead, *(there.pop(name) for name in FIRST if name in there), *there.values()]
