@@ -11,7 +11,7 @@ import pytest
 
 from ltjax import report, studies
 from ltjax.analysis.results import Study
-from ltjax.report import facts
+from ltjax.report import facts, page
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import Claim, Verdict
 
@@ -74,6 +74,7 @@ def drawn(tmp_path_factory) -> tuple[list[studies.Drawn], Path]:
         (folder / f"{stem}.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>" + b" " * size)
     lacking = {"missing": "no run <i>", "command": "python -m ltjax.run --config lenet_sgd"}
     return [
+        studies.Drawn("4a", "What answers", "figure_3"),
         studies.Drawn("3", "A title <&", "figure_3"),
         studies.Drawn("11", "Another", "figure_11"),
         studies.Drawn("16", "Third", **lacking),
@@ -90,11 +91,58 @@ def full(drawn) -> str:
     return render([made_up(SHORT, lambda *_: {})], drawn, verdicts())
 
 
-def test_the_page_is_well_formed_and_has_every_section(full):
+def test_the_page_is_well_formed_and_leads_with_the_result(full):
     parsed = Parsed(full)
     assert not parsed.open and len(parsed.ids) == len(set(parsed.ids))
-    assert set(parsed.ids) >= {"claims", "figures", "curves", "rounds", "settings", "machine", "repeat"}
+    wanted = ["result", "rounds", "curves", "figures", "claims", "settings", "machine", "repeat", "lacking"]
+    assert [id for id in parsed.ids if id in wanted] == wanted
     assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
+
+
+def test_what_is_not_there_has_no_section_and_no_link(drawn):
+    _, _, not_run = verdicts()
+    for given, gone in (([], {"claims", "lacking"}), ([not_run], {"claims"})):
+        parsed = Parsed(render([made_up(SHORT, lambda *_: {})], given=given))
+        assert {"result", "figures", *gone} == {"result", "figures", "claims", "lacking"} - set(parsed.ids)
+        assert {link[1:] for link in parsed.links if link.startswith("#")} <= set(parsed.ids)
+        assert "claims" not in parsed.text.lower().replace("claims not run", "")
+
+
+def test_figure_4_and_the_untrained_networks_come_before_the_other_figures():
+    names = ("3", "4a", "4b", "11", "untrained")
+    drawn = [
+        *(studies.Drawn(name, "", f"figure_{name}") for name in names),
+        studies.Drawn("1", "", missing="x"),
+    ]
+    for answer, told in (("4a", "4a 4b untrained 3 11"), ("sweep", " 4a 4b untrained 3 11")):
+        found = page.in_reading_order(drawn, answer)
+        assert " ".join(each.name if each else "" for each in found) == told
+
+
+def test_the_sentence_of_what_was_found_stands_under_the_title():
+    def course(arm, round, trial, repeat):
+        return {"early_stop_step": 4000} if (arm, round) == ("ticket", 2) else {}
+
+    text = " ".join(Parsed(render([made_up(SHORT, course)])).text.split())
+    head, _, _ = text.partition("After Frankle & Carbin")
+    assert "weights tickets stop 50% earlier than the dense network (at step 4,000, not 8,000)" in head
+    point = replace(made_up(SHORT, course), point=f"name={EVIL}", folder=Path("sweep/one"))
+    others = [replace(made_up(SHORT, course), point=f"name={n}", folder=Path(f"sweep/{n}")) for n in range(2)]
+    swept = Parsed(render([keeping(each) for each in (point, *others)]))
+    assert "b" not in swept.tags and f"name={EVIL} is best" in swept.text
+
+
+def keeping(run):
+    """The run without its curves, which a copy has to read from its folder."""
+    run.__dict__["curves"] = None
+    return run
+
+
+def test_of_many_runs_five_have_their_sentence_at_the_top_and_the_others_above_their_tables():
+    runs = [keeping(replace(made_up(SHORT, lambda *_: {}), folder=Path(f"run{n}"))) for n in range(7)]
+    text = " ".join(Parsed(render(runs)).text.split())
+    head, tables = text.split("and 2 more below")
+    assert [part.count("Tickets are at least as accurate") for part in (head, tables)] == [5, 2]
 
 
 def test_the_page_refers_to_nothing_outside_of_it(full):
@@ -110,7 +158,7 @@ def _text(name: str) -> str:
 
 def test_verdicts_have_a_word_and_a_sign_beside_their_colour(full):
     text = " ".join(Parsed(full).text.split())
-    assert "✓ reproduced" in text and "✗ not reproduced" in text and "○ Not run" in text
+    assert "✓ reproduced" in text and "✗ not reproduced" in text and "Claims not run" in text
     assert "ours is 41% its quantity <&: 26.2 to 1,234, 5 trials" in text
     assert "ours is 1% 1 trial " in text, "the range of one trial was told"
     assert "A3 no such run python -m ltjax.run --config x" in text

@@ -2,16 +2,23 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from ltjax.analysis.results import Study
+from ltjax.plots.saving import save
+from ltjax.studies import FIGURES, Drawn
 
 from .made_up import made_up
 from .test_page import EVIL, SHORT, render
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 wait = pytest.importorskip("selenium.webdriver.support.wait", reason="selenium is not installed")
+TimeoutException = pytest.importorskip("selenium.common.exceptions").TimeoutException
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -166,16 +173,124 @@ def test_printing_unfolds_what_is_folded(opened):
     wait.WebDriverWait(opened, 60).until(unfolded)  # it may have just been loaded
 
 
-def test_a_figure_is_enlarged_and_closed_again(browser, tmp_path):
-    from ltjax.analysis.results import Study
-    from ltjax.studies import draw
+@pytest.fixture(scope="module")
+def pictured(tmp_path_factory) -> Path:
+    """A page with the wide figure that answers its run, and another."""
+    folder, run = tmp_path_factory.mktemp("pictured"), made_up(SHORT, lambda *_: {})
+    drawn = []
+    for name in ("4a", "4b"):
+        save(FIGURES[name].draw(Study([run])), folder / f"figure_{name}")
+        drawn.append(Drawn(name, "What is seen", f"figure_{name}"))
+    path = folder / "report.html"
+    path.write_text(render([run], (drawn, folder)))
+    return path
 
-    run = made_up(SHORT, lambda *_: {})
-    drawn = [each for each in draw(Study([run]), tmp_path) if each.stem][:1]
-    (tmp_path / "report.html").write_text(render([run], (drawn, tmp_path)))
-    browser.get((tmp_path / "report.html").as_uri())
-    click(browser, ".enlarge")
-    large = browser.find_element("css selector", "#large img")
-    assert large.is_displayed() and int(large.get_property("naturalWidth")) > 0
-    click(browser, "#large button")
-    assert not large.is_displayed()
+
+@pytest.fixture(params=["desktop", "phone"])
+def screen(browser, pictured, request) -> Iterator[tuple[str, int, int]]:
+    """The page with figures on a screen of its kind: which, how wide, how high."""
+    width, height = {"desktop": (1280, 800), "phone": (390, 844)}[request.param]
+    with emulated(browser, width, height, phone=request.param == "phone"):
+        browser.get(pictured.as_uri())
+        yield request.param, width, height
+
+
+@contextmanager
+def emulated(browser, width: int, height: int, *, phone: bool) -> Iterator[None]:
+    """A window of that size; of a phone it is touched."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": phone}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": phone})
+    yield
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def box(browser, selector: str) -> dict[str, float]:
+    """Where an element is in the window, once all images are laid out."""
+    loaded = "return [...document.images].every(each => !each.src || each.complete)"
+    wait.WebDriverWait(browser, 60).until(lambda browser: browser.execute_script(loaded))
+    script = "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()"
+    return browser.execute_script(script, selector)
+
+
+def test_the_first_screen_has_title_sentence_and_picture(browser, screen):
+    _, width, height = screen
+    title, sentence, picture = (box(browser, each) for each in ("h1", ".lead", "#result img"))
+    assert 0 <= title["top"] < title["bottom"] <= sentence["top"] < sentence["bottom"] <= picture["top"]
+    assert picture["top"] + 200 <= height and picture["width"] > width / 2
+
+
+def test_every_figure_is_legible_where_it_stands_and_the_page_does_not_scroll_sideways(browser, screen):
+    kind, width, _ = screen
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    inches = "parseFloat(getComputedStyle(each.closest('figure')).getPropertyValue('--inches'))"
+    box(browser, "#result img")
+    scales = browser.execute_script(
+        f"return [...document.querySelectorAll('figure img')].map(each => each.width / {inches})"
+    )
+    assert len(scales) == 2 and min(scales) >= (96 if kind == "phone" else 80), "pixels per drawn inch"
+
+
+def test_a_figure_wider_than_a_phone_is_moved_sideways_in_its_own_box(browser, pictured):
+    with emulated(browser, 390, 844, phone=True):
+        browser.get(pictured.as_uri())
+        place = box(browser, "#result .enlarge")
+        swipe(browser, place, x=-200)
+        assert moved(browser, "return document.querySelector('#result .enlarge').scrollLeft", 100)
+        assert browser.execute_script("return scrollX") == 0
+
+
+@pytest.mark.parametrize("place", ["#plot", "#plot .nsewdrag", "#result img"])
+def test_a_swipe_scrolls_the_page_wherever_it_begins(browser, pictured, place):
+    with emulated(browser, 390, 844, phone=True):
+        browser.get(pictured.as_uri())
+        script = "document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})"
+        browser.execute_script(script, place)
+        before = browser.execute_script("return scrollY"), browser.execute_script(RANGES)
+        swipe(browser, box(browser, place), y=-200)
+        assert moved(browser, "return scrollY", before[0] + 100)
+        assert browser.execute_script(RANGES) == before[1], "the plot was dragged"
+
+
+RANGES = f"return [{PLOT}.layout.xaxis.range, {PLOT}.layout.yaxis.range]"
+
+
+def swipe(browser, place: dict[str, float], x: int = 0, y: int = 0) -> None:
+    """A finger that moves from the middle of what is seen of a place."""
+    seen = min(place["right"], 390), min(place["bottom"], 844)
+    left, top = (max(place["left"], 0) + seen[0]) / 2, (max(place["top"], 0) + seen[1]) / 2
+    for at in range(11):
+        finger = {"x": left + x * at / 10, "y": top + y * at / 10}
+        event = {"type": "touchMove" if at else "touchStart", "touchPoints": [finger]}
+        browser.execute_cdp_cmd("Input.dispatchTouchEvent", event)
+    browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def moved(browser, script: str, least: float) -> bool:
+    """Whether what a script returns gets above ``least`` within a while."""
+    try:
+        return wait.WebDriverWait(browser, 5, 0.05).until(lambda _: browser.execute_script(script) > least)
+    except TimeoutException:
+        return False
+
+
+def test_a_figure_is_larger_where_it_is_enlarged_and_is_closed_again(browser, screen):
+    _, width, height = screen
+    for figure in ("#result", "#figures"):
+        before = box(browser, f"{figure} img")["width"]
+        click(browser, f"{figure} .enlarge")
+        dialog, large = box(browser, "#large"), box(browser, "#large img")
+        assert large["width"] >= 1.25 * before
+        assert (
+            dialog["left"] >= 0
+            and dialog["right"] <= width
+            and 0 <= dialog["top"] < dialog["bottom"] <= height
+        )
+        reach = "const each = document.querySelector('#large .scroll'); each.scrollTo(9999, 9999); return "
+        right, bottom = browser.execute_script(
+            reach + "[each.scrollLeft + each.clientWidth, each.scrollTop + each.clientHeight]"
+        )
+        assert right >= large["width"] - 1 and bottom >= large["height"] - 1, "a part cannot be reached"
+        browser.find_element("css selector", "#large button").click()
+        assert not browser.find_element("css selector", "#large img").is_displayed()

@@ -2,16 +2,18 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ltjax.analysis.results import Results, Study, varying
+from ltjax.analysis.results import RUN, Results, Study, varying
+from ltjax.claims.finding import finding, swept_finding
 from ltjax.core.errors import UserError
 from ltjax.core.texts import duration, written
+from ltjax.lottery.arms import ARMS
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
@@ -50,6 +52,11 @@ class Sheet:
             f"{experiment.model.name} on {experiment.data.name}, {trials} trial{'s' * (trials > 1)}, "
             f"rounds 0 to {rounds}, {train}{swept}"
         )
+
+    @property
+    def finding(self) -> str:
+        """What was found, in a sentence."""
+        return finding(self.runs[0]) if len(self.runs) == 1 else swept_finding(self.runs)
 
     @property
     def varies(self) -> dict[str, list[str]]:
@@ -108,9 +115,10 @@ class Sheet:
     def commands(self) -> list[str]:
         """The command lines that made the run, in order; where none is known, the one that repeats it."""
         starts = [*self.environment.get("earlier", ()), self.environment]
-        given = [start["command"][1:] for start in starts if start.get("command", [""])[0] == "run.py"]
-        lines = [shlex.join(["python", "-m", "ltjax.run", *_portable(each)]) for each in given]
-        again = shlex.join(["python", "-m", "ltjax.run", "--config", str(paths.config(self.folder))])
+        given = [_arguments(start.get("command", ())) for start in starts]
+        program, option = RUN.split()[:-1], RUN.split()[-1]
+        lines = [shlex.join([*program, *_portable(each)]) for each in given if each is not None]
+        again = shlex.join([*program, option, str(paths.config(self.folder))])
         return list(dict.fromkeys(lines)) or [again]
 
 
@@ -141,12 +149,18 @@ class Row:
     cells: list[tuple[str, str]]
 
 
+def in_order(arms: Iterable[str]) -> list[str]:
+    """Tickets first, then the other arms as they are registered; those that are not, last and by name."""
+    known = {arm: at for at, arm in enumerate(ARMS)}
+    return sorted(arms, key=lambda arm: (arm != "ticket", known.get(arm, len(known)), arm))
+
+
 def rounds(summary: pd.DataFrame) -> list[Row]:
-    """The table per round and arm, tickets first: mean, minimum and maximum over trials and repeats."""
+    """The table per round and arm: mean, minimum and maximum over trials and repeats."""
     found = []
     for round in sorted(set(summary["round"].tolist())):
         lanes = summary[summary["round"] == round]
-        arms = sorted(lanes["arm"].unique(), key=lambda arm: (arm != "ticket", arm))
+        arms = in_order(lanes["arm"].unique())
         for index, arm in enumerate(arms):
             rows = lanes[lanes["arm"] == arm]
             cells = [_cell(rows[column] * factor, form) for column, factor, form in COLUMNS.values()]
@@ -172,6 +186,14 @@ def _seconds(folder: Path) -> float | None:
     except UserError:  # the page is made from the tables; a damaged checkpoint is no reason to have none
         return None
     return float(sum(note.get("seconds", 0.0) for note in notes)) or None
+
+
+def _arguments(command: Sequence[str]) -> Sequence[str] | None:
+    """What ``ltjax run`` was given, by either of its names; None where another program ran."""
+    name, *given = command or [""]
+    if name == "run.py":
+        return given
+    return given[1:] if name in ("ltjax", "__main__.py") and given[:1] == ["run"] else None
 
 
 def _portable(arguments: Sequence[str]) -> list[str]:

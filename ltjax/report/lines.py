@@ -9,6 +9,7 @@ import pandas as pd
 
 from ltjax.analysis.results import Results
 from ltjax.lanes import history
+from ltjax.report.facts import in_order
 
 POINTS = 250
 """Most points of a line: as many as a plot of a laptop's width can show apart."""
@@ -45,7 +46,7 @@ def _run(name: str, run: Results, points: int) -> dict[str, Any]:
     rounds = zip(percent.index.tolist(), percent.tolist(), strict=True)
     return {
         "name": name,
-        "arms": sorted(run.arms, key=lambda arm: (arm != "ticket", arm)),
+        "arms": in_order(run.arms),
         "rounds": [{"round": round, "percent": left} for round, left in rounds],
         "lines": list(_lines(run, points)),
     }  # fmt: skip

@@ -8,6 +8,9 @@
   const DASHES = ["solid", "7px,3px", "2px,2.5px", "8px,3px,2px,3px", "12px,4px"];
   const SHOWN = [100, 51.3, 21.1, 7.0, 3.6, 1.9]; // the paper's Figure 3 shows these percents remaining
 
+  const COARSE = matchMedia("(pointer: coarse)").matches; // a finger that moves scrolls the page, and drags nothing
+  const LARGER = 1.3; // how much wider a figure is at least where it is enlarged
+
   const escaped = (text) => text.replace(/[&<>]/g, (sign) => ({"&": "&amp;", "<": "&lt;", ">": "&gt;"})[sign]);
 
   function colour(at, count) {
@@ -55,7 +58,8 @@
       };
       const shown = run().lines.filter((line) => view.arms.includes(line.arm) && view.rounds.includes(line.round));
       Plotly.react(plot, shown.flatMap((line) => traces(line, run(), view)), layout(shown, view),
-        {responsive: true, displaylogo: false, modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
+        {responsive: true, displaylogo: false, displayModeBar: COARSE ? false : "hover",
+          modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
     }
   }
 
@@ -114,10 +118,11 @@
   }
 
   function layout(shown, view) {
-    const axis = {gridcolor: "#e9ebee", linecolor: "#1c1e21", ticks: "outside", tickcolor: "#1c1e21", zeroline: false};
+    const axis = {gridcolor: "#e9ebee", linecolor: "#1c1e21", ticks: "outside", tickcolor: "#1c1e21", zeroline: false,
+      fixedrange: COARSE};
     return {
       font: {family: getComputedStyle(byId("controls")).fontFamily, size: 13, color: "#1c1e21"},
-      margin: {l: 64, r: 34, t: 28, b: 52}, hovermode: "closest", showlegend: false, dragmode: "zoom",
+      margin: {l: 64, r: 34, t: 28, b: 52}, hovermode: "closest", showlegend: false, dragmode: COARSE ? false : "zoom",
       xaxis: {...axis, title: {text: "training step"}, tickformat: ",d",
         ...(view.log ? {type: "log", autorange: true} : {range: [0, Math.max(...shown.map((line) => line.step.at(-1)), 1)]})},
       yaxis: {...axis, title: {text: `${view.split} ${view.metric}${view.metric === "loss" ? "" : ", %"}`},
@@ -141,12 +146,21 @@
   // --- figures and print ------------------------------------------------------------------------------------
 
   document.querySelectorAll(".enlarge").forEach((button) => button.addEventListener("click", () => {
-    const large = byId("large");
-    large.querySelector("img").src = button.querySelector("img").src;
-    large.querySelector("img").alt = button.querySelector("img").alt;
+    const large = byId("large"), shown = large.querySelector("img"), figure = button.querySelector("img");
+    shown.src = figure.src;
+    shown.alt = figure.alt;
+    shown.style.width = `${enlarged(figure)}px`;
     large.querySelector("p").textContent = button.parentElement.querySelector("figcaption").textContent;
     large.showModal();
+    large.querySelector(".scroll").scrollTo(0, 0);
   }));
+
+  // as wide as the window holds, or as LARGER asks, whichever is more; the dialog scrolls
+  function enlarged(figure) {
+    const {width, height} = figure.getBoundingClientRect();
+    return Math.max(LARGER * width, Math.min(0.95 * innerWidth, 0.8 * innerHeight * width / height));
+  }
+
   byId("large").addEventListener("click", (event) => { if (event.target === byId("large")) byId("large").close(); });
   addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
 

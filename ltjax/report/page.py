@@ -14,9 +14,15 @@ from plotly.offline import get_plotlyjs
 from ltjax.analysis.results import RUN, Study
 from ltjax.plots.style import STYLE
 from ltjax.report import facts, lines
-from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere
+from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere, picture
 
 HERE = Path(__file__).parent
+
+FIRST = ("4a", "4b", "untrained")
+"""The figures that come first, after the one that answers the study; the others follow in their order."""
+
+SENTENCES = 5
+"""Most runs whose findings lead the page; those of the others stand above their tables."""
 
 SIGNS = {"reproduced": ("✓", "good"), "not reproduced": ("✗", "bad")}
 """A verdict's sign and the class that colours it; neither is alone, the word stands beside them."""
@@ -42,7 +48,7 @@ def render(
     Args:
         study: the runs.
         drawn: what became of every figure.
-        verdicts: on every claim of the paper.
+        verdicts: on every claim.
         figures: the folder of the drawn figures' files.
         again: the command that makes the page.
 
@@ -54,18 +60,27 @@ def render(
         [(f"{sheet.name} {run.point}".strip(), run) for sheet in sheets for run in sheet.runs]
     )
     judged = [verdict for verdict in verdicts if verdict.status != "not run"]
+    lead, *others = in_reading_order(drawn, picture(study))
     return _templates().get_template("page.html").render(
         title=", ".join(sheet.name for sheet in sheets) if len(sheets) <= 3 else f"{len(sheets)} runs",
-        sheets=sheets, rounds=facts.rounds, columns=list(facts.COLUMNS), again=again,
+        sheets=sheets, most=SENTENCES, rounds=facts.rounds, columns=list(facts.COLUMNS), again=again,
         judged=[claim(verdict) for verdict in judged],
         reproduced=sum(verdict.status == "reproduced" for verdict in judged),
         open=unjudged(study, verdicts),
-        figures=[_figure(each, figures) for each in drawn if each.stem],
+        lead=_figure(lead, figures) if lead else None,
+        figures=[_figure(each, figures) for each in others if each],
         skipped=grouped((each.name, each.missing, each.command) for each in drawn if not each.stem),
         listed=listed,
         curves=embedded(curves) if curves else None, uncurved=uncurved,
         css=_text("page.css"), js=_text("page.js"), plotly=_script(get_plotlyjs()) if curves else None,
     )  # fmt: skip
+
+
+def in_reading_order(drawn: Sequence[Drawn], answer: str) -> list[Drawn | None]:
+    """What was drawn: the figure that answers the study, or None, then ``FIRST``, then the others."""
+    there = {each.name: each for each in drawn if each.stem}
+    lead = there.pop(answer, None)
+    return [lead, *(there.pop(name) for name in FIRST if name in there), *there.values()]
 
 
 def _templates() -> jinja2.Environment:

@@ -1,10 +1,9 @@
-"""``ltjax report``: a study's figures, verdicts on the paper's claims, and page."""
+"""``ltjax report``: a study's figures, verdicts on claims, and page."""
 
 import dataclasses
 import shlex
 import sys
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +20,7 @@ from ltjax.cli.command import exit_codes
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
-from ltjax.report import counted, grouped, listed, render
+from ltjax.report import listed, render
 from ltjax.runs import paths
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import Drawn, Verdict
@@ -87,7 +86,7 @@ def report(runs: Sequence[Path], folder: Path, again: str, console: Console) -> 
     write_whole(paths.claims(folder), lambda file: table.to_csv(file, index=False))
     written = render(study, drawn, verdicts, figures=paths.figures(folder), again=again)
     write_text(paths.report(folder), written)
-    _tell(console, folder, study, drawn, verdicts)
+    _tell(console, folder, drawn, verdicts)
 
 
 def _keep_anatomy(study: Study, folder: Path) -> None:
@@ -104,40 +103,32 @@ def _home(run: Results) -> Path:
     return run.folder.parent if run.point else run.folder
 
 
-def _tell(
-    console: Console, folder: Path, study: Study, drawn: Sequence[Drawn], verdicts: Sequence[Verdict]
-) -> None:
+def _tell(console: Console, folder: Path, drawn: Sequence[Drawn], verdicts: Sequence[Verdict]) -> None:
     done = [each.name for each in drawn if each.stem]
     say = f"drawn in {paths.figures(folder)}: {listed(done)}" if done else "no figure drawn"
     console.print(escape(say), highlight=False)
-    for group in grouped((each.name, each.missing, each.command) for each in drawn if not each.stem):
-        told = f"not drawn: {listed(group.names)} ({group.missing})"
-        console.print(escape(told), style="dim", highlight=False)
-    _tell_claims(console, verdicts, studies.elsewhere(verdicts, study, studies.NETWORKS))
+    _tell_rest(console, len(drawn) - len(done), "figure")
+    judged = [verdict for verdict in verdicts if verdict.status != "not run"]
+    if judged:
+        console.print(_claims_table(judged))
+    _tell_rest(console, len(verdicts) - len(judged), "claim")
     console.print(escape(f"the page: {paths.report(folder)}"), highlight=False, soft_wrap=True)
 
 
-def _tell_claims(
-    console: Console, verdicts: Sequence[Verdict], away: Mapping[str, Sequence[Verdict]]
-) -> None:
-    counts = Counter(verdict.status for verdict in verdicts)
-    if set(counts) - {"not run"}:
-        console.print(_claims_table(verdicts))
-    counts["not run"] -= sum(map(len, away.values()))
-    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-    console.print(f"claims of the paper: {told}", highlight=False)
-    if away:
-        others = ", ".join(f"{counted(each)} of {studies.NETWORKS[name].name}" for name, each in away.items())
-        console.print(f"on networks that were not run: {others}", style="dim", highlight=False)
+def _tell_rest(console: Console, count: int, kind: str) -> None:
+    """One line for what these runs do not suffice for; the page has it with the commands."""
+    if count:
+        said = f"{count} {kind}{'s need' if count > 1 else ' needs'} other runs; the page says which"
+        console.print(said, style="dim", highlight=False)
 
 
-def _claims_table(verdicts: Sequence[Verdict]) -> Table:
-    """The judged claims; those not run are counted below it, and told with their commands on the page."""
+def _claims_table(judged: Sequence[Verdict]) -> Table:
+    """A line for each judged claim; what it says and how it was judged is on the page."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for heading in ("claim", "verdict", "paper", "ours"):
-        table.add_column(heading)
-    for verdict in verdicts:
-        if verdict.status != "not run":
-            status = f"[{COLOURS[verdict.status]}]{verdict.status}[/]"
-            table.add_row(verdict.claim.id, status, escape(verdict.claim.paper), escape(verdict.ours))
+    table.add_column("claim", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("measured")
+    for verdict in judged:
+        status = f"[{COLOURS[verdict.status]}]{verdict.status}[/]"
+        table.add_row(escape(verdict.claim.id), status, escape(verdict.ours))
     return table
