@@ -6,7 +6,7 @@ from rich.console import Console
 
 from ltjax import studies
 from ltjax.analysis.results import Study, read_study
-from ltjax.claims.finding import finding
+from ltjax.claims.finding import finding, swept_finding
 from ltjax.runs import paths
 
 
@@ -23,8 +23,8 @@ def answer(folder: Path, console: Console, *, picture: bool) -> None:
         OSError: the picture could not be written.
     """
     study = read_study([folder])
-    if len(study.runs) == 1:
-        console.print(finding(study.runs[0]), highlight=False)
+    said = finding(study.runs[0]) if len(study.runs) == 1 else swept_finding(study.runs)
+    console.print(said, highlight=False, markup=False)
     if picture and (drawn := _picture(study, paths.figures(folder))):
         console.print(f"the picture: {drawn}", highlight=False, soft_wrap=True)
 
