@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ltjax import report, studies
-from ltjax.analysis.results import Study
+from ltjax.analysis.results import RUN, Study
 from ltjax.report import facts, page
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import Claim, Verdict
@@ -245,6 +245,13 @@ def test_the_machine_and_the_commands_are_told():
     assert "2 × NVIDIA H200" in text and "jax 0.10.2" in text and "abc123+" in text and "(+)" in text
     once = "python -m ltjax.run --config lenet_iterative --trials 2"
     assert f"one after the other: {once} {once} --seed 'a b' with ltjax" in text and "/tmp" not in text
+
+
+@pytest.mark.parametrize("program", [["ltjax", "run"], ["__main__.py", "run"], ["run.py"]])
+def test_a_command_is_told_by_whichever_name_it_was_given(program):
+    environment = {"command": [*program, "--config", "run", "--workdir", "/tmp/here"]}
+    [sheet] = facts.sheets(Study([replace_environment(made_up(SHORT, lambda *_: {}), **environment)]))
+    assert sheet.commands == [f"{RUN} run"]
 
 
 def test_without_an_environment_the_page_says_what_is_not_known():
