@@ -85,7 +85,8 @@ def test_80_columns_are_enough_for_what_a_report_says(tmp_path):
     report._tell(Console(file=file, width=80), tmp_path, drawn, verdicts())
     lines = [line.rstrip() for line in file.getvalue().splitlines()]
     assert max(map(len, lines[:-1])) <= 80 and lines[-1] == f"the page: {tmp_path / 'report.html'}"
-    for said in ("1 figure needs other runs; the page says which", "1 claim needs other runs; the page says which",
+    for said in ("1 figure needs other runs; the page says which",
+                 "1 claim needs other runs; the page says which",
                  "A1     reproduced      ours is 41%", "A2     not reproduced  ours is 1%"):  # fmt: skip
         assert said in lines
     assert not any("its paper" in line for line in lines)

@@ -29,8 +29,8 @@ def swept(accuracy: dict[str, float | None], *, rounds: int = 3):
     "accuracy, said",
     [
         ({"a=1": 0.95, "a=2": 0.97},
-         "Of 2 points a=2 is best: its tickets are 97.00% accurate on test at 64.1% of the weights; the next, "
-         "a=1, is 2.00 points less accurate (at 64.1%), each at its best size (means of 2 trials)."),
+         "Of 2 points a=2 is best: its tickets are 97.00% accurate on test at 64.1% of the weights; the "
+         "next, a=1, is 2.00 points less accurate (at 64.1%), each at its best size (means of 2 trials)."),
         ({"a=1": 0.95, "a=2": 0.97, "a=3": 0.94},
          "is 2.00 points less accurate (at 64.1%), and the last, a=3, 3.00 points (at 64.1%), each at its"),
         ({"a=1": 0.95, "a=2": None}, "at 64.1% of the weights; 1 has no finite loss (means"),
