@@ -132,6 +132,15 @@ def test_the_sentence_of_what_was_found_stands_under_the_title():
     assert "b" not in swept.tags and f"name={EVIL} is best" in swept.text
 
 
+def test_of_a_sweep_the_table_of_its_best_point_is_unfolded():
+    def course(point):
+        best = point.train.learning_rate == 0.0012
+        return lambda *_: {"early_stop_test_accuracy": 0.98 if best else 0.97}
+
+    written = render(made_up_sweep("lenet_adam_rates", course, trials=1))
+    assert re.findall(r"<details open><summary>(.*?)<", written) == ["learning_rate=0.0012"]
+
+
 def keeping(run):
     """The run without its curves, which a copy has to read from its folder."""
     run.__dict__["curves"] = None
