@@ -5,6 +5,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that tests start inherit it
@@ -73,6 +74,7 @@ def registered() -> dict[str, dict]:
 def registries_left_as_they_were():
     """A module's tests take back what they register."""
     experiments()  # their files are read when they are first asked for
+    import_module("ltjax.studies")  # figures and claims, which the end of a run by the command enters
     before = registered()
     yield
     after = registered()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ltjax import report, studies
-from ltjax.analysis.results import Study
+from ltjax.analysis.results import RUN, Study
 from ltjax.report import facts, page
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import Claim, Verdict
@@ -132,6 +132,15 @@ def test_the_sentence_of_what_was_found_stands_under_the_title():
     assert "b" not in swept.tags and f"name={EVIL} is best" in swept.text
 
 
+def test_of_a_sweep_the_table_of_its_best_point_is_unfolded():
+    def course(point):
+        best = point.train.learning_rate == 0.0012
+        return lambda *_: {"early_stop_test_accuracy": 0.98 if best else 0.97}
+
+    written = render(made_up_sweep("lenet_adam_rates", course, trials=1))
+    assert re.findall(r"<details open><summary>(.*?)<", written) == ["learning_rate=0.0012"]
+
+
 def keeping(run):
     """The run without its curves, which a copy has to read from its folder."""
     run.__dict__["curves"] = None
@@ -245,6 +254,13 @@ def test_the_machine_and_the_commands_are_told():
     assert "2 × NVIDIA H200" in text and "jax 0.10.2" in text and "abc123+" in text and "(+)" in text
     once = "python -m ltjax.run --config lenet_iterative --trials 2"
     assert f"one after the other: {once} {once} --seed 'a b' with ltjax" in text and "/tmp" not in text
+
+
+@pytest.mark.parametrize("program", [["ltjax", "run"], ["__main__.py", "run"], ["run.py"]])
+def test_a_command_is_told_by_whichever_name_it_was_given(program):
+    environment = {"command": [*program, "--config", "run", "--workdir", "/tmp/here"]}
+    [sheet] = facts.sheets(Study([replace_environment(made_up(SHORT, lambda *_: {}), **environment)]))
+    assert sheet.commands == [f"{RUN} run"]
 
 
 def test_without_an_environment_the_page_says_what_is_not_known():

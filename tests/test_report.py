@@ -1,5 +1,6 @@
 """The report's command line: what it writes and says, what it refuses and how."""
 
+import io
 import json
 import os
 import shutil
@@ -9,12 +10,13 @@ import sys
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from ltjax.cli.commands import report
 from ltjax.runs import paths
-from ltjax.studies import CLAIMS
+from ltjax.studies import CLAIMS, Drawn
 
-from .test_page import Parsed
+from .test_page import Parsed, verdicts
 
 
 def command(*arguments: object, expect: int = 0) -> None:
@@ -73,6 +75,21 @@ def test_a_report_says_what_came_of_it_without_colour_where_there_is_no_terminal
     assert "figures need other runs; the page says which" in said
     assert f"{len(CLAIMS)} claims need other runs; the page says which" in said
     assert str(paths.report(folder)) in done.stdout and "\x1b" not in done.stdout and not done.stderr
+
+
+def test_80_columns_are_enough_for_what_a_report_says(tmp_path):
+    file = io.StringIO()
+    drawn = [Drawn(f"{number}", "", f"figure_{number}") for number in range(1, 40)] + [
+        Drawn("x", "", missing="y")
+    ]
+    report._tell(Console(file=file, width=80), tmp_path, drawn, verdicts())
+    lines = [line.rstrip() for line in file.getvalue().splitlines()]
+    assert max(map(len, lines[:-1])) <= 80 and lines[-1] == f"the page: {tmp_path / 'report.html'}"
+    for said in ("1 figure needs other runs; the page says which",
+                 "1 claim needs other runs; the page says which",
+                 "A1     reproduced      ours is 41%", "A2     not reproduced  ours is 1%"):  # fmt: skip
+        assert said in lines
+    assert not any("its paper" in line for line in lines)
 
 
 def test_the_same_runs_give_the_same_page_byte_for_byte(reported):

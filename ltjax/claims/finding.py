@@ -103,10 +103,10 @@ def swept_finding(runs: Sequence[Results]) -> str:
         weights; the next, learning_rate=0.0006, is 0.10 points less accurate (at 41.1%), and the last,
         learning_rate=0.06, 5.20 points (at 80.0%), each at its best size (means of 5 trials).
     """
-    found = [peak for peak in map(_peak, runs) if peak is not None]
+    found = peaks(runs)
     if not found:
         return f"At none of {len(runs)} points do tickets have a finite loss."
-    first, *others = sorted(found, key=lambda peak: -peak.accuracy)
+    first, *others = found
     lost = len(runs) - len(found)
     said = [
         f"Of {len(runs)} points {first.point} is best: its tickets are {first.accuracy:.2f}% accurate on "
@@ -115,6 +115,12 @@ def swept_finding(runs: Sequence[Results]) -> str:
         *([f"{lost} {'has' if lost == 1 else 'have'} no finite loss"] if lost else []),
     ]
     return f"{'; '.join(said)} ({_means(runs[0])})."
+
+
+def peaks(runs: Sequence[Results]) -> list[Peak]:
+    """Where each point is most accurate, the best point first; those without a finite loss are left out."""
+    found = [peak for peak in map(_peak, runs) if peak is not None]
+    return sorted(found, key=lambda peak: -peak.accuracy)
 
 
 def _peak(run: Results) -> Peak | None:

@@ -1,4 +1,4 @@
-"""``python -m ltjax.report``: a study's figures, its verdicts on the paper's claims, and its page."""
+"""``python -m ltjax.report``: a study's figures, its verdicts on claims, and its page."""
 
 from ltjax.cli.commands.report import main
 

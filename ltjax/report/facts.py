@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ltjax.analysis.results import RUN, Results, Study, varying
-from ltjax.claims.finding import finding, swept_finding
+from ltjax.claims.finding import finding, peaks, swept_finding
 from ltjax.core.errors import UserError
 from ltjax.core.texts import duration, written
 from ltjax.lottery.arms import ARMS
@@ -57,6 +57,11 @@ class Sheet:
     def finding(self) -> str:
         """What was found, in a sentence."""
         return finding(self.runs[0]) if len(self.runs) == 1 else swept_finding(self.runs)
+
+    @property
+    def best(self) -> str:
+        """The point that is most accurate; the first one where none has a finite loss."""
+        return next((peak.point for peak in peaks(self.runs)), self.runs[0].point)
 
     @property
     def varies(self) -> dict[str, list[str]]:

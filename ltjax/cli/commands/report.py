@@ -32,7 +32,7 @@ COLOURS = {"reproduced": "green", "not reproduced": "red"}
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """Draw the figures of one or more runs, judge the paper's claims by them, and write report.html.
+    """Draw the figures of one or more runs, judge claims by them, and write report.html.
 
     It reads tables and checkpoints and trains nothing; repeating it replaces what it wrote before.
     """
