@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ltjax.claims.finding import finding, swept_finding, winning_round
+from ltjax.claims.finding import finding, winning_round
 from ltjax.cli.commands import run as command
 from ltjax.runs import paths
 from ltjax.settings.loading import load_experiment
-from tests.made_up import made_up, made_up_sweep
+from tests.made_up import made_up
 
 BASE = replace(load_experiment("mnist_5k"), trials=2, arms={"ticket": 1})
 CONTROLLED = replace(BASE, arms={"ticket": 1, "mine": 1, "reinit": 2})
@@ -68,21 +68,6 @@ def test_lanes_that_diverged_are_in_no_mean(round, said):
         diverged=gone, early_stop_step=run.summary["early_stop_step"].where(~gone, np.nan)
     )
     assert finding(replace(run, summary=sick)).startswith(f"{said} became non-finite")
-
-
-def test_of_a_sweep_the_best_point_is_told_beside_the_next_and_the_last():
-    def course(experiment):
-        rate = experiment.train.learning_rate
-        accuracy = {1e-3: 93.0, 2e-3: 94.0, 4e-3: 90.0}[rate]
-        return tells(**{f"ticket_{round}": (100, accuracy - (round != 2)) for round in range(1, 5)})
-
-    sweep = {"train.learning_rate": (1e-3, 2e-3, 4e-3)}
-    runs = made_up_sweep("mnist_5k", course, trials=2, arms={"ticket": 1}, sweep=sweep)
-    assert swept_finding(runs) == (
-        "Of 3 points learning_rate=0.002 is best: its tickets are 94.00% accurate on test at 49.1% of the "
-        "weights; the next, learning_rate=0.001, is 1.00 points less accurate (at 49.1%), and the last, "
-        "learning_rate=0.004, 4.00 points (at 49.1%), each at its best size (means of 2 trials)."
-    )
 
 
 def test_a_command_ends_with_the_sentence_and_the_picture_which_repeating_it_leaves_as_it_is(
