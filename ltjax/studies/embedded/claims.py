@@ -1,7 +1,7 @@
 """E1 to E4: the paper's Figure 4 in small, which a run of ``mnist_5k`` shows within a minute.
 
-All four look at round 4, 24.1% of the weights, which was chosen at seeds 0 to 2 for its large effects; at seeds
-3 and 4, run afterwards, all four hold too.
+All four look at round 4, 24.1% of the weights, which was chosen at seeds 0 to 2 for its large effects; at
+seeds 3 and 4, run afterwards, all four hold too.
 """
 
 import functools
