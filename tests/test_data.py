@@ -4,11 +4,13 @@ import gzip
 import hashlib
 import io
 import os
+import random
 import subprocess
 import sys
 import tarfile
 import urllib.error
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +236,44 @@ def test_digits_are_real_and_whole(digits):
     assert digits.train_images.shape == (1437, 8, 8, 1) and digits.test_images.shape == (360, 8, 8, 1)
     assert digits.train_images.dtype == np.uint8 and digits.train_images.max() == 255
     assert np.bincount(digits.train_labels).min() > 130
+
+
+def test_mnist_5k_is_real_balanced_and_whole():
+    found = load_dataset(Data("mnist_5k"))
+    assert found.train_images.shape == (3000, 28, 28, 1) and found.train_images.dtype == np.uint8
+    assert list(np.bincount(found.train_labels)) == [300] * 10
+    assert list(np.bincount(found.test_labels)) == [200] * 10
+    # MNIST's digits have blank borders, and about a fifth of their pixels is ink
+    assert found.train_images.max() == 255 and not found.test_images[:, :, 0].any()
+    assert 0.15 < (found.train_images > 0).mean() < 0.25
+
+
+def test_mnist1d_is_the_packages_own_to_a_sixtieth_of_a_deviation_and_leaves_random_numbers_alone(
+    monkeypatch,
+):
+    made = pytest.importorskip("mnist1d.data")
+    monkeypatch.setattr(cache, "read", lambda path: None)
+    random.seed(5)
+    np.random.seed(5)
+    expected = (random.random(), np.random.random())
+    random.seed(5)
+    np.random.seed(5)
+    found = load_dataset(Data("mnist1d"))
+    assert (random.random(), np.random.random()) == expected
+    own = made.make_dataset(made.get_dataset_args())
+    values = (found.test_images.reshape(-1, 40) / 255 - found.mean[0]) / found.std[0]
+    within = np.abs(own["x_test"]) < 4
+    assert within.mean() > 0.999 and np.abs(values - own["x_test"])[within].max() < 1 / 60
+    assert list(found.train_labels) == list(own["y"])
+
+
+def test_mnist1d_says_which_package_it_lacks(monkeypatch):
+    def absent(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    with pytest.raises(UserError, match=r"pip install 'ltjax\[mnist1d\]'"):
+        load_dataset(Data("mnist1d"))
 
 
 def test_what_fails_in_a_loader_of_ones_own_is_told_with_its_place(monkeypatch):

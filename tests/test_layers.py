@@ -37,6 +37,7 @@ CONTAINED = {
     "wandb": {"cli"},
     "tensorflow_datasets": {"data"},
     "sklearn": {"data"},
+    "mnist1d": {"data"},
     "tyro": {"cli"},
     "rich": {"cli"},
     "optax": {"training"},

@@ -1,5 +1,6 @@
 """The registry of data sets: their sizes, where each comes from, how its images are standardised."""
 
+import random
 import traceback
 import zlib
 from collections.abc import Callable
@@ -151,6 +152,47 @@ def _digits() -> Arrays:
     images, labels = load_digits(return_X_y=True)
     pixels = np.round(images * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
     return pixels[:-360], labels[:-360], pixels[-360:], labels[-360:]
+
+
+MNIST1D_REACH = 4.0
+"""How far MNIST-1D's standardised values are kept, in standard deviations; 256 steps lie between the ends."""
+
+
+@data_set("mnist1d", train=4000, test=1000, image=(40, 1, 1), classes=10)
+def mnist1d(data: Data) -> Dataset:
+    """MNIST-1D: 5,000 generated signals of 40 values, by the package mnist1d (pip install 'ltjax[mnist1d]').
+
+    The package's own defaults (Greydanus & Kobak, 2024). Values are kept in 256 steps of 0.03 standard
+    deviations, far finer than the noise in them.
+
+    Raises:
+        UserError: the package is not installed.
+    """
+    try:
+        version = metadata.version("mnist1d")
+    except metadata.PackageNotFoundError as error:
+        raise UserError("mnist1d needs a package: pip install 'ltjax[mnist1d]'.") from error
+    path = files.user_cache() / f"mnist1d-{version}.npz"
+    if (arrays := cache.read(path)) is None:
+        arrays = _mnist1d()
+        cache.write(path, arrays)
+    return Dataset(*arrays, 10, mean=(0.5,), std=(0.5 / MNIST1D_REACH,))
+
+
+def _mnist1d() -> Arrays:
+    from mnist1d.data import get_dataset_args, make_dataset  # an extra
+
+    state, numpy_state = random.getstate(), np.random.get_state()  # the package seeds both for itself
+    made = make_dataset(get_dataset_args())
+    random.setstate(state)
+    np.random.set_state(numpy_state)
+
+    def images(values: np.ndarray) -> np.ndarray:
+        shares = (values / MNIST1D_REACH + 1) / 2
+        return np.round(255 * shares.clip(0, 1)).astype(np.uint8).reshape(-1, 40, 1, 1)
+
+    labels = [made[split].astype(np.int64) for split in ("y", "y_test")]
+    return images(made["x"]), labels[0], images(made["x_test"]), labels[1]
 
 
 @data_set("mnist", train=60_000, test=10_000, image=(28, 28, 1), classes=10)
