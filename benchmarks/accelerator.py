@@ -81,6 +81,8 @@ def rows_of(part: Part, options: argparse.Namespace, known: Sequence[Row], limit
     """
     command = [sys.executable, __file__, "--child", part.name, *(["--quick"] if options.quick else [])]
     environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {part.flags}".strip()}
+    if options.quick:  # a tiny part takes as long as its compilation
+        environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     log = open(options.out.with_suffix(".log"), "a") if options.out else subprocess.DEVNULL  # noqa: SIM115, PTH123
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
