@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ltjax.cli.display import spread
 from ltjax.runs import paths, tables
 
 RESULTS = Path(__file__).parent / "results"
@@ -56,10 +57,10 @@ def rounds(run: Path) -> str:
 
 def row(round: int, arm: str, lanes: pd.DataFrame) -> str:
     """The row of an arm in a round."""
-    test = [spread(100 * lanes[f"{when}_test_accuracy"], ".2f") for when in ("early_stop", "final")]
+    test = [spread(100 * lanes[f"{when}_test_accuracy"], ".2f", ".2f") for when in ("early_stop", "final")]
     cells = [
         f"{lanes['percent_remaining'].mean():.1f}", f"{round}", arm, f"{len(lanes)}",
-        spread(lanes["early_stop_step"], ",.0f"), *test,
+        spread(lanes["early_stop_step"], ",.0f", ",.0f"), *test,
         f"{100 * lanes['final_train_accuracy'].mean():.2f}",
         f"{100 * lanes['initial_test_accuracy'].mean():.1f}",
     ]  # fmt: skip
@@ -69,11 +70,6 @@ def row(round: int, arm: str, lanes: pd.DataFrame) -> str:
 def line(cells: Sequence[str]) -> str:
     """A line of a table."""
     return f"| {' | '.join(cells)} |\n"
-
-
-def spread(values: pd.Series, form: str) -> str:
-    """Mean, least and greatest."""
-    return f"{values.mean():{form}} ({values.min():{form}}–{values.max():{form}})"
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def test_what_was_not_run_is_told_with_the_command_that_runs_it(ids, name, last,
     for id in ids.split():
         found = verdict(id, lacking)
         assert found.status == "not run" and missing in found.missing
-        assert found.command == f"python -m ltjax.run --config {command}"
+        assert found.command == f"ltjax run --config {command}"
         assert found.trials == 0 and np.isnan([found.minimum, found.maximum]).all() and not found.ours
 
 
@@ -67,7 +67,7 @@ def test_every_claim_has_cases_of_all_three_verdicts():
 def test_of_nothing_nothing_is_judged_and_every_command_is_accepted():
     for found in studies.judge(Study([])):
         assert found.status == "not run" and found.missing
-        run.parse([*found.command.split()[3:]])
+        run.parse([*found.command.split()[2:]])
 
 
 def test_claims_are_told_in_full():
@@ -162,7 +162,7 @@ def test_controls_that_were_trained_in_some_rounds_are_asked_for_in_the_others()
     some = made_of(found, replace(found.experiment, control_rounds=(3, 7)), rows)
     command = verdict("L7", Study([some])).command
     assert "--control-rounds 9 15" in command
-    assert run.parse(command.split()[3:]).experiment.control_rounds == (9, 15)
+    assert run.parse(command.split()[2:]).experiment.control_rounds == (9, 15)
 
 
 def test_without_curves_what_needs_them_is_not_run():

@@ -51,7 +51,7 @@ def test_what_was_not_run_is_told_with_the_command_that_runs_it(ids, name, last,
     for id in ids.split():
         found = verdict(id, near(id, lacking))
         assert found.status == "not run" and missing in found.missing
-        assert found.command == f"python -m ltjax.run --config {command}"
+        assert found.command == f"ltjax run --config {command}"
 
 
 def test_where_all_lanes_diverged_no_claim_holds():

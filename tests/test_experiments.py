@@ -166,7 +166,7 @@ def test_a_named_experiment_is_valid_as_it_stands_and_bears_its_own_name(name):
 def test_the_docstring_of_a_named_experiment_tells_purpose_figure_command_and_no_unfilled_number(name):
     purpose, _, command, _, *rest = EXPERIMENTS[name].__doc__.split("\n")
     assert purpose == experiments()[name]
-    assert command.split() == ["python", "-m", "ltjax.run", "--config", name]
+    assert command.split() == ["ltjax", "run", "--config", name]
     assert "Figure" in purpose or name in ("digits", "mnist_5k")
     assert "".join(rest) and not set("{}") & set(EXPERIMENTS[name].__doc__)
 

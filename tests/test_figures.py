@@ -239,7 +239,7 @@ def test_a_figure_that_cannot_be_drawn_says_what_is_missing_and_the_command(name
         FIGURES[name].draw(study)
     missing, command = LACKING[name]
     assert missing in told.value.what and command in told.value.command
-    assert told.value.command.startswith("python -m ltjax.run --config ")
+    assert told.value.command.startswith("ltjax run --config ")
 
 
 def test_no_two_lines_of_a_figure_look_alike_in_grey_and_an_arm_is_the_same_everywhere(drawn):

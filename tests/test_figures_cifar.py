@@ -323,7 +323,7 @@ def test_a_figure_without_runs_says_what_is_missing_and_the_command(name):
         FIGURES[name].draw(Study([]))
     what, experiment = LACKING[name]
     assert what in told.value.what
-    assert told.value.command == f"python -m ltjax.run --config {experiment}"
+    assert told.value.command == f"ltjax run --config {experiment}"
 
 
 def test_what_is_set_beside_a_run_is_asked_for_as_that_was_trained():
@@ -335,7 +335,7 @@ def test_what_is_set_beside_a_run_is_asked_for_as_that_was_trained():
     for name, (run, command) in cases.items():
         with pytest.raises(Absent) as told:
             draw(name, run)
-        assert told.value.command == f"python -m ltjax.run --config {command}"
+        assert told.value.command == f"ltjax run --config {command}"
 
 
 def test_a_run_without_curves_is_none_where_they_are_needed():

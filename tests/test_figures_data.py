@@ -84,7 +84,7 @@ def test_a_sweep_without_curves_is_skipped_with_its_command():
         run.__dict__["curves"] = None
     with pytest.raises(Absent, match="no curves") as told:
         FIGURES["26"].draw(Study(runs))
-    assert told.value.command == "python -m ltjax.run --config lenet_adam_rates"
+    assert told.value.command == "ltjax run --config lenet_adam_rates"
 
 
 def test_one_run_is_drawn_into_png_and_svg_the_same_each_time_and_nothing_global_changes(tmp_path):

@@ -136,7 +136,7 @@ def test_a_page_tells_nothing_of_an_environment_that_is_none(text, folder):
     paths.environment(folder).write_text(text)
     (sheet,) = facts.sheets(read_study([folder]))
     assert (sheet.devices, sheet.software, sheet.revision) == ("", {}, "")
-    assert sheet.commands == [f"python -m ltjax.run --config {folder / 'config.json'}"]
+    assert sheet.commands == [f"ltjax run --config {folder / 'config.json'}"]
 
 
 RUN_BY = {

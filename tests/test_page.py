@@ -60,7 +60,7 @@ def verdicts() -> list[Verdict]:
     return [
         Verdict(first, "reproduced", "ours is 41%", 26.25, 1234.5, 5),
         Verdict(second, "not reproduced", "ours is 1%", 1.0, 1.0, 1),
-        Verdict(third, "not run", missing="no such run", command="python -m ltjax.run --config x"),
+        Verdict(third, "not run", missing="no such run", command="ltjax run --config x"),
     ]
 
 
@@ -72,7 +72,7 @@ def drawn(tmp_path_factory) -> tuple[list[studies.Drawn], Path]:
     for stem, size in (("figure_3", 10), ("figure_11", 500_000)):
         (folder / f"{stem}.png").write_bytes(header)
         (folder / f"{stem}.svg").write_bytes(b"<svg xmlns='http://www.w3.org/2000/svg'/>" + b" " * size)
-    lacking = {"missing": "no run <i>", "command": "python -m ltjax.run --config lenet_sgd"}
+    lacking = {"missing": "no run <i>", "command": "ltjax run --config lenet_sgd"}
     return [
         studies.Drawn("4a", "What answers", "figure_3"),
         studies.Drawn("3", "A title <&", "figure_3"),
@@ -129,13 +129,13 @@ def test_the_sentence_of_what_was_found_stands_under_the_title():
     point = replace(made_up(SHORT, course), point=f"name={EVIL}", folder=Path("sweep/one"))
     others = [replace(made_up(SHORT, course), point=f"name={n}", folder=Path(f"sweep/{n}")) for n in range(2)]
     swept = Parsed(render([keeping(each) for each in (point, *others)]))
-    assert "b" not in swept.tags and f"name={EVIL} is best" in swept.text
+    assert "b" not in swept.tags and f"name={EVIL} has the lowest validation loss" in swept.text
 
 
 def test_of_a_sweep_the_table_of_its_best_point_is_unfolded():
     def course(point):
         best = point.train.learning_rate == 0.0012
-        return lambda *_: {"early_stop_test_accuracy": 0.98 if best else 0.97}
+        return lambda *_: {"early_stop_validation_loss": 0.06 if best else 0.07}
 
     written = render(made_up_sweep("lenet_adam_rates", course, trials=1))
     assert re.findall(r"<details open><summary>(.*?)<", written) == ["learning_rate=0.0012"]
@@ -170,7 +170,7 @@ def test_verdicts_have_a_word_and_a_sign_beside_their_colour(full):
     assert "✓ reproduced" in text and "✗ not reproduced" in text and "Claims not run" in text
     assert "ours is 41% its quantity <&: 26.2 to 1,234, 5 trials" in text
     assert "ours is 1% 1 trial " in text, "the range of one trial was told"
-    assert "A3 no such run python -m ltjax.run --config x" in text
+    assert "A3 no such run ltjax run --config x" in text
     assert "its measured <&" in text and "Tolerance: its tolerance <&" in text
     assert "1 of 2 is reproduced" in text
 
@@ -179,19 +179,19 @@ def test_claims_on_networks_that_no_run_is_of_are_one_line_each():
     words = dict.fromkeys(("paper", "measured", "tolerance", "quantity"), "words")
     given = [
         Verdict(Claim(id, figure="1", **words, measure=lambda study: None, network=network), "not run",
-                missing="no such run", command="python -m ltjax.run --config x")
+                missing="no such run", command="ltjax run --config x")
         for id, network in (("A1", "lenet"), ("A2", "vgg19"), ("A3", "vgg19"), ("A4", "conv2"), ("A5", ""))
     ]  # fmt: skip
     text = " ".join(Parsed(render([made_up(SHORT, lambda *_: {})], given=given)).text.split())
     assert "A1, A5 no such run" in text and "A2" not in text
-    assert "Conv-2 1 claim python -m ltjax.run --config conv2_controls" in text
-    assert "VGG-19 2 claims python -m ltjax.run --config vgg19_warmup" in text
+    assert "Conv-2 1 claim ltjax run --config conv2_controls" in text
+    assert "VGG-19 2 claims ltjax run --config vgg19_warmup" in text
 
 
 def test_figures_are_in_the_page_and_those_not_drawn_are_grouped(full):
     text = " ".join(Parsed(full).text.split())
     assert "Figure 3. A title <&" in text and "image/svg+xml" in full and "image/png" in full
-    assert "Figures 16, 22 no run <i> python -m ltjax.run --config lenet_sgd" in text
+    assert "Figures 16, 22 no run <i> ltjax run --config lenet_sgd" in text
 
 
 def test_the_table_has_mean_minimum_and_maximum_of_every_arm(drawn):
@@ -252,7 +252,7 @@ def test_the_machine_and_the_commands_are_told():
         Parsed(render([replace_environment(made_up(SHORT, lambda *_: {}), **environment)])).text.split()
     )
     assert "2 × NVIDIA H200" in text and "jax 0.10.2" in text and "abc123+" in text and "(+)" in text
-    once = "python -m ltjax.run --config lenet_iterative --trials 2"
+    once = "ltjax run --config lenet_iterative --trials 2"
     assert f"one after the other: {once} {once} --seed 'a b' with ltjax" in text and "/tmp" not in text
 
 
@@ -266,7 +266,7 @@ def test_a_command_is_told_by_whichever_name_it_was_given(program):
 def test_without_an_environment_the_page_says_what_is_not_known():
     text = " ".join(Parsed(render([made_up(SHORT, lambda *_: {})])).text.split())
     assert "devices not known" in text and "not known: the checkpoints" in text
-    assert "python -m ltjax.run --config made-up/config.json" in text
+    assert "ltjax run --config made-up/config.json" in text
 
 
 def test_without_curves_the_page_says_so_and_carries_no_plot():

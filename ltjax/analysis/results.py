@@ -26,7 +26,7 @@ from ltjax.settings.schema import Experiment
 VALIDATION = "early_stop_validation_accuracy"
 """A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
 
-RUN = "python -m ltjax.run --config"
+RUN = "ltjax run --config"
 """The command that runs an experiment, before its name."""
 
 TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.warmup",

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ltjax.analysis.results import Results
-from ltjax.claims.statistics import STOP, TEST, by_trial, mean, sizes
+from ltjax.claims.statistics import LOSS, STOP, TEST, by_trial, mean, sizes
+from ltjax.lottery.arms import in_order
 
 CALLED = {
     "ticket": "tickets",
@@ -83,25 +84,28 @@ def finding(run: Results) -> str:
 
 
 class Peak(NamedTuple):
-    """Where a point of a sweep is most accurate."""
+    """A point of a sweep at the size of its lowest validation loss; means over trials, at the early stop."""
 
     point: str
     percent: float
     """How much is left there, in percent of the weights."""
+    loss: float
+    """The validation loss, by which points and sizes are chosen: test data choose nothing."""
     accuracy: float
-    """Test accuracy at the early stop, in percent; the mean over trials."""
+    """Test accuracy, in percent."""
 
 
 def swept_finding(runs: Sequence[Results]) -> str:
-    """Which point of a sweep is best, each taken at its most accurate size, as a sentence with its numbers.
+    """Which point of a sweep is best on validation, as a sentence with the numbers on test.
 
     Args:
         runs: two points or more.
 
     Example:
-        Of 3 points learning_rate=0.0012 is best: its tickets are 98.20% accurate on test at 21.1% of the
-        weights; the next, learning_rate=0.0006, is 0.10 points less accurate (at 41.1%), and the last,
-        learning_rate=0.06, 5.20 points (at 80.0%), each at its best size (means of 5 trials).
+        Of 3 points learning_rate=0.0012 has the lowest validation loss: its tickets are 98.20% accurate on
+        test at 21.1% of the weights; those of the next, learning_rate=0.0006, are 0.10 points less accurate
+        (at 41.1%), and of the last, learning_rate=0.06, 5.20 points less accurate (at 80.0%), each at the
+        size of its lowest loss (means of 5 trials).
     """
     found = peaks(runs)
     if not found:
@@ -109,8 +113,8 @@ def swept_finding(runs: Sequence[Results]) -> str:
     first, *others = found
     lost = len(runs) - len(found)
     said = [
-        f"Of {len(runs)} points {first.point} is best: its tickets are {first.accuracy:.2f}% accurate on "
-        f"test at {first.percent:.1f}% of the weights",
+        f"Of {len(runs)} points {first.point} has the lowest validation loss: its tickets are "
+        f"{first.accuracy:.2f}% accurate on test at {first.percent:.1f}% of the weights",
         *([_behind(first, others)] if others else []),
         *([f"{lost} {'has' if lost == 1 else 'have'} no finite loss"] if lost else []),
     ]
@@ -118,29 +122,34 @@ def swept_finding(runs: Sequence[Results]) -> str:
 
 
 def peaks(runs: Sequence[Results]) -> list[Peak]:
-    """Where each point is most accurate, the best point first; those without a finite loss are left out."""
+    """Each point at its lowest validation loss, the best first; those without a finite loss are left out."""
     found = [peak for peak in map(_peak, runs) if peak is not None]
-    return sorted(found, key=lambda peak: -peak.accuracy)
+    return sorted(found, key=lambda peak: peak.loss)
 
 
 def _peak(run: Results) -> Peak | None:
-    """A point's most accurate pruned size, or its dense network where nothing is pruned yet."""
-    accuracy = mean(by_trial(run, TEST))
-    pruned = accuracy.drop(0, errors="ignore")
-    accuracy = (pruned if len(pruned) else accuracy).dropna()
-    if accuracy.empty:
+    """A point's pruned size of the lowest loss, or its dense network where nothing is pruned yet."""
+    loss = mean(by_trial(run, LOSS))
+    pruned = loss.drop(0, errors="ignore")
+    loss = (pruned if len(pruned) else loss).dropna()
+    if loss.empty:
         return None
-    round = int(accuracy.index[int(accuracy.argmax())])
-    return Peak(run.point, float(sizes(run)[round]), 100 * float(accuracy[round]))
+    round = int(loss.index[int(loss.argmin())])
+    accuracy = 100 * float(mean(by_trial(run, TEST))[round])
+    return Peak(run.point, float(sizes(run)[round]), float(loss[round]), accuracy)
 
 
 def _behind(first: Peak, others: Sequence[Peak]) -> str:
-    """The next best point, and the worst, beside the best."""
-    (second, *rest), behind = others, [first.accuracy - each.accuracy for each in others]
-    said = f"the next, {second.point}, is {_points(-behind[0])} (at {second.percent:.1f}%)"
+    """The next best point, and the last, beside the best."""
+    (second, *rest) = others
+    said = f"those of the next, {second.point}, are {_beside(second, first)}"
     if rest:
-        said += f", and the last, {rest[-1].point}, {behind[-1]:.2f} points (at {rest[-1].percent:.1f}%)"
-    return f"{said}, each at its best size"
+        said += f", and of the last, {rest[-1].point}, {_beside(rest[-1], first)}"
+    return f"{said}, each at the size of its lowest loss"
+
+
+def _beside(peak: Peak, first: Peak) -> str:
+    return f"{_points(peak.accuracy - first.accuracy)} (at {peak.percent:.1f}%)"
 
 
 def _no_winner(run: Results, tickets: Against) -> str:
@@ -185,6 +194,4 @@ def _means(run: Results) -> str:
 
 
 def _arms(run: Results, round: int) -> list[str]:
-    """The arms of a round, the paper's first."""
-    arms = run.summary.loc[run.summary["round"] == round, "arm"].unique()
-    return sorted(arms, key=lambda arm: (arm not in CALLED, [*CALLED, arm].index(arm), arm))
+    return in_order(run.summary.loc[run.summary["round"] == round, "arm"].unique())

@@ -16,6 +16,7 @@ from ltjax.settings.schema import Experiment
 
 STOP = "early_stop_step"
 TEST = "early_stop_test_accuracy"
+LOSS = "early_stop_validation_loss"
 FINAL = "final_test_accuracy"
 FINAL_TRAIN = "final_train_accuracy"
 

@@ -4,7 +4,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from rich.text import Text
 from ltjax.cli import boxes
 from ltjax.core.texts import duration
 from ltjax.lanes.box import Box
-from ltjax.lottery.arms import ARMS
+from ltjax.lottery.arms import in_order
 from ltjax.lottery.loop import Part
 from ltjax.lottery.resolving import Resolved
 
@@ -207,19 +206,24 @@ def summary_table(rows: pd.DataFrame, ranges: bool = True, end: bool = True) -> 
     for heading in headings[: None if end else -1]:
         if heading != "arm" or several:
             table.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
-    for (round, arm), lanes in sorted(rows.groupby(["round", "arm"]), key=_place):
-        stop, there, last = (
-            spread(scale * lanes[column], middle, ends if ranges else None)
-            for scale, column, middle, ends in (
-                (1, "early_stop_step", ",.0f", ",.0f"),
-                (100, "early_stop_test_accuracy", ".2f", ".1f"),
-                (100, "final_test_accuracy", ".2f", ".1f"),
-            )
-        )
-        cells = [str(round), *([str(arm)] * several), f"{lanes['percent_remaining'].mean():.1f}", stop, there]
-        table.add_row(*cells, *([last] * end))
+    for round, trained in rows.groupby("round"):
+        for arm in in_order(trained["arm"].unique()):
+            cells = _cells(trained[trained["arm"] == arm], ranges)
+            table.add_row(str(round), *([arm] * several), *cells[: None if end else -1])
     table.caption = _caption(rows, ranges, end)
     return table
+
+
+def _cells(lanes: pd.DataFrame, ranges: bool) -> list[str]:
+    """The numbers of an arm in a round, as the columns have them."""
+    columns = (
+        (1, "early_stop_step", ",.0f", ",.0f"),
+        (100, "early_stop_test_accuracy", ".2f", ".1f"),
+        (100, "final_test_accuracy", ".2f", ".1f"),
+    )
+    spreads = [spread(scale * lanes[column], middle, ends if ranges else None)
+               for scale, column, middle, ends in columns]  # fmt: skip
+    return [f"{lanes['percent_remaining'].mean():.1f}", *spreads]
 
 
 def _caption(rows: pd.DataFrame, ranges: bool, end: bool) -> str:
@@ -230,13 +234,6 @@ def _caption(rows: pd.DataFrame, ranges: bool, end: bool) -> str:
         + ("" if ranges and end else "; a wider terminal shows more")
         + (f"; {diverged} lanes diverged: their loss became non-finite" if diverged else "")
     )
-
-
-def _place(group: tuple[Any, pd.DataFrame]) -> tuple[int, bool, int, str]:
-    """Where a round's arm stands: the ticket first, then arms as they were registered, then others."""
-    (round, arm), _ = group
-    known = list(ARMS)
-    return int(round), arm != "ticket", known.index(arm) if arm in known else len(known), str(arm)
 
 
 def spread(values: pd.Series, middle: str, ends: str | None) -> str:

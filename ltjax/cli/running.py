@@ -1,4 +1,4 @@
-"""Running an experiment into a folder, or continuing it there: what ``python -m ltjax.run`` does."""
+"""Running an experiment into a folder, or continuing it there: what ``ltjax run`` does."""
 
 import contextlib
 import dataclasses
@@ -132,33 +132,37 @@ def run(
         resolved.check_start()
     resolved = _as_begun(resolved, will_hold(folder, experiment, resolved.points), folder, asked)
     with contextlib.ExitStack() as held:
+        began = time.monotonic()
         done = opening.finished(folder, resolved.experiment, resolved.points, resolved.lanes)
         if done is None:
             processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
-        began = time.monotonic()
-        runs, ended = (
-            _train(resolved, folder, dataset, told, interrupts, box)
-            if done is None
-            else (_told_again(resolved, folder, done, told), None)
-        )
+            runs, ended = _train(resolved, folder, dataset, told, interrupts, box)
+        else:
+            runs, ended = done, None
+            _say(_heading(resolved, folder, runs, todo=0), told.console)
         _tables(runs, told.console)
         if ended:
             line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
             told.console.print(line, highlight=False, soft_wrap=True)
             return any(run.parts for run in runs.values())
-        if not told.console.quiet:
-            from ltjax.cli.answer import answer  # with matplotlib, which takes half a second
-
-            answer(folder, told.console, picture=told.picture and done is None)
-        report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
-        told.console.print(
-            f"{folder} holds the tables, curves and checkpoints; this took "
-            f"{duration(time.monotonic() - began)}. "
-            f"Figures, claims and a page: {report}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _end(folder, told, own, time.monotonic() - began, picture=told.picture and done is None)
     return True
+
+
+def _end(folder: Path, told: Told, own: str, seconds: float, *, picture: bool) -> None:
+    """What a run's end says: what was found, perhaps with its picture, and where everything lies."""
+    if told.console.quiet:
+        return
+    from ltjax.cli.answer import answer  # with matplotlib, which takes half a second
+
+    answer(folder, told.console, picture=picture)
+    report = f"{told.program.removesuffix('run')}report {shlex.quote(str(folder))}{own}"
+    told.console.print(
+        f"{folder} holds the tables, curves and checkpoints; this took {duration(seconds)}. "
+        f"Figures, claims and a page: {report}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numerics) -> Resolved:
@@ -172,12 +176,6 @@ def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numeri
             "same bits; leave the option out, or choose another --workdir."
         )
     return resolve(dataclasses.replace(resolved.experiment, numerics=kept), resolved.source, resolved.only)
-
-
-def _told_again(resolved: Resolved, folder: Path, runs: Mapping[str, Run], told: Told) -> Mapping[str, Run]:
-    """Say that a finished run has nothing left to train, and leave it as it is."""
-    _say(_heading(resolved, folder, runs, todo=0), told.console)
-    return runs
 
 
 def _train(

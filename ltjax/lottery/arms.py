@@ -54,6 +54,17 @@ Arm: TypeAlias = Callable[[Key, Found, Init], Ticket]
 ARMS: Registry[Arm] = Registry("arm")
 
 
+def in_order(arms: Iterable[str]) -> list[str]:
+    """Tickets first, then the other arms as they are registered; those that are not, last and by name.
+
+    Example:
+        >>> in_order(["mine", "random", "reinit", "ticket"])
+        ['ticket', 'reinit', 'random', 'mine']
+    """
+    known = {arm: at for at, arm in enumerate(ARMS)}
+    return sorted(arms, key=lambda arm: (arm != "ticket", known.get(arm, len(known)), arm))
+
+
 def uses_trained(arm: Arm) -> Arm:
     """Mark an arm that reads ``found.trained``, so that runs keep those weights from round to round."""
     _USE_TRAINED.add(arm)

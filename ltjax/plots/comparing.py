@@ -26,7 +26,7 @@ def every_arm(run: Results) -> Figure:
 def runs(study: Study) -> Figure:
     """A line for the tickets of every run, named by what differs between their settings."""
     if len(study.families) < 2:
-        raise Absent("one run, and none to set beside it", "python -m ltjax.report RUN RUN")
+        raise Absent("one run, and none to set beside it", "ltjax report RUN RUN")
     names = called(study.runs)
     looks = distinct(names) if len(names) <= MANY else ordered(names)
     drawn = [Line(look, run.rows()) for look, run in zip(looks, study.runs, strict=True)]

@@ -1,9 +1,7 @@
 """Panels, axes and legends."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,27 +22,15 @@ TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
 FEW = 7
 """Up to so many sizes are marked as they are, where no other ticks than ``TICKS`` are asked for."""
 
-_STACKED: ContextVar[bool] = ContextVar("stacked", default=False)
-
 MANY = 12
 """Most entries of a legend of ordered lines; more of them have a colour bar."""
-
-
-@contextmanager
-def stacked() -> Iterator[None]:
-    """Within it figures are drawn with their panels one below the other, for narrow screens."""
-    token = _STACKED.set(True)
-    try:
-        yield
-    finally:
-        _STACKED.reset(token)
 
 
 def panels(
     count: int, *, columns: int = 3, width: float = 2.9, height: float = 2.35
 ) -> tuple[Figure, list[Axes]]:
     """A figure of ``count`` panels in reading order; sizes are of one panel, in inches."""
-    columns = 1 if _STACKED.get() else min(columns, count)
+    columns = min(columns, count)
     rows = math.ceil(count / columns)
     figure = Shown(figsize=(max(width * columns, 4.4), height * rows + 0.5), layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).ravel())

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ltjax.analysis.results import RUN, Results, Study, varying
 from ltjax.claims.finding import finding, peaks, swept_finding
 from ltjax.core.errors import UserError
 from ltjax.core.texts import duration, written
-from ltjax.lottery.arms import ARMS
+from ltjax.lottery.arms import in_order
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
@@ -60,7 +60,7 @@ class Sheet:
 
     @property
     def best(self) -> str:
-        """The point that is most accurate; the first one where none has a finite loss."""
+        """The point of the lowest validation loss; the first one where none has a finite loss."""
         return next((peak.point for peak in peaks(self.runs)), self.runs[0].point)
 
     @property
@@ -152,12 +152,6 @@ class Row:
     first: int
     """How many rows this round has, in the round's first row; 0 in its others."""
     cells: list[tuple[str, str]]
-
-
-def in_order(arms: Iterable[str]) -> list[str]:
-    """Tickets first, then the other arms as they are registered; those that are not, last and by name."""
-    known = {arm: at for at, arm in enumerate(ARMS)}
-    return sorted(arms, key=lambda arm: (arm != "ticket", known.get(arm, len(known)), arm))
 
 
 def rounds(summary: pd.DataFrame) -> list[Row]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ltjax.analysis.results import Results
 from ltjax.lanes import history
-from ltjax.report.facts import in_order
+from ltjax.lottery.arms import in_order
 
 POINTS = 250
 """Most points of a line: as many as a plot of a laptop's width can show apart."""

@@ -78,5 +78,5 @@ def _entry(name: str, make: Make, text: str) -> Make:
         return replace(make(), name=name)
 
     purpose, _, rest = text.partition("\n")
-    entry.__doc__ = f"{purpose}\n\n    python -m ltjax.run --config {name}\n{rest}"
+    entry.__doc__ = f"{purpose}\n\n    ltjax run --config {name}\n{rest}"
     return entry

@@ -29,7 +29,7 @@ class Options:
     """
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, as python -m ltjax.run writes it."""
+    """Folder of a run, as ltjax run writes it."""
     keep: Literal["tickets", "masks"]
     """Keep the trained params of tickets alone, or none."""
     quiet: Quiet = False

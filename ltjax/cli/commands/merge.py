@@ -18,7 +18,6 @@ from ltjax.runs.merging import merge
 from ltjax.runs.opening import write_environment
 
 PROGRAM = "ltjax merge"
-CONTINUE = "python -m ltjax.run"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Options:
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN …]")]
-    """Folders of runs, as python -m ltjax.run writes them."""
+    """Folders of runs, as ltjax run writes them."""
     to: Path
     """Folder of the merged run: a new one, or a run of the same experiment, which is added to."""
     quiet: Quiet = False
@@ -50,7 +49,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         merged = [{"folder": str(folder), **_environment(folder)} for folder in options.runs]
         write_environment(options.to, {**backend.environment(), "merged": merged})
         here = shlex.quote(str(options.to))
-        say(f"{here} holds them all; to train what is missing: {CONTINUE} --config {here} --workdir {here}")
+        say(f"{here} holds them all; to train what is missing: ltjax run --config {here} --workdir {here}")
 
 
 def _environment(folder: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Options:
     """
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, as python -m ltjax.run writes it."""
+    """Folder of a run, as ltjax run writes it."""
     to: Path | None = None
     """The file; RUN.tar.gz by default."""
     snapshot: bool = True

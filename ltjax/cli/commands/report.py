@@ -38,7 +38,7 @@ class Options:
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN …]")]
-    """Folders of runs, as python -m ltjax.run writes them."""
+    """Folders of runs, as ltjax run writes them."""
     to: Path | None = None
     """Folder for figures/, claims.csv and report.html; the first RUN by default."""
     config: Path | None = None
