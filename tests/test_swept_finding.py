@@ -32,8 +32,8 @@ def swept(accuracy: dict[str, float | None], *, rounds: int = 3):
     [
         ({"a=1": 0.95, "a=2": 0.97},
          "Of 2 points a=2 has the lowest validation loss: its tickets are 97.00% accurate on test at 64.1% "
-         "of the weights; those of the next, a=1, are 2.00 points less accurate (at 64.1%), each at the size of "
-         "its lowest loss (means of 2 trials)."),
+         "of the weights; those of the next, a=1, are 2.00 points less accurate (at 64.1%), each at the size "
+         "of its lowest loss (means of 2 trials)."),
         ({"a=1": 0.95, "a=2": 0.97, "a=3": 0.94},
          "are 2.00 points less accurate (at 64.1%), and of the last, a=3, 3.00 points less accurate (at"),
         ({"a=1": 0.95, "a=2": None}, "at 64.1% of the weights; 1 has no finite loss (means"),

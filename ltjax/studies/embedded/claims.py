@@ -69,7 +69,8 @@ def tickets_are_as_accurate(study: Study) -> Measured:
     paper="The same masks on fresh weights learn more slowly than the dense network: it is the initial "
     "weights that win.",
     measured="At r4: by how much the mean early-stop step of reinitialised tickets is later than that of "
-    "dense networks; least and greatest are of each against the same trial's dense network, negative if later.",
+    "dense networks; least and greatest are of each against the same trial's dense network, negative where "
+    "later.",
     tolerance=f"None; {TRIED.lower()}they stopped 35, 49 and 56% later.",
     quantity="% earlier than dense, reinitialised at r4",
 )
