@@ -13,6 +13,9 @@ Params: TypeAlias = Any
 Mask: TypeAlias = Any
 """A pytree of bool arrays with the treedef of the params: True survives, False is pruned."""
 
+State: TypeAlias = Any
+"""What a network carries beside its params: a pytree of arrays, such as BatchNorm's statistics."""
+
 
 class Lane(NamedTuple):
     """One independent training run of a round; the unit that is mapped, sharded and counted."""
@@ -25,8 +28,32 @@ class Lane(NamedTuple):
         return f"{self.arm} {self.trial}.{self.repeat}"
 
 
+class Start(NamedTuple):
+    """A network at some step of its training: its params and what it carries beside them."""
+
+    params: Params
+    state: State
+
+
 class Ticket(NamedTuple):
-    """What a round trains: params to start from, which the mask is applied to, and the mask."""
+    """What a lane starts from.
+
+    Args:
+        params: unmasked; the mask is applied to them.
+        mask: bool, with the treedef of the params.
+        state: what the network carries beside params, such as BatchNorm's statistics; None for what its
+            initialisation has.
+        pruned: the values that pruned weights have all along; None for 0.
+        step: where the lane starts: its position in the data, on the schedule of the learning rate, and on
+            the axis of its curves.
+        hold: whether the learning rate stays at the schedule's last value.
+        rate: a learning rate of the lane's own, in place of ``train.learning_rate``.
+    """
 
     params: Params
     mask: Mask
+    state: State | None = None
+    pruned: Params | None = None
+    step: int = 0
+    hold: bool = False
+    rate: float | None = None

@@ -33,7 +33,7 @@ Observer: TypeAlias = Callable[[int, dict[str, np.ndarray]], None]
 class History(NamedTuple):
     """What was measured while lanes trained.
 
-    ``steps`` [points] begins at 0; ``loss`` and ``accuracy`` hold [lanes, points] per split (accuracies are
+    ``steps`` [points] begins where the lanes started; ``loss`` and ``accuracy`` hold [lanes, points] per split (accuracies are
     fractions of 1); ``final_train_accuracy`` [lanes] is exact, over the whole training split.
     """
 
@@ -42,11 +42,12 @@ class History(NamedTuple):
     accuracy: Mapping[str, np.ndarray]
     final_train_accuracy: np.ndarray
 
-    def lanes(self, chosen: slice) -> "History":
-        """Of some of the lanes."""
-        loss = {split: values[chosen] for split, values in self.loss.items()}
-        accuracy = {split: values[chosen] for split, values in self.accuracy.items()}
-        return History(self.steps, loss, accuracy, self.final_train_accuracy[chosen])
+    def lanes(self, chosen: Sequence[int]) -> "History":
+        """Of some of the lanes, by their places."""
+        places = list(chosen)
+        loss = {split: values[places] for split, values in self.loss.items()}
+        accuracy = {split: values[places] for split, values in self.accuracy.items()}
+        return History(self.steps, loss, accuracy, self.final_train_accuracy[places])
 
 
 def wait(tallies: dict[str, Tally]) -> None:
@@ -83,8 +84,8 @@ class Recorder:
         self._tell()
 
     def _examples(self, split: str, step: int) -> int:
-        """How many examples a tally at ``step`` is over: at step 0, and of held-out data, the whole split."""
-        if split == "train" and step and self.train.train_curve == "running":
+        """How many examples a tally at ``step`` is over: of held-out data, and at first, the whole split."""
+        if split == "train" and self.steps and self.train.train_curve == "running":
             return (step - self.steps[-1]) * self.train.batch
         return self.sizes[split]
 
@@ -110,7 +111,8 @@ class Recorder:
 
     def _tell(self) -> None:
         if self.observe:
-            self.observe(self.steps[-1], {split: values[-1] for split, values in self.accuracy.items()})
+            seen = {split: values[-1] for split, values in self.accuracy.items()}
+            self.observe(self.steps[-1], read_only(seen))
 
     def history(self, final_train: Tally) -> History:
         """All of it; ``final_train`` is the tally of the whole training split after the last step."""

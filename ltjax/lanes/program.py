@@ -11,9 +11,10 @@ the row's devices, and the program says nothing of it but where they are split.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -21,37 +22,44 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from ltjax.core.types import Params
+from ltjax.core.types import Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
 from ltjax.lanes.box import Box
 from ltjax.lanes.history import History, Observer, Recorder, wait
 from ltjax.lanes.placement import Batching, held, holders, lane_mesh, over_lanes, placed
-from ltjax.lanes.snapshots import Snapshot, Snapshots, restored
+from ltjax.lanes.snapshots import Snapshot, Snapshots, restored, restored_captures
 from ltjax.models import Collections, convolution
 from ltjax.settings.schema import Compute, Train
-from ltjax.training.step import LaneStart, LaneState, Tally, Training
+from ltjax.training.step import Course, LaneStart, LaneState, Tally, Training
 
 
 class Trained(NamedTuple):
-    """Params and collections after training, NumPy with a leading lane axis, and what was measured.
+    """Weights, collections and masks after training, NumPy with a leading lane axis, and what was measured.
 
-    ``holders`` says for each lane which process holds its params and collections: here are only this
-    process's own. What was measured is known of all lanes everywhere.
+    ``params`` are the effective weights. ``captured`` has params and collections by the step at which they
+    were kept. ``holders`` says for each lane which process holds all these: here are only this process's own
+    lanes. What was measured is known of all lanes everywhere.
     """
 
     params: Params
     collections: Collections
+    masks: Mask
     history: History
     holders: Sequence[int]
+    captured: Mapping[int, tuple[Params, Collections]] = MappingProxyType({})
 
-    def lanes(self, chosen: slice) -> "Trained":
-        """Some of the lanes."""
+    def lanes(self, chosen: Sequence[int]) -> "Trained":
+        """Some of the lanes, by their places; one may be there twice."""
         own = processes.index()
-        begin = list(self.holders[: chosen.start]).count(own)
-        here = slice(begin, begin + list(self.holders[chosen]).count(own))
-        params, collections = jax.tree.map(lambda leaf: leaf[here], (self.params, self.collections))
-        return Trained(params, collections, self.history.lanes(chosen), self.holders[chosen])
+        held = [place for place, holder in enumerate(self.holders) if holder == own]
+        here = [held.index(place) for place in chosen if place in held]
+        trees = (self.params, self.collections, self.masks)
+        params, collections, masks = jax.tree.map(lambda leaf: leaf[here], trees)
+        captured = {step: jax.tree.map(lambda leaf: leaf[here], tree)
+                    for step, tree in self.captured.items()}  # fmt: skip
+        holders = [self.holders[place] for place in chosen]
+        return Trained(params, collections, masks, self.history.lanes(chosen), holders, captured)
 
 
 class LaneProgram:
@@ -81,16 +89,17 @@ class LaneProgram:
             ("map" if self.on_cpu else "vmap") if compute.batching == "auto" else compute.batching
         )
         self.splits = placed(splits, NamedSharding(self.mesh, P()))
-        self.compiled: dict[tuple[str, int], Any] = {}
+        self.compiled: dict[tuple[str, int, Any], Any] = {}
         self.functions = {
-            "begin": self._over_lanes(self._begin, told=False),
+            "begin": self._over_lanes(self._begin, shared=1),
             "inspect": self._over_lanes(self._inspect, shared=1),
+            "advance": self._over_lanes(self._advance, shared=2, static="length", donate=1),
             "interval": self._over_lanes(self._interval, shared=2, static="length", donate=1),
         }
 
     def run(
         self, starts: Sequence[LaneStart], observe: Observer | None = None,
-        snapshots: Snapshots | None = None,
+        snapshots: Snapshots | None = None, first: int = 0, captures: Collection[int] = (),
     ) -> Trained:  # fmt: skip
         """Train lanes from their starts, or from a snapshot of them, to the last step.
 
@@ -98,48 +107,86 @@ class LaneProgram:
             starts: one per lane.
             observe: told of every evaluation.
             snapshots: what to continue from, and where to keep what would continue this.
+            first: the step that the lanes start at.
+            captures: steps whose params and collections are kept.
 
         Raises:
             Ended: the snapshots' box has no time for more; what would continue this is kept.
         """
-        box = snapshots.box if snapshots else Box()
+        box, lanes = snapshots.box if snapshots else Box(), len(starts)
         real, start = self._place(starts)
-        recorder = Recorder(len(starts), self.splits, self.train, observe)
-        step, tallies = 0, None
+        course = start.course
+        recorder = Recorder(lanes, self.splits, self.train, observe)
+        step, tallies = first, None
+        owners = holders(lanes, self.mesh)
+        own = [lane for lane, owner in enumerate(owners) if owner == processes.index()]
+        captured: dict[int, tuple[Params, Collections]] = {}
+
+        def keep(at: int, state: LaneState) -> None:
+            if at in captures:
+                captured[at] = held((state.params, state.collections), lanes)
+
         if snapshots and snapshots.begun:
             state, step = self._restore(real, start, snapshots.begun), snapshots.begun.step
+            captured = restored_captures(snapshots.begun, own, state.params, state.collections)
             recorder.restore(snapshots.begun.seen)
         else:
-            state, _ = self._call("begin", real, start)
+            state, _ = self._call("begin", real, start, np.int32(step))
             _, tallies = self._call("inspect", real, state, self.splits)
             wait(tallies)
-        box.ready(step, len(starts))
-        every, last = self.train.evaluate_every, self.train.steps
+        del start  # the devices need not hold it twice
+        box.ready(step, lanes)
+        last = self.train.steps
         while step < last:
-            length = min(every, last - step)
+            goal = self._next_evaluation(step)
             if self.on_cpu and tallies:
                 wait(tallies)  # the next call would, in XLA
                 box.passed(step)
-            if snapshots and tallies and snapshots.due(step + length, step + length == last):
+            if snapshots and tallies and snapshots.due(goal, goal == last):
                 recorder.add(step, tallies)
                 box.passed(step)
                 tallies = None
-                leaves = held(jax.tree.leaves(state), len(starts))
-                snapshots.keep(Snapshot(step, leaves, recorder.seen(), holders(len(starts), self.mesh)))
-            state, upcoming = self._call(
-                "interval", real, state, start, self.splits, np.int32(step), length=length
-            )
+                leaves = held(jax.tree.leaves(state), lanes)
+                kept = {at: jax.tree.leaves(tree) for at, tree in captured.items()}
+                snapshots.keep(Snapshot(step, leaves, recorder.seen(), owners, kept))
+            stops = [*sorted(at for at in captures if step < at < goal), goal]
+            state, upcoming = self._through(stops, step, (real, state, course), keep)
             # recorded one interval late, so that the devices never wait for the host
             if tallies:
                 recorder.add(step, tallies)
                 box.passed(step)
-            step, tallies = step + length, upcoming
+            step, tallies = goal, upcoming
         if tallies:
             recorder.add(step, tallies)
             box.passed(step)
         exact = self._call("inspect", real, state, self.splits)[1]["train"]
-        params, collections = held((state.params, state.collections), len(starts))
-        return Trained(params, collections, recorder.history(exact), holders(len(starts), self.mesh))
+        params, collections, mask = held((state.weights, state.collections, state.mask), lanes)
+        history = recorder.history(exact)
+        return Trained(params, collections, mask, history, owners, captured)
+
+    def _next_evaluation(self, step: int) -> int:
+        """The step after this one at which lanes are evaluated: a multiple of the interval, or the last."""
+        every = self.train.evaluate_every
+        return min((step // every + 1) * every, self.train.steps)
+
+    def _through(
+        self, stops: Sequence[int], step: int, lanes: tuple[jax.Array, LaneState, Course],
+        keep: Callable[[int, LaneState], None],
+    ) -> tuple[LaneState, dict[str, Tally]]:  # fmt: skip
+        """Train to one stop after another, at each of which ``keep`` is told; the last is an evaluation."""
+        (real, state, course), running = lanes, []
+        for at in stops[:-1]:
+            arguments = (real, state, course, self.splits, np.int32(step))
+            state, tally = self._call("advance", *arguments, length=at - step)
+            running.append(tally)
+            keep(at, state)
+            step = at
+        arguments = (real, state, course, self.splits, np.int32(step))
+        state, tallies = self._call("interval", *arguments, length=stops[-1] - step)
+        keep(stops[-1], state)
+        if running and self.train.train_curve == "running":
+            tallies["train"] = jax.tree.map(lambda *parts: sum(parts), tallies["train"], *running)
+        return state, tallies
 
     def bytes_needed(self, start: LaneStart) -> int:
         """What training holds on each device at its height, as the compiled programs say.
@@ -148,10 +195,10 @@ class LaneProgram:
             start: of any lane; only its shapes count.
         """
         real, start = self._place([start])
-        state, _ = jax.eval_shape(self.functions["begin"], real, start)
+        state, _ = jax.eval_shape(self.functions["begin"], real, start, np.int32(0))
         length = min(self.train.evaluate_every, self.train.steps)
         programs = [
-            self._program("interval", real, state, start, self.splits, np.int32(0), length=length),
+            self._program("interval", real, state, start.course, self.splits, np.int32(0), length=length),
             self._program("inspect", real, state, self.splits),
         ]
         return max(_bytes(program.memory_analysis()) for program in programs)
@@ -161,20 +208,25 @@ class LaneProgram:
 
     def _program(self, name: str, *arguments: Any, **static: int) -> Any:
         """A compiled function; each is compiled once, ahead of its first call, so that it can be asked."""
-        key = (name, static.get("length", 0))
+        key = (name, static.get("length", 0), jax.tree.structure(arguments))
         if key not in self.compiled:
             lowered = self.functions[name].lower(*arguments, **static)
             with ThreadPoolExecutor(1) as thread:  # Python hears of Ctrl-C while it waits, in XLA it does not
                 self.compiled[key] = thread.submit(lowered.compile).result()
         return self.compiled[key]
 
-    def _begin(self, start: LaneStart) -> tuple[LaneState, None]:
-        return self.training.begin(_with_key(start)), None
+    def _begin(self, start: LaneStart, step: jax.Array) -> tuple[LaneState, None]:
+        return self.training.begin(start._replace(course=_with_keys(start.course)), step), None
+
+    def _advance(
+        self, state: LaneState, course: Course, splits: Splits, step: jax.Array, length: int
+    ) -> tuple[LaneState, Tally]:
+        return self.training.advance(state, _with_keys(course), splits, step, length)
 
     def _interval(
-        self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
+        self, state: LaneState, course: Course, splits: Splits, step: jax.Array, length: int
     ) -> tuple[LaneState, dict[str, Tally]]:
-        state, running = self.training.advance(state, _with_key(start), splits, step, length)
+        state, running = self._advance(state, course, splits, step, length)
         if self.train.train_curve == "exact":
             running = self.training.measure(state, splits.train)
         return state, {"train": running, **self._held_out(state, splits)}
@@ -188,8 +240,7 @@ class LaneProgram:
                 for name in ("validation", "test")}  # fmt: skip
 
     def _over_lanes(
-        self, function: Callable[..., Any], shared: int = 0, static: str = "", donate: int = 0,
-        told: bool = True,
+        self, function: Callable[..., Any], shared: int = 0, static: str = "", donate: int = 0
     ) -> Any:  # fmt: skip
         """``function`` over the lane axis of all but its last ``shared`` arguments, to be compiled.
 
@@ -234,7 +285,7 @@ class LaneProgram:
 
     def _place(self, starts: Sequence[LaneStart]) -> tuple[jax.Array, LaneStart]:
         """Which slots hold real lanes [slots], and all starts stacked; padding repeats the first lane."""
-        plain = [start._replace(key=jax.random.key_data(start.key)) for start in starts]
+        plain = [start._replace(course=_plain(start.course)) for start in _alike(starts)]
         padded = [*plain, *plain[:1] * (self.slots - len(plain))]
         stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *padded)
         real = np.arange(self.slots) < len(starts)
@@ -243,14 +294,32 @@ class LaneProgram:
 
     def _restore(self, real: jax.Array, start: LaneStart, begun: Snapshot) -> LaneState:
         """The state of a snapshot."""
-        shapes, _ = jax.eval_shape(self.functions["begin"], real, start)
+        shapes, _ = jax.eval_shape(self.functions["begin"], real, start, np.int32(0))
         state: LaneState = placed(restored(shapes, begun), NamedSharding(self.mesh, P("lanes")))
         return state
 
 
-def _with_key(start: LaneStart) -> LaneStart:
-    """A lane's start with a typed key: it is laid out on the devices as plain numbers."""
-    return start._replace(key=jax.random.wrap_key_data(start.key))
+def _plain(course: Course) -> Course:
+    """A lane's course as plain numbers, which can be laid out on the devices."""
+    keys = {name: jax.random.key_data(getattr(course, name)) for name in ("key", "shared")}
+    return course._replace(hold=np.bool_(course.hold), **keys)
+
+
+def _with_keys(course: Course) -> Course:
+    """A lane's course with its keys: the inverse of ``_plain``."""
+    return course._replace(
+        key=jax.random.wrap_key_data(course.key), shared=jax.random.wrap_key_data(course.shared)
+    )
+
+
+def _alike(starts: Sequence[LaneStart]) -> Sequence[LaneStart]:
+    """Starts of one structure: where one lane has values for pruned weights, the others have zeros."""
+    if all(start.pruned is None for start in starts):
+        return starts
+    return [
+        start._replace(pruned=jax.tree.map(np.zeros_like, start.params)) if start.pruned is None else start
+        for start in starts
+    ]
 
 
 def _bytes(stats: Any) -> int:

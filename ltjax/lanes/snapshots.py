@@ -3,7 +3,8 @@
 A round of VGG-19 is 112,480 steps; what a kill costs should be minutes of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -22,13 +23,15 @@ class Snapshot(NamedTuple):
 
     ``state`` are the leaves of their ``LaneState`` in its order, NumPy with a leading lane axis; ``seen`` is
     what was measured so far (``history.Recorder.seen``). To be kept, the state is of the lanes that this
-    process holds (``holders`` has each lane's process); to continue from, of all.
+    process holds (``holders`` has each lane's process); to continue from, of all. ``captured`` are the leaves
+    of the params and collections that were kept on the way, by their step, in the same lanes.
     """
 
     step: int
     state: list[np.ndarray]
     seen: dict[str, Any]
     holders: Sequence[int] = ()
+    captured: Mapping[int, list[np.ndarray]] = MappingProxyType({})
 
 
 class Snapshots:
@@ -114,3 +117,18 @@ def restored(shapes: LaneState, begun: Snapshot) -> LaneState:
     ]
     found: LaneState = jax.tree.unflatten(structure, padded)
     return found
+
+
+def restored_captures(begun: Snapshot, own: Sequence[int], *like: Any) -> dict[int, Any]:
+    """The params and collections that were kept on the way to a snapshot, by their step.
+
+    Args:
+        begun: the snapshot, of all lanes.
+        own: the lanes that this process holds.
+        like: params and collections of this structure.
+    """
+    structure = jax.tree.structure(like)
+    return {
+        step: jax.tree.unflatten(structure, [leaf[list(own)] for leaf in leaves])
+        for step, leaves in begun.captured.items()
+    }

@@ -3,18 +3,20 @@
 Points of a sweep that differ only in values train as lanes of one program, others each by their own.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 import pandas as pd
 
-from ltjax.core.trees import stack, take
-from ltjax.core.types import Lane, Mask, Params, Ticket
+from ltjax.core.trees import read_only, stack, take
+from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import processes
 from ltjax.lanes.box import Work
@@ -28,7 +30,7 @@ from ltjax.lottery.search import Nothing, Outcome, Past, Search
 from ltjax.models import Collections
 from ltjax.settings.schema import Experiment
 from ltjax.training.augmentations import AUGMENTATIONS
-from ltjax.training.step import Training
+from ltjax.training.step import LaneStart, Training
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,10 @@ class Round:
     """What one round found: every lane trained in it, in the order of ``lanes``.
 
     ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy pytrees
-    with a leading lane axis; ``theta0`` holds the initial params of each trial; the tables have the columns
-    of ``ltjax.lanes.history``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
+    with a leading lane axis; ``theta0`` holds the initial params of each trial, ``starts`` the dense network
+    by trial and step, where a rewinding asked for it, ``rewound`` the ticket of each trial that has one, as
+    arms were given it; none of these arrays can be written. The tables have the columns of
+    ``ltjax.lanes.history``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
     ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes. ``ahead``
     has the next round's mask of each trial for which it follows from these lanes. ``holders`` has the process
     that holds each lane, or ``DROPPED``; by default this one has all.
@@ -54,6 +58,8 @@ class Round:
     point: str = ""
     holders: Sequence[int] | None = None
     ahead: Mapping[int, Mask] = field(default_factory=dict)
+    starts: Mapping[int, Mapping[int, Start]] = field(default_factory=dict)
+    rewound: Mapping[int, Ticket] = field(default_factory=dict)
 
     @property
     def held(self) -> list[Lane]:
@@ -73,9 +79,9 @@ class Round:
         return mask
 
     def ticket(self, trial: int) -> Ticket:
-        """The ticket of a trial: θ₀ under this round's mask."""
-        mask = self.mask(Lane("ticket", trial))
-        return Ticket(rewind(self.theta0[trial], mask), mask)
+        """The ticket of a trial: what it was rewound to, θ₀ by default, under this round's mask."""
+        ticket = self.rewound[trial]
+        return ticket._replace(params=rewind(ticket.params, ticket.mask))
 
 
 DROPPED = -1
@@ -150,8 +156,9 @@ class _Walk:
         self.observe, self.snapshots = observe, snapshots
         self.searches = {
             point: Search(
-                resolved.points[point], pasts.get(point, Nothing()), resolved.networks[point], resolved.only
-            )
+                resolved.points[point], pasts.get(point, Nothing()), resolved.networks[point],
+                resolved.rehearsals[point], resolved.only,
+            )  # fmt: skip
             for point in points
         }
         # points differ in how their networks begin, not in what they compute
@@ -165,60 +172,125 @@ class _Walk:
         )
 
     def round(self, index: int) -> Iterator[Round]:
-        """Train what a round lacks: the lanes of all points together, or as many at once as memory holds."""
-        waiting = [(point, lane) for point, search in self.searches.items() for lane in search.missing(index)]
+        """Train what a round lacks, those that start first first: others may start from what they leave."""
+        lanes = [(point, lane) for point, search in self.searches.items() for lane in search.missing(index)]
+        by_step: dict[int, list[tuple[str, Lane]]] = {}
+        for point, lane in lanes:
+            by_step.setdefault(self.searches[point].step(index, lane), []).append((point, lane))
+        for step in sorted(by_step):
+            yield from self.lanes(index, step, by_step[step])
+
+    def lanes(self, index: int, step: int, lanes: Part) -> Iterator[Round]:
+        """Train lanes of all points that start at a step together, or as many at once as memory holds."""
+        alike = self.alike(index, lanes)
+        waiting = list(alike)
         while waiting:
             point, lane = waiting[0]
             size, compiled = self.programs.expected(len(waiting))
-            kept, expected = self.enter(index, waiting[:size], compiled), size
+            kept, expected = self.enter(index, waiting[:size], step, compiled), size
             program, size = self.programs.of(len(waiting), self.searches[point].starts(index, [lane])[0])
             if kept:
                 kept.box.compiled()
             if self.snapshots and size < expected:
                 kept = self.snapshots(index, waiting[:size])
-            yield from self.part(index, waiting[:size], program, kept)
+            shared = {each: alike[each] for each in waiting[:size]}
+            yield from self.part(index, step, shared, program, kept)
             waiting = waiting[size:]
 
-    def enter(self, index: int, part: Part, compiled: bool) -> Snapshots | None:
+    def alike(self, index: int, lanes: Part) -> dict[tuple[str, Lane], list[tuple[str, Lane]]]:
+        """Lanes that begin alike, and so end alike, by the first of them: points may share the dense run."""
+        values = {point: search.values() for point, search in self.searches.items()}
+        often = Counter((lane, values[point]) for point, lane in lanes)
+        found: dict[Any, list[tuple[str, Lane]]] = {}
+        for point, lane in lanes:
+            alone = often[lane, values[point]] == 1
+            start = (point, lane) if alone else digest(self.searches[point].starts(index, [lane])[0])
+            found.setdefault(start, []).append((point, lane))
+        return {each[0]: each for each in found.values()}
+
+    def enter(self, index: int, part: Part, step: int, compiled: bool) -> Snapshots | None:
         """The snapshots of a part that is about to be trained, if their box has time for it."""
         kept = self.snapshots and self.snapshots(index, part)
         if kept:
-            steps = self.train.steps - (kept.begun.step if kept.begun else 0)
+            steps = self.train.steps - (kept.begun.step if kept.begun else step)
             work = Work(index, len(part), steps, min(steps, self.train.evaluate_every), compiled)
             kept.box.enter(work, tuple(self.searches))
         return kept
 
-    def part(self, index: int, part: Part, program: LaneProgram, kept: Snapshots | None) -> Iterator[Round]:
-        """Train some lanes of a round together; what was found, by point."""
-        lanes = {point: [lane for _, lane in each] for point, each in groupby(part, key=itemgetter(0))}
-        starts = [start for point in lanes for start in self.searches[point].starts(index, lanes[point])]
+    def part(
+        self, index: int, step: int, shared: Mapping[tuple[str, Lane], Part], program: LaneProgram,
+        kept: Snapshots | None,
+    ) -> Iterator[Round]:  # fmt: skip
+        """Train some lanes together, each for all lanes that begin as it does; what was found, by point."""
+        part = list(shared)
+        starts = [start for point, own in by_point(part)
+                  for start in self.searches[point].starts(index, own)]  # fmt: skip
+        every = [(point, lane) for each in shared.values() for point, lane in each]
+        captures = {at for point, lane in every for at in self.searches[point].captures(index, lane)}
         watch = self.observe
         trained = program.run(
-            starts,
-            watch and (lambda step, seen: watch(index, part, step, seen)),
-            kept,
+            starts, watch and (lambda at, seen: watch(index, part, at, seen)), kept, step, captures
         )
-        lane_masks = [start.mask for start in starts]
-        first = 0
-        for point, own in lanes.items():
-            chosen = slice(first, first := first + len(own))
-            yield self.found(point, index, own, lane_masks[chosen], trained.lanes(chosen))
+        places = {each: place for place, first in enumerate(part) for each in shared[first]}
+        for point, own in by_point(sorted(every, key=lambda each: list(self.searches).index(each[0]))):
+            yield self.found(point, index, own, trained.lanes([places[point, lane] for lane in own]))
 
-    def found(
-        self, point: str, index: int, lanes: Sequence[Lane], lane_masks: Sequence[Mask], trained: Trained
-    ) -> Round:
+    def found(self, point: str, index: int, lanes: Sequence[Lane], trained: Trained) -> Round:
         """What a round found at one point."""
         search, history = self.searches[point], trained.history
-        theta0 = {trial: search.theta0(trial) for trial in sorted({lane.trial for lane in lanes})}
+        trials = sorted({lane.trial for lane in lanes})
+        lane_masks = [take(trained.masks, place) for place in range(len(lanes))]
         result = Round(
-            index, tuple(lanes), theta0, stack(lane_masks), trained.params, trained.collections,
-            summarise(lanes, index, history, lane_masks), curves(lanes, index, history), point,
-            trained.holders,
+            index, tuple(lanes), {trial: search.theta0(trial).params for trial in trials}, trained.masks,
+            trained.params, trained.collections, summarise(lanes, index, history, lane_masks),
+            curves(lanes, index, history), point, trained.holders,
+            starts=self.starts(search, index, lanes, trained),
         )  # fmt: skip
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):
                 search.keep(index, lane, everywhere(result, lane, holder))
-        return replace(result, ahead=search.ahead(index, lanes))
+        tickets = {trial: search.ticket(index, trial) for trial in trials if Lane("ticket", trial) in lanes}
+        result = replace(result, ahead=search.ahead(index, lanes), rewound=tickets)
+        arrays = ("theta0", "masks", "trained", "collections", "ahead", "starts")
+        return replace(result, **{name: read_only(getattr(result, name)) for name in arrays})
+
+    def starts(
+        self, search: Search, index: int, lanes: Sequence[Lane], trained: Trained
+    ) -> dict[int, dict[int, Start]]:
+        """The dense networks that were kept on the way, by trial and step, in every process."""
+        found: dict[int, dict[int, Start]] = {}
+        for place, (lane, holder) in enumerate(zip(lanes, trained.holders, strict=True)):
+            if asked := search.captures(index, lane):
+                here = list(trained.holders[:place]).count(holder)
+                own = {at: told(trained.captured[at], here, holder) for at in asked}
+                found[lane.trial] = search.keep_starts(lane.trial, own)
+        return found
+
+
+def by_point(lanes: Part) -> Iterator[tuple[str, list[Lane]]]:
+    """Lanes that lie together by their points."""
+    for point, each in groupby(lanes, key=itemgetter(0)):
+        yield point, [lane for _, lane in each]
+
+
+def digest(start: LaneStart) -> bytes:
+    """What is the same for lanes that begin alike, to the bit."""
+    found = hashlib.sha256()
+    keys = {name: jax.random.key_data(getattr(start.course, name)) for name in ("key", "shared")}
+    plain = start._replace(course=start.course._replace(**keys))
+    for leaf in jax.tree.leaves(plain):
+        values = np.asarray(leaf)
+        found.update(f"{values.dtype}{values.shape}".encode() + values.tobytes())
+    return found.digest()
+
+
+def told(tree: Any, place: int, holder: int) -> Start:
+    """The lane at a place of those that ``holder`` holds, in every process."""
+    own = processes.index() == holder
+    lane = jax.tree.map(
+        lambda leaf: leaf[place] if own else np.zeros(leaf.shape[1:], leaf.dtype), tree
+    )
+    return Start(*processes.broadcast(lane, holder))
 
 
 def everywhere(found: Round, lane: Lane, holder: int) -> Outcome:

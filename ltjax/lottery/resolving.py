@@ -10,6 +10,7 @@ from ltjax.core.errors import UserError, shown
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane
 from ltjax.data import DATASETS, Source
+from ltjax.lottery.rehearsal import Rehearsal, rehearse
 from ltjax.lottery.search import lanes_of
 from ltjax.lottery.validation import validate
 from ltjax.models import Network
@@ -23,7 +24,7 @@ from ltjax.training.network import network_of, shapes_of
 class Resolved:
     """An experiment that can be run, and what follows from its settings before any data is read.
 
-    ``points`` and their ``networks`` are by name, one under ``""`` where nothing is swept; ``source`` has
+    ``points``, their ``networks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept; ``source`` has
     the sizes of the data; ``only`` are the trials to train, None for all.
     """
 
@@ -31,6 +32,7 @@ class Resolved:
     source: Source
     points: Mapping[str, Experiment]
     networks: Mapping[str, Network]
+    rehearsals: Mapping[str, Rehearsal]
     only: Collection[int] | None = None
 
     @property
@@ -81,7 +83,8 @@ def resolve(
         if not 0 <= trial < experiment.trials:
             raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
     networks = {name: network_of(point, source) for name, point in points.items()}
-    return Resolved(experiment, source, points, networks, only)
+    rehearsals = {name: rehearse(point, networks[name], source) for name, point in points.items()}
+    return Resolved(experiment, source, points, networks, rehearsals, only)
 
 
 def _numerics_here(experiment: Experiment) -> Experiment:

@@ -1,9 +1,128 @@
-"""Rewinding: what a lane starts from once its mask is known (paper, section 1)."""
+"""Rewindings: where the survivors of a round are reset to, and from which step they train on.
 
-from ltjax.core.types import Mask, Params
+A rewinding is a pure function ``(found) -> Ticket``, or a frozen dataclass with its parameters that is called
+so. ``captures(steps)``, where it has that method, says after which steps of its ``steps`` the dense network
+is to be kept: ``found.starts`` then has it. In round 0 ``found.trained`` is None: the dense network itself is
+trained from θ₀, and controls beside it are given what the rewinding makes of ``found``. Adding one takes a
+function and its ``@REWINDINGS.register`` line.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol, TypeAlias
+
+from ltjax.core.found import Found
+from ltjax.core.registry import Registry
+from ltjax.core.types import Mask, Params, Start, Ticket
 from ltjax.sparsity import masks
 
+Capture: TypeAlias = Callable[[Start], Start]
+"""What is kept of the dense network at a step; ``as_it_is`` where a rewinding says nothing else."""
 
-def rewind(theta0: Params, mask: Mask) -> Params:
-    """What a ticket starts from: θ₀'s own bits where the mask is True, 0 elsewhere (paper, section 1)."""
-    return masks.apply(mask, theta0)
+Captures: TypeAlias = Sequence[int] | Mapping[int, Capture]
+
+
+class Rewinding(Protocol):
+    """What a rewinding is; ``captures`` may be missing."""
+
+    def __call__(self, found: Found) -> Ticket:
+        """The ticket of a round."""
+
+
+REWINDINGS: Registry[Any] = Registry("rewinding")
+
+
+def rewind(params: Params, mask: Mask) -> Params:
+    """What a ticket starts from: its params' own bits where the mask is True, 0 elsewhere (paper, section 1)."""
+    return masks.apply(mask, params)
+
+
+def as_it_is(start: Start) -> Start:
+    """The dense network as it is."""
+    return start
+
+
+@REWINDINGS.register("original")
+def original(found: Found) -> Ticket:
+    """To θ₀ itself, and the training begins anew (Frankle & Carbin 2019)."""
+    return Ticket(found.theta0.params, found.mask, found.theta0.state)
+
+
+@REWINDINGS.register("step")
+@dataclass(frozen=True)
+class Step:
+    """To the dense network of step k, from which the training goes on (Frankle et al. 2020)."""
+
+    k: int | str = 0
+    """Steps, or epochs as in 2ep."""
+
+    def captures(self, steps: int) -> Sequence[int]:
+        """Step k."""
+        return (int(self.k),)
+
+    def __call__(self, found: Found) -> Ticket:
+        """θ_k, its state, and the position of step k."""
+        start = found.starts[int(self.k)]
+        return Ticket(start.params, found.mask, start.state, step=int(self.k))
+
+
+@REWINDINGS.register("learning_rate")
+@dataclass(frozen=True)
+class LearningRate:
+    """Weights stay as trained; the learning rate goes back, t steps or to the start (Renda et al. 2020)."""
+
+    t: int | str | None = None
+    """The last steps of the schedule, or epochs as in 2ep; by default all."""
+
+    def __call__(self, found: Found) -> Ticket:
+        """The trained weights, t steps before the end."""
+        return _trained(found, self.t)
+
+
+@REWINDINGS.register("fine_tune")
+@dataclass(frozen=True)
+class FineTune:
+    """Weights stay as trained, and train t more steps at the schedule's last learning rate (Han et al. 2015)."""
+
+    t: int | str | None = None
+    """Steps, or epochs as in 2ep; by default as many as a whole training has."""
+
+    def __call__(self, found: Found) -> Ticket:
+        """The trained weights, t steps before the end, the rate held."""
+        return _trained(found, self.t)._replace(hold=found.trained is not None)
+
+
+def _trained(found: Found, last: int | str | None) -> Ticket:
+    """The trained weights, so many steps before the end; before anything was trained, θ₀."""
+    start = found.trained
+    if start is None:
+        return original(found)
+    step = 0 if last is None else found.steps - int(last)
+    return Ticket(start.params, found.mask, start.state, step=step)
+
+
+EPOCHS = re.compile(r"(\d+(?:\.\d+)?)ep")
+"""A number of steps that is given in epochs."""
+
+
+def in_steps(rewinding: Any, epoch_steps: int) -> Any:
+    """A rewinding whose parameters in epochs, as ``2ep``, are steps.
+
+    Example:
+        >>> in_steps(Step("1.5ep"), epoch_steps=100)
+        Step(k=150)
+    """
+    if not is_dataclass(rewinding) or isinstance(rewinding, type):
+        return rewinding
+    values = {each.name: getattr(rewinding, each.name) for each in fields(rewinding)}
+    found = {name: EPOCHS.fullmatch(value) for name, value in values.items() if isinstance(value, str)}
+    told = {name: round(float(match[1]) * epoch_steps) for name, match in found.items() if match}
+    return replace(rewinding, **told) if told else rewinding
+
+
+def captures_of(rewinding: Any, steps: int) -> dict[int, Capture]:
+    """What a rewinding wants kept of the dense network: by step, which part of it; θ₀ is there anyway."""
+    asked: Captures = rewinding.captures(steps) if hasattr(rewinding, "captures") else ()
+    every = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(asked, as_it_is)
+    return {step: capture for step, capture in every.items() if step or capture is not as_it_is}

@@ -5,23 +5,25 @@ with, trains them, and hands back what training left.
 """
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
+from ltjax.core.errors import UserError
+from ltjax.core.found import Found
 from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
-from ltjax.core.types import Lane, Mask, Params
+from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.lanes.placement import on_cpu
-from ltjax.lottery.arms import ARMS, Found
-from ltjax.lottery.rewinding import rewind
+from ltjax.lottery.rehearsal import Functions, Rehearsal
+from ltjax.lottery.rewinding import original, rewind
 from ltjax.models import Collections, Network
+from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.sparsity.scores import SCORES
-from ltjax.training.step import LaneStart
+from ltjax.training.step import Course, LaneStart
 
 
 class Outcome(NamedTuple):
@@ -30,6 +32,11 @@ class Outcome(NamedTuple):
     mask: Mask
     trained: Params
     collections: Collections
+
+    @property
+    def start(self) -> Start:
+        """What a network would start from that goes on from there."""
+        return Start(self.trained, self.collections)
 
 
 class Past(Protocol):
@@ -40,6 +47,9 @@ class Past(Protocol):
 
     def theta0(self, trial: int) -> Params | None:
         """The initial params of a trial, if they were kept."""
+
+    def starts(self, trial: int) -> Mapping[int, Start]:
+        """The dense network of a trial by the steps at which it was kept."""
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """What training left of a lane that is in ``lanes(round)``."""
@@ -57,6 +67,10 @@ class Nothing:
 
     def theta0(self, trial: int) -> None:
         """Not kept."""
+
+    def starts(self, trial: int) -> Mapping[int, Start]:
+        """None."""
+        return {}
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """There is none."""
@@ -85,6 +99,13 @@ def lanes_of(experiment: Experiment, round: int, only: Collection[int] | None = 
     ]
 
 
+def is_dense(experiment: Experiment, round: int, lane: Lane) -> bool:
+    """Whether a lane trains the dense network from step 0, for what comes after: rewinding and masks."""
+    return not round and lane in {
+        Lane(arm, lane.trial) for arm in ("ticket", schedules.source(experiment.prune))
+    }
+
+
 class Search:
     """One walk through an experiment's rounds; remembers what the next rounds are pruned from.
 
@@ -92,16 +113,21 @@ class Search:
         experiment: what is searched; without a sweep.
         past: what was trained before.
         network: the experiment's.
+        rehearsal: the experiment's functions, and what is known of them.
         only: the trials to train; by default all.
     """
 
     def __init__(
-        self, experiment: Experiment, past: Past, network: Network, only: Collection[int] | None = None
-    ) -> None:
+        self, experiment: Experiment, past: Past, network: Network, rehearsal: Rehearsal,
+        only: Collection[int] | None = None,
+    ) -> None:  # fmt: skip
         self.experiment, self.past, self.network, self.only = experiment, past, network, only
-        self._theta0: dict[int, Params] = {}
+        self.rehearsal, self.functions = rehearsal, rehearsal.functions
+        self._theta0: dict[int, Start] = {}
+        self._starts: dict[int, dict[int, Start]] = {}
         self._kept: dict[tuple[int, Lane], Outcome] = {}
         self._found: dict[tuple[int, int], Found] = {}
+        self._rewound: dict[tuple[int, int], Ticket] = {}
         self._ahead: dict[tuple[int, int], Mask] = {}
         if experiment.model.start is not None:  # a file that is missing is told before anything is trained
             for trial in only or range(experiment.trials):
@@ -112,15 +138,37 @@ class Search:
         done = self.past.lanes(round)
         return [lane for lane in lanes_of(self.experiment, round, self.only) if lane not in done]
 
+    def step(self, round: int, lane: Lane) -> int:
+        """The step that a lane starts at."""
+        return 0 if is_dense(self.experiment, round, lane) else self.rehearsal.step(round, lane.arm)
+
+    def captures(self, round: int, lane: Lane) -> tuple[int, ...]:
+        """The steps at which a lane's params and state are to be kept."""
+        dense = not round and lane == Lane("ticket", lane.trial)
+        return tuple(self.functions.captures) if dense else ()
+
     def starts(self, round: int, lanes: Sequence[Lane]) -> list[LaneStart]:
         """What lanes begin with: their arms' draws from what was found for their trials."""
         # a round may be asked for in several turns, and is pruned once
         self._found = {at: found for at, found in self._found.items() if at[1] == round}
+        self._rewound = {at: ticket for at, ticket in self._rewound.items() if at[1] == round}
         with on_cpu():
-            for trial in sorted({lane.trial for lane in lanes}):
-                if (trial, round) not in self._found:
-                    self._found[trial, round] = self._find(trial, round)
-            return [self._start(lane, round, self._found[lane.trial, round]) for lane in lanes]
+            return [self._start(lane, round) for lane in lanes]
+
+    def rewound(self, round: int, trial: int) -> Ticket:
+        """The ticket of a trial in a round, as it is rewound: what its arms are given."""
+        if (trial, round) not in self._rewound:
+            key = named_key(self.experiment.seed, "rewind", trial, round)
+            self._rewound[trial, round] = self.functions.rewound(self._found_in(round, trial), key)
+        return self._rewound[trial, round]
+
+    def ticket(self, round: int, trial: int) -> Ticket:
+        """The ticket of a trial in a round: as it is rewound, and in round 0 the dense network at θ₀."""
+        return self.rewound(round, trial) if round else original(self._found_in(round, trial))
+
+    def values(self) -> tuple[tuple[str, Any], ...]:
+        """The settings that are arguments of its lanes."""
+        return tuple(sorted(lane_values(self.experiment).items()))
 
     def needs(self, round: int, lane: Lane) -> bool:
         """Whether a later round is pruned from what training leaves of a lane."""
@@ -136,6 +184,13 @@ class Search:
             if any(later > round for later in schedules.after(prune, at[0]))
         }  # fmt: skip
 
+    def keep_starts(self, trial: int, captured: Mapping[int, Start]) -> dict[int, Start]:
+        """Remember the dense network at the steps that the rewinding asked for, as far as it wants it."""
+        kept = {step: self.functions.captured(step, start) for step, start in captured.items()}
+        self._starts[trial] = kept
+        self._found.pop((trial, 0), None)  # controls of round 0 may begin there
+        return kept
+
     def ahead(self, round: int, lanes: Sequence[Lane]) -> dict[int, Mask]:
         """The next round's masks, by trial: of those whose mask follows from what training left of ``lanes``.
 
@@ -145,78 +200,121 @@ class Search:
         if schedules.after(self.experiment.prune, round) != [round + 1]:
             return {}
         for trial in trials:
-            # weights that cannot be ranked, or an error in a user's score, are told when that round begins
+            # weights that cannot be ranked, or an error in a user's criterion, are told when that round begins
             with contextlib.suppress(Exception):
                 self._ahead[trial, round + 1] = self._prune(trial, round + 1)
         found = {trial: self._ahead.get((trial, round + 1)) for trial in trials}
         return {trial: mask for trial, mask in found.items() if mask is not None}
 
-    def theta0(self, trial: int) -> Params:
+    def theta0(self, trial: int) -> Start:
         """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""
         if trial not in self._theta0:
             kept = self.past.theta0(trial)
-            drawn = draw_theta0(self.experiment, self.network, trial) if kept is None else kept
-            self._theta0[trial] = drawn
+            drawn = draw_theta0(self.experiment, self.network, trial)
+            self._theta0[trial] = drawn if kept is None else drawn._replace(params=kept)
         return self._theta0[trial]
 
-    def _start(self, lane: Lane, round: int, found: Found) -> LaneStart:
-        seed = self.experiment.seed
+    def _start(self, lane: Lane, round: int) -> LaneStart:
+        experiment, seed = self.experiment, self.experiment.seed
         identity = (lane.trial, round, lane.arm, lane.repeat)
-        params, mask = ARMS.find(lane.arm)(
-            named_key(seed, "arm", *identity), found, lambda key: self.network.init(key)[0]
+        found = self._found_in(round, lane.trial)
+        dense = is_dense(experiment, round, lane)
+        ticket = original(found) if dense else self.rewound(round, lane.trial)
+        own = self.functions.drawn(
+            lane.arm, named_key(seed, "arm", *identity), found, ticket, lambda key: self.network.init(key)[0]
         )
-        params, mask = jax.device_get((rewind(params, mask), mask))
-        # what is not a parameter (BatchNorm's statistics) begins afresh in every round
-        _, collections = self.network.init(named_key(seed, "init", lane.trial))
-        train = self.experiment.train
-        return LaneStart(
-            params, collections, mask, named_key(seed, "train", *identity),
-            jnp.float32(train.learning_rate), jnp.int32(train.warmup),
+        if own.step != self.step(round, lane):
+            raise UserError(
+                f"the arm {lane.arm} starts at step {own.step} in round {round}, and started at step "
+                f"{self.step(round, lane)} when it was tried: where an arm starts must not depend on weights."
+            )
+        state = found.theta0.state if own.state is None else own.state
+        values = lane_values(experiment)
+        if own.rate is not None:
+            values["train.learning_rate"] = own.rate
+        shared = named_key(seed, "train", *identity[:3], 0)
+        course = Course(
+            named_key(seed, "train", *identity), shared,
+            {name: as_number(value) for name, value in values.items()}, own.hold,
         )  # fmt: skip
+        params, state, mask, pruned = jax.tree.map(
+            np.asarray, jax.device_get((rewind(own.params, own.mask), state, own.mask, own.pruned))
+        )
+        return LaneStart(params, state, mask, course, pruned)
+
+    def _found_in(self, round: int, trial: int) -> Found:
+        """What is known of a trial when a round begins."""
+        if (trial, round) not in self._found:
+            self._found[trial, round] = self._find(trial, round)
+        return self._found[trial, round]
 
     def _find(self, trial: int, round: int) -> Found:
-        theta0 = self.theta0(trial)
+        theta0, key = self.theta0(trial), named_key(self.experiment.seed, "found", trial, round)
+        starts = self._starts_of(trial)
         if round == 0:
-            return Found(theta0, masks.dense(theta0))
+            return Found(theta0, masks.dense(theta0.params), key, 0, self.functions.steps, starts)
         known = self.past.ticket_mask(round, trial)
         mask = self._ahead.pop((trial, round), None) if known is None else known
         if mask is None:
             mask = self._prune(trial, round)
         step = schedules.step_of(self.experiment.prune, round)
         # what is remembered is given at once: it is forgotten once a part of this round has been trained
-        left = self._kept.get((step.before, Lane(step.arm, trial)))
-        return Found(theta0, mask, left.trained if left else lambda: self._left(trial, round).trained)
+        kept = self._kept.get((step.before, Lane(step.arm, trial)))
+        left = kept.start if kept else lambda: self._left(trial, round).start
+        return Found(theta0, mask, key, round, self.functions.steps, starts, left)
+
+    def _starts_of(self, trial: int) -> dict[int, Start]:
+        """The dense network of a trial by the steps at which it was kept, θ₀ among them."""
+        if trial not in self._starts:
+            self._starts[trial] = dict(self.past.starts(trial))
+        return {0: self.theta0(trial), **self._starts[trial]}
 
     def _prune(self, trial: int, round: int) -> Mask:
         """The mask of a round, from what its schedule prunes."""
-        return prune_once(self.experiment, self.theta0(trial), self._left(trial, round), trial, round)
+        left = self._left(trial, round)
+        found = Found(
+            self.theta0(trial), left.mask, named_key(self.experiment.seed, "prune", trial, round), round,
+            self.functions.steps, self._starts_of(trial), left.start,
+        )  # fmt: skip
+        return pruned(self.experiment, self.functions, found)
 
     def _left(self, trial: int, round: int) -> Outcome:
         """What training left of the lane that a round's mask is made from."""
         step = schedules.step_of(self.experiment.prune, round)
-        return self._outcome(step.before, Lane(step.arm, trial))
-
-    def _outcome(self, round: int, lane: Lane) -> Outcome:
-        kept = self._kept.get((round, lane))
-        return self.past.outcome(round, lane) if kept is None else kept
+        kept = self._kept.get((step.before, lane := Lane(step.arm, trial)))
+        return self.past.outcome(step.before, lane) if kept is None else kept
 
 
-def draw_theta0(experiment: Experiment, network: Network, trial: int) -> Params:
-    """θ₀ of a trial, drawn from the seed or read from the file that ``model.start`` names.
+def draw_theta0(experiment: Experiment, network: Network, trial: int) -> Start:
+    """How a trial begins: drawn from the seed, its params perhaps read from the file of ``model.start``.
 
     Raises:
         UserError: the file is missing or does not fit the network.
     """
     start = experiment.model.start
     with on_cpu():
-        drawn = jax.device_get(network.init(named_key(experiment.seed, "init", trial))[0])
-    return drawn if start is None else load_start(start, trial, drawn)
+        drawn = Start(*jax.device_get(network.init(named_key(experiment.seed, "init", trial))))
+    return drawn if start is None else drawn._replace(params=load_start(start, trial, drawn.params))
 
 
-def prune_once(experiment: Experiment, theta0: Params, before: Outcome, trial: int, round: int) -> Mask:
-    """The mask of a round, from what training left of the lane that its schedule prunes."""
-    with on_cpu():
-        key = named_key(experiment.seed, "prune", trial, round)
-        scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
-    rates = selection.rates_by_path(theta0, schedules.step_of(experiment.prune, round).rates)
-    return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.scope)
+def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
+    """The mask of a round, from what training left of the lane that its schedule prunes.
+
+    Args:
+        experiment: says at which rates, and which layers are ranked together.
+        functions: the experiment's.
+        found: what is known of the trial, its mask that of the lane that is pruned.
+
+    Raises:
+        UserError: the criterion failed, or weights cannot be ranked.
+    """
+    scores = functions.scores(found, found.key)
+    rates = selection.rates_by_path(
+        found.theta0.params, schedules.step_of(experiment.prune, found.round).rates
+    )
+    return selection.prune(scores, found.mask, rates, experiment.prune.structure)
+
+
+def as_number(value: float) -> Any:
+    """A lane's value as the device has it."""
+    return np.float32(value) if isinstance(value, float) else np.int32(value)

@@ -73,6 +73,8 @@ class Train:
     """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
     evaluate_batch: int = 1000
     """Examples per batch of an evaluation; smaller ones need less memory."""
+    repeat: tuple[Literal["order", "augmentation", "dropout"], ...] = ("order", "augmentation", "dropout")
+    """Draws in which the repeats of an arm differ; the others are those of its first repeat."""
     train_curve: Literal["running", "exact"] = "running"
     """Train curve: mean over the minibatches since the last evaluation (free), or the whole split."""
 

@@ -35,6 +35,17 @@ def apply(mask: Mask, tree: Params) -> Params:
     return jax.tree.map(lambda keep, leaf: jnp.where(keep, leaf, jnp.zeros_like(leaf)), mask, tree)
 
 
+def weights(params: Params, mask: Mask, pruned: Params | None = None) -> Params:
+    """The effective weights: params where the mask is True, elsewhere ``pruned``, or 0.
+
+    Example:
+        >>> mask = {"kernel": np.array([True, False])}
+        >>> print(weights({"kernel": np.array([1.0, 2.0])}, mask, {"kernel": np.array([3.0, 4.0])})["kernel"])
+        [1. 4.]
+    """
+    return apply(mask, params) if pruned is None else jax.tree.map(jnp.where, mask, params, pruned)
+
+
 def shuffle(key: Key, mask: Mask) -> Mask:
     """A mask with as many survivors in every leaf, at random places."""
 

@@ -1,7 +1,8 @@
-"""Scores rank weights for pruning: the lowest are removed first.
+"""Criteria rank weights for pruning: the lowest are removed first.
 
-A score is a pure function of what training left: ``(trained, theta0, key) -> pytree`` of floats shaped
-like the params. Adding one takes a function and its ``@SCORES.register`` line.
+A criterion is a pure function ``(found) -> pytree`` of floats shaped like the params: ``found.trained`` is
+what training left, ``found.mask`` says which weights of it are alive. Adding one takes a function and its
+``@SCORES.register`` line.
 """
 
 from collections.abc import Callable
@@ -10,30 +11,31 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
+from ltjax.core.found import Found
 from ltjax.core.registry import Registry
 from ltjax.core.trees import keys_like
-from ltjax.core.types import Key, Params
 
-Score: TypeAlias = Callable[[Params, Params, Key], Any]
+Score: TypeAlias = Callable[[Found], Any]
 
 SCORES: Registry[Score] = Registry("pruning score")
 
 
 @SCORES.register("magnitude")
-def magnitude(trained: Params, theta0: Params, key: Key) -> Any:
+def magnitude(found: Found) -> Any:
     """|w| at the end of training: the paper's criterion (section 2)."""
-    return jax.tree.map(jnp.abs, trained)
+    assert found.trained is not None
+    return jax.tree.map(jnp.abs, found.trained.params)
 
 
 @SCORES.register("initial")
-def initial(trained: Params, theta0: Params, key: Key) -> Any:
+def initial(found: Found) -> Any:
     """|θ₀|: pruning that no training decides, "at iteration 0" (paper, Figure 18)."""
-    return jax.tree.map(jnp.abs, theta0)
+    return jax.tree.map(jnp.abs, found.theta0.params)
 
 
 @SCORES.register("random")
-def random(trained: Params, theta0: Params, key: Key) -> Any:
+def random(found: Found) -> Any:
     """Uniform in [0, 1): the control that removes weights blindly."""
-    return jax.tree.map(
-        lambda k, leaf: jax.random.uniform(k, jnp.shape(leaf)), keys_like(key, trained), trained
-    )
+    params = found.theta0.params
+    return jax.tree.map(lambda k, leaf: jax.random.uniform(k, jnp.shape(leaf)),
+                        keys_like(found.key, params), params)  # fmt: skip

@@ -4,10 +4,10 @@ A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever 
 round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,24 +22,49 @@ from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
 from ltjax.training.optimizers import make_optimizer, scheduled
 
 
+class Course(NamedTuple):
+    """What a lane keeps through all of its training.
+
+    Args:
+        key: the lane's own, from which its draws follow.
+        shared: the key that the repeats of its arm have in common, for what ``train.repeat`` does not name.
+        values: settings that are the lane's arguments, by dotted name: ``train.learning_rate`` …
+        hold: whether the learning rate stays at what the schedule ends with.
+    """
+
+    key: Key
+    shared: Key
+    values: dict[str, Any] = {}  # noqa: RUF012  # a mapping proxy would be a leaf to JAX
+    hold: Any = False
+
+
 class LaneStart(NamedTuple):
-    """What a lane is given: mask and params, 0 where pruned; key; learning rate and warmup if its own."""
+    """What a lane is given: params, 0 where pruned; state beside them; mask; the values of pruned weights."""
 
     params: Params
     collections: Collections
     mask: Mask
-    key: Key
-    learning_rate: jax.Array | None = None
-    warmup: jax.Array | None = None
+    course: Course
+    pruned: Params | None = None
 
 
 class LaneState(NamedTuple):
-    """What a lane carries from step to step; ``order`` is this epoch's permutation."""
+    """What a lane carries from step to step; ``order`` is this epoch's permutation.
+
+    The mask is a part of it: the forward pass is of ``weights``, and what training leaves has its mask.
+    """
 
     params: Params
     collections: Collections
+    mask: Mask
     optimizer: optax.OptState
     order: jax.Array
+    pruned: Params | None = None
+
+    @property
+    def weights(self) -> Params:
+        """The effective weights: the params where the mask is True, elsewhere the values of pruned weights."""
+        return masks.weights(self.params, self.mask, self.pruned)
 
 
 class Tally(NamedTuple):
@@ -70,29 +95,32 @@ class Training:
         """Steps of an epoch."""
         return self.examples // self.train.batch
 
-    def begin(self, start: LaneStart) -> LaneState:
-        """The state before the first update."""
-        optimizer = self._optimizer(start, 0).init(start.params)
-        return LaneState(start.params, start.collections, optimizer, jnp.zeros(self.examples, jnp.int32))
+    def begin(self, start: LaneStart, step: Any = 0) -> LaneState:
+        """The state before the first update, which is that of a step."""
+        params, mask = start.params, start.mask
+        optimizer = self._optimizer(start.course, step).init(params)
+        order = self._permutation(start.course, step)
+        return LaneState(params, start.collections, mask, optimizer, order, start.pruned)
 
     def advance(
-        self, state: LaneState, start: LaneStart, splits: Splits, step: jax.Array, length: int
+        self, state: LaneState, course: Course, splits: Splits, step: jax.Array, length: int
     ) -> tuple[LaneState, Tally]:
         """Train ``length`` steps (static) from ``step`` on, and tally their minibatches."""
         steps = step + jnp.arange(length, dtype=jnp.int32)
         state, tallies = jax.lax.scan(
-            lambda carry, at: self._update(carry, start, splits.train, at), state, steps
+            lambda carry, at: self._update(carry, course, splits.train, at), state, steps
         )
         return state, jax.tree.map(lambda each: each.sum(axis=0), tallies)
 
     def measure(self, state: LaneState, data: Examples) -> Tally:
         """Tally a whole split."""
+        weights = state.weights
 
         def of_batch(batch: Examples) -> Tally:
             # evaluation draws nothing: dropout is off, so any key will do
             batch = self.spread(batch)
             logits, _ = self.network.apply(
-                state.params, state.collections, batch.floats(), False, jax.random.key(0)
+                weights, state.collections, batch.floats(), False, jax.random.key(0)
             )
             return tally_of(logits, batch.labels)
 
@@ -100,23 +128,23 @@ class Training:
         return jax.tree.map(lambda each: each.sum(axis=0), tallies)
 
     def _update(
-        self, state: LaneState, start: LaneStart, data: Examples, step: jax.Array
+        self, state: LaneState, course: Course, data: Examples, step: jax.Array
     ) -> tuple[LaneState, Tally]:
-        order = self._shuffled(state.order, start.key, step)
+        order = self._shuffled(state.order, course, step)
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
-        batch, key = self.spread(data.take(picked)), jax.random.fold_in(start.key, step)
-        batch = batch._replace(images=self.augment(jax.random.fold_in(key, AUGMENT), batch.images))
-        gradients, (tally, collections) = jax.grad(self._loss, has_aux=True)(
-            state.params, state.collections, batch, key
+        batch = self.spread(data.take(picked))
+        batch = batch._replace(images=self.augment(self._key(course, "augmentation", step), batch.images))
+        # the mask in the forward pass: the loss's gradient is dense, of the weights, the optimizer's is not
+        weights, pull = jax.vjp(lambda params: state._replace(params=params).weights, state.params)
+        dense, (tally, collections) = jax.grad(self._loss, has_aux=True)(
+            weights, state.collections, batch, self._key(course, "dropout", step)
         )
-        # the params are masked already, so masking gradients and result equals a forward pass through
-        # mask * params, and spares materialising that product
-        updates, optimizer_state = self._optimizer(start, step).update(
-            masks.apply(start.mask, gradients), state.optimizer, state.params
-        )
-        params = masks.apply(start.mask, optax.apply_updates(state.params, updates))
-        return LaneState(params, collections, optimizer_state, order), tally
+        (gradient,) = pull(dense)
+        updates, optimizer = self._optimizer(course, step).update(gradient, state.optimizer, state.params)
+        # and once more: whatever the optimizer does, noise added to updates too, pruned params stay 0
+        params = masks.apply(state.mask, optax.apply_updates(state.params, updates))
+        return LaneState(params, collections, state.mask, optimizer, order, state.pruned), tally
 
     def _loss(
         self, params: Params, collections: Collections, batch: Examples, key: Key
@@ -125,21 +153,36 @@ class Training:
         tally = tally_of(logits, batch.labels)
         return tally.loss / self.train.batch, (tally, collections)
 
-    def _optimizer(self, start: LaneStart, step: Any) -> optax.GradientTransformation:
-        """The optimizer at a step's learning rate, of the lane's own if it has one: a traced value."""
-        rate: Any = self.train.learning_rate if start.learning_rate is None else start.learning_rate
-        warmup: Any = self.train.warmup if start.warmup is None else start.warmup
-        rate = scheduled(rate, warmup, self.train.drops, step)
-        return make_optimizer(replace(self.train, learning_rate=rate))
+    def _optimizer(self, course: Course, step: Any) -> optax.GradientTransformation:
+        """The optimizer at a step's learning rate, of the lane's own values: traced ones."""
+        train = _with_values(self.train, course.values)
+        at = jnp.where(course.hold, train.steps - 1, step)
+        rate = scheduled(train.learning_rate, train.warmup, train.drops, at)
+        return make_optimizer(replace(train, learning_rate=rate))
 
-    def _shuffled(self, order: jax.Array, key: Key, step: jax.Array) -> jax.Array:
+    def _key(self, course: Course, stream: Literal["order", "augmentation", "dropout"], step: Any) -> Key:
+        """The key of a stream of draws: at a step, or in the epoch of a step for the order of examples."""
+        base = course.key if stream in self.train.repeat else course.shared
+        if stream == "order":
+            return jax.random.fold_in(jax.random.fold_in(base, ORDER), step // self.epoch_steps)
+        key = jax.random.fold_in(base, step)
+        return jax.random.fold_in(key, AUGMENT) if stream == "augmentation" else key
+
+    def _permutation(self, course: Course, step: Any) -> jax.Array:
+        """The order of the examples in the epoch of a step."""
+        order = jax.random.permutation(self._key(course, "order", step), self.examples)
+        return order.astype(jnp.int32)
+
+    def _shuffled(self, order: jax.Array, course: Course, step: jax.Array) -> jax.Array:
         # step is shared by all lanes, so this stays a branch under vmap and is not run at every step
-        epoch_key = jax.random.fold_in(jax.random.fold_in(key, ORDER), step // self.epoch_steps)
         return jax.lax.cond(
-            step % self.epoch_steps == 0,
-            lambda: jax.random.permutation(epoch_key, self.examples).astype(order.dtype),
-            lambda: order,
+            step % self.epoch_steps == 0, lambda: self._permutation(course, step), lambda: order
         )
+
+
+def _with_values(train: Train, values: Mapping[str, Any]) -> Train:
+    """The settings, with a lane's own values."""
+    return replace(train, **{name.removeprefix("train."): value for name, value in values.items()})
 
 
 ORDER = 2**31 - 1

@@ -1,0 +1,208 @@
+"""A rehearsal: the functions that choose masks and tickets, called once before anything is trained.
+
+Criterion, rewinding, captures and arms are given θ₀ in place of what training leaves. So a mistake in one of
+them is told at once, and it is known where each arm starts, what of the dense network is to be kept, and
+whether trained weights are needed to continue a run.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+
+from ltjax.core.errors import UserError, shown
+from ltjax.core.found import Found, handed
+from ltjax.core.keys import named_key
+from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Key, Params, Start, Ticket
+from ltjax.data import DATASETS, Source
+from ltjax.lanes.placement import on_cpu
+from ltjax.lottery.arms import ARMS, Arm
+from ltjax.lottery.rewinding import REWINDINGS, Capture, captures_of, in_steps
+from ltjax.models import Network
+from ltjax.settings.schema import Experiment
+from ltjax.sparsity import masks
+from ltjax.sparsity.criteria import CRITERIA
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions of an experiment that the host calls from round to round, each with the name it has.
+
+    What one gives is checked, and an error inside it is told as the user's.
+    """
+
+    criterion: tuple[str, Any]
+    rewinding: tuple[str, Any]
+    arms: tuple[tuple[str, Arm], ...]
+    steps: int
+
+    def scores(self, found: Found, key: Key) -> Any:
+        """What the criterion ranks weights by.
+
+        Raises:
+            UserError: it failed, or its scores have another structure or shape than the params.
+        """
+        name, criterion = self.criterion
+        with on_cpu(), CRITERIA.guarded(name):
+            scores = jax.device_get(criterion(found.handed(key)))
+        _check_shapes(scores, found.theta0.params, f"the scores of the criterion {shown(name)}")
+        return scores
+
+    def rewound(self, found: Found, key: Key) -> Ticket:
+        """The ticket that the rewinding makes.
+
+        Raises:
+            UserError: it failed, or what it gives is not a ticket of this network.
+        """
+        name, rewinding = self.rewinding
+        with on_cpu(), REWINDINGS.guarded(name):
+            ticket = rewinding(found.handed(key))
+        return self._checked(ticket, found, f"the rewinding {shown(name)}")
+
+    def drawn(self, arm: str, key: Key, found: Found, ticket: Ticket, init: Callable[[Key], Params]) -> Ticket:
+        """What an arm makes of the rewound ticket.
+
+        Raises:
+            UserError: it failed, or what it gives is not a ticket of this network.
+        """
+        with on_cpu(), ARMS.guarded(arm):
+            own = dict(self.arms)[arm](key, found.handed(key), handed(ticket), init)
+        return self._checked(own, found, f"the arm {shown(arm)}")
+
+    def captured(self, step: int, start: Start) -> Start:
+        """What is kept of the dense network at a step.
+
+        Raises:
+            UserError: the rewinding's own capture failed.
+        """
+        name, _ = self.rewinding
+        with on_cpu(), REWINDINGS.guarded(name):
+            kept = self.captures[step](start)
+            return Start(*jax.tree.map(np.asarray, jax.device_get(tuple(kept))))
+
+    @property
+    def captures(self) -> dict[int, Capture]:
+        """What is to be kept of the dense network, by step.
+
+        Raises:
+            UserError: a step lies beyond the training.
+        """
+        name, rewinding = self.rewinding
+        with REWINDINGS.guarded(name):
+            captures = captures_of(rewinding, self.steps)
+        for step in captures:
+            if not 0 <= step < self.steps:
+                raise UserError(
+                    f"the rewinding {shown(name)} goes back to step {shown(step)}, and train.steps "
+                    f"{self.steps} has none from which something is left to train: choose one below it."
+                )
+        return captures
+
+    def _checked(self, ticket: Any, found: Found, whose: str) -> Ticket:
+        if not isinstance(ticket, Ticket):
+            raise UserError(f"{whose} must return a Ticket, not {shown(ticket)}.")
+        theta0 = found.theta0.params
+        _check_shapes(ticket.params, theta0, f"the params of {whose}")
+        masks.check(ticket.mask, theta0, whose)
+        if ticket.state is not None:
+            _check_shapes(ticket.state, found.theta0.state, f"the state of {whose}")
+        if ticket.pruned is not None:
+            _check_shapes(ticket.pruned, theta0, f"the values that {whose} gives pruned weights")
+        if not 0 <= ticket.step < self.steps:
+            raise UserError(
+                f"{whose} starts at step {shown(ticket.step)}, and a training has steps 0 to {self.steps - 1}."
+            )
+        return ticket
+
+
+def functions_of(experiment: Experiment, source: Source | None = None) -> Functions:
+    """The functions that an experiment names, its parameters in epochs made steps.
+
+    Raises:
+        UserError: there is none of a name.
+    """
+    source = source or DATASETS.find(experiment.data.name)
+    prune, train = experiment.prune, experiment.train
+    epoch_steps = max(1, (source.train - experiment.data.validation) // train.batch)
+    return Functions(
+        (prune.criterion.name, prune.criterion.make()),
+        (prune.rewind.name, in_steps(prune.rewind.make(), epoch_steps)),
+        tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
+        train.steps,
+    )
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What calling the functions showed.
+
+    ``first`` and ``later`` have the step at which each arm starts, in round 0 and in all others; what finds
+    masks starts at step 0 in round 0. ``uses_trained`` says whether what training left is read by rewinding
+    or arms, beside the criterion.
+    """
+
+    functions: Functions
+    first: Mapping[str, int] = field(default_factory=dict)
+    later: Mapping[str, int] = field(default_factory=dict)
+    uses_trained: bool = False
+
+    def step(self, round: int, arm: str) -> int:
+        """Where an arm starts."""
+        return (self.later if round else self.first).get(arm, 0)
+
+
+def rehearse(experiment: Experiment, network: Network, source: Source | None = None) -> Rehearsal:
+    """Call every function of an experiment once, with θ₀ in place of what training leaves.
+
+    Raises:
+        UserError: one failed, or gave what cannot be used.
+    """
+    functions = functions_of(experiment, source)
+    return _rehearsed(functions, network, experiment.seed)
+
+
+@lru_cache(maxsize=8)
+def _rehearsed(functions: Functions, network: Network, seed: int) -> Rehearsal:
+    with on_cpu():
+        theta0 = Start(*jax.device_get(network.init(named_key(seed, "init", 0))))
+    starts = {0: theta0, **{step: functions.captured(step, theta0) for step in functions.captures}}
+    read: list[None] = []
+
+    def left() -> Start:
+        read.append(None)
+        return theta0
+
+    key = named_key(seed, "rehearsal")
+    dense = Found(theta0, masks.dense(theta0.params), key, 0, functions.steps, starts)
+    later = replace(dense, round=1, left=left)
+    functions.scores(later, key)
+    read.clear()
+    return Rehearsal(functions, _steps(functions, dense, network, key), _steps(functions, later, network, key),
+                     bool(read))  # fmt: skip
+
+
+def _steps(functions: Functions, found: Found, network: Network, key: Key) -> dict[str, int]:
+    """Where each arm starts."""
+    ticket = functions.rewound(found, key)
+
+    def init(key: Key) -> Params:
+        return network.init(key)[0]
+
+    return {arm: functions.drawn(arm, key, found, ticket, init).step for arm, _ in functions.arms}
+
+
+def _check_shapes(found: Any, needed: Any, what: str) -> None:
+    own, wanted = leaves_by_path(found), leaves_by_path(needed)
+    for path in (*wanted, *own):
+        if path not in own or path not in wanted:
+            raise UserError(f"{what} {'lack' if path in wanted else 'have'} a leaf {shown(path)}"
+                            f"{'' if path in wanted else ', which the network has not'}.")  # fmt: skip
+        if np.shape(own[path]) != np.shape(wanted[path]):
+            raise UserError(
+                f"{what} have a leaf {shown(path)} of shape {list(np.shape(own[path]))}, where the network "
+                f"has {list(np.shape(wanted[path]))}."
+            )
