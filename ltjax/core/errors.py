@@ -13,6 +13,10 @@ class UserError(Exception):
     """A mistake of the user's, told in one sentence: the command lines print it and exit with 2."""
 
 
+class Ending(Exception):
+    """What ends work in good order and is nobody's mistake: it passes through whatever is running."""
+
+
 def shown(value: Any) -> str:
     """A value as a message shows it: short, and as Python writes it, so that it is plain where it ends.
 

@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from ltjax.core.errors import UserError, shown, unknown
+from ltjax.core.guards import guarded
 
 T = TypeVar("T")
 
@@ -79,3 +81,8 @@ class Registry(dict[str, T], Generic[T]):
         if name not in self:
             raise unknown(self.kind, name, self)
         return self[name]
+
+    def guarded(self, name: str) -> AbstractContextManager[None]:
+        """A stretch that calls the entry called ``name``, with errors told as ``guards.guarded`` does."""
+        definition = self._definitions.get(name)
+        return guarded(f"the {self.kind} {shown(name)}", definition.place if definition else "")

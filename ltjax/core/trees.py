@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 
@@ -47,6 +48,28 @@ def keys_like(key: jax.Array, tree: Any) -> Any:
     """A key of its own for every leaf of a tree, by the leaf's place in it."""
     leaves, treedef = jax.tree.flatten(tree)
     return jax.tree.unflatten(treedef, list(jax.random.split(key, len(leaves))))
+
+
+def read_only(tree: Any) -> Any:
+    """The tree in containers of its own, its arrays as NumPy views that refuse to be written.
+
+    Keys and what is not an array stay as they are.
+
+    Example:
+        >>> read_only({"bias": np.zeros(2)})["bias"][0] = 1
+        Traceback (most recent call last):
+        ValueError: assignment destination is read-only
+    """
+    return jax.tree.map(_read_only, tree)
+
+
+def _read_only(leaf: Any) -> Any:
+    is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    if is_key or not isinstance(leaf, jax.Array | np.ndarray):
+        return leaf
+    view = np.asarray(leaf).view()
+    view.flags.writeable = False
+    return view
 
 
 def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
-from ltjax.core.errors import UserError, shown
+from ltjax.core.errors import Ending, UserError, shown
 from ltjax.core.texts import duration
 from ltjax.lanes import processes
 
@@ -46,7 +46,7 @@ class Pace(NamedTuple):
     snapshot: float = 0.0
 
 
-class Ended(Exception):
+class Ended(Ending):
     """The box has no room for more, and all that was trained is kept.
 
     ``step`` is where the snapshot of the part's lanes is, None where the part was not begun; ``seconds`` is

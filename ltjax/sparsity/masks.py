@@ -6,12 +6,14 @@ weights of VGG-19.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltjax.core.errors import UserError, shown
 from ltjax.core.trees import keys_like, leaves_by_path
 from ltjax.core.types import Key, Mask, Params
 
@@ -24,6 +26,42 @@ def dense(params: Params) -> Mask:
         {'kernel': array([[ True,  True]])}
     """
     return jax.tree.map(lambda leaf: np.ones(np.shape(leaf), bool), params)
+
+
+def check(mask: Mask, params: Params, whose: str) -> None:
+    """Check that a mask is one of the params: the same structure and shapes, and every leaf of bool.
+
+    Args:
+        mask: what a function of a user's returned, say.
+        params: arrays, or their ``jax.ShapeDtypeStruct``.
+        whose: whose the mask is, such as ``"the arm 'mine'"``.
+
+    Raises:
+        UserError: it is not; the message names the first leaf that is wrong.
+    """
+    found, needed = leaves_by_path(mask), leaves_by_path(params)
+    structures = {jax.tree.structure(mask), jax.tree.structure(params)}
+    if len(structures) == 2:
+        raise UserError(f"the mask of {whose} must have the structure of the params{_astray(found, needed)}.")
+    for path, leaf in found.items():
+        dtype = leaf.dtype if hasattr(leaf, "dtype") else np.asarray(leaf).dtype
+        if dtype != np.bool_:
+            raise UserError(f"the mask of {whose} must be bool, and its leaf {shown(path)} is {dtype}.")
+        if (shape := np.shape(leaf)) != np.shape(needed[path]):
+            raise UserError(
+                f"the mask of {whose} has a leaf {shown(path)} of shape {list(shape)}, where the params have "
+                f"{list(np.shape(needed[path]))}."
+            )
+
+
+def _astray(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
+    """The first leaf that one has and the other has not, in words."""
+    for path in (*needed, *found):
+        if path not in found:
+            return f", and lacks {shown(path)}"
+        if path not in needed:
+            return f", which have no {shown(path)}"
+    return ", in containers of the same types"
 
 
 def apply(mask: Mask, tree: Params) -> Params:
