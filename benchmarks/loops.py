@@ -20,7 +20,7 @@ from ltjax.models import Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 LANES = (1, 5, 15)
 LAYOUT_LANES = 5
@@ -84,9 +84,10 @@ class LaneLoop:
         training = Training(bench.network, train, len(splits.train.labels), augment)
         self.program = program = LaneProgram(training, splits, train, compute, lanes)
         self.every, self.step = train.evaluate_every, 0
-        self.real, self.start = program._place(lane_starts(bench, lanes))
+        self.real, start = program._place(lane_starts(bench, lanes))
+        self.course = start.course
         began = time.perf_counter()
-        self.state, _ = program._call("begin", self.real, self.start)
+        self.state, _ = program._call("begin", self.real, start, np.int32(0))
         interval = program._program("interval", *self.arguments(), length=self.every)
         self.compile_seconds = time.perf_counter() - began
         self.bytes = lanes_module._bytes(interval.memory_analysis())
@@ -102,7 +103,7 @@ class LaneLoop:
 
     def arguments(self) -> tuple[Any, ...]:
         """What the next interval is given."""
-        return self.real, self.state, self.start, self.program.splits, np.int32(self.step)
+        return self.real, self.state, self.course, self.program.splits, np.int32(self.step)
 
 
 def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
@@ -111,7 +112,7 @@ def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
     for trial in range(lanes):
         params, collections = jax.device_get(bench.network.init(named_key(0, "init", trial)))
         key = named_key(0, "train", trial, 0, "ticket", 0)
-        starts.append(LaneStart(params, collections, masks.dense(params), key))
+        starts.append(LaneStart(params, collections, masks.dense(params), course_of(key)))
     return starts
 
 

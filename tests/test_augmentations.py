@@ -15,7 +15,7 @@ from ltjax.lottery.resolving import resolve
 from ltjax.models import make_network
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, PADDING
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 from .conftest import TINY
 
@@ -67,13 +67,13 @@ def test_training_sees_augmented_images_and_evaluation_does_not(digits):
 
     network = make_network(TINY.model, (8, 8, 1), 10)
     params, collections = network.init(named_key(0))
-    start = LaneStart(params, collections, masks.dense(params), named_key(1))
+    start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
     splits = split(digits, 100, 0)
     plain, blank = (Training(network, TINY.train, 1000, augment) for augment in (AUGMENTATIONS["none"], spy))
     state = blank.begin(start)
     chex.assert_trees_all_equal(blank.measure(state, splits.test), plain.measure(state, splits.test))
     assert not seen
-    after, _ = blank.advance(state, start, splits, jnp.int32(0), 1)
+    after, _ = blank.advance(state, start.course, splits, jnp.int32(0), 1)
     assert seen == [(30, 8, 8, 1)]
     # of black images no pixel's weight has a gradient
     chex.assert_trees_all_equal(after.params["fc1"]["kernel"], state.params["fc1"]["kernel"])

@@ -20,7 +20,7 @@ from ltjax.core.keys import named_key
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
 from ltjax.sparsity import masks
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 jax.config.update("jax_disable_most_optimizations", True)
 
@@ -33,7 +33,7 @@ def trained(model, size, batch, lanes, **compute):
     train = Train(steps=2, batch=batch, evaluate_every=2, evaluate_batch=60, learning_rate=1e-3)
     def start(lane):
         params, collections = network.init(named_key(0, lane))
-        return LaneStart(params, collections, masks.dense(params), named_key(1, lane))
+        return LaneStart(params, collections, masks.dense(params), course_of(named_key(1, lane)))
     starts = [start(lane) for lane in range(lanes)]
     training = Training(network, train, len(splits.train.labels))
     program = LaneProgram(training, splits, train, Compute(**compute), lanes)

@@ -19,7 +19,7 @@ from ltjax.settings.schema import Compute, Model, Train
 from ltjax.sparsity import masks, selection
 from ltjax.sparsity.schedules import surviving
 from ltjax.training.augmentations import AUGMENTATIONS
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -221,7 +221,7 @@ def trained_lanes(digits):
     training = Training(network, train, len(splits.train.labels), AUGMENTATIONS["flip_crop"])
     begun = [network.init(named_key(lane // 2)) for lane in range(3)]
     starts = [
-        LaneStart(params, collections, masks.dense(params), named_key(1, lane))
+        LaneStart(params, collections, masks.dense(params), course_of(named_key(1, lane)))
         for lane, (params, collections) in enumerate(begun)
     ]
     return lambda compute: LaneProgram(training, splits, train, compute, 3).run(starts)

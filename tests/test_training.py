@@ -14,7 +14,7 @@ from ltjax.models import MODELS, make_network
 from ltjax.settings.schema import Model, Train
 from ltjax.sparsity import masks
 from ltjax.training.optimizers import OPTIMIZERS, make_optimizer
-from ltjax.training.step import LaneStart, Training, tally_of
+from ltjax.training.step import LaneStart, Training, course_of, tally_of
 
 from .conftest import TINY
 
@@ -38,7 +38,7 @@ def sparse_start(network, seed=0):
     params, collections = network.init(named_key(seed))
     keep = jax.tree.map(lambda leaf: np.random.default_rng(1).random(leaf.shape) < 0.3, params)
     mask = {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in keep.items()}
-    return LaneStart(masks.apply(mask, params), collections, mask, named_key(seed, "lane"))
+    return LaneStart(masks.apply(mask, params), collections, mask, course_of(named_key(seed, "lane")))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "momentum", "sgd"])
@@ -50,7 +50,7 @@ def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(op
     step = jax.jit(training.advance, static_argnums=4)
     state = training.begin(start)
     for index in range(4):
-        state, _ = step(state, start, splits, index, 1)
+        state, _ = step(state, start.course, splits, index, 1)
         for path, kernel in masks.kernels(state.params).items():
             mask = masks.kernels(start.mask)[path]
             assert (np.asarray(kernel)[~mask] == 0.0).all()
@@ -67,9 +67,9 @@ def test_starting_again_leaves_nothing_of_the_training_before(splits):
     start = sparse_start(network)
     before = jax.tree.map(np.array, start.params)
     step = jax.jit(training.advance, static_argnums=4)
-    once, _ = step(training.begin(start), start, splits, 0, 10)
+    once, _ = step(training.begin(start), start.course, splits, 0, 10)
     chex.assert_trees_all_equal(start.params, before)
-    again, _ = step(training.begin(start), start, splits, 0, 10)
+    again, _ = step(training.begin(start), start.course, splits, 0, 10)
     chex.assert_trees_all_equal(once, again)
     assert any((leaf != 0).any() for leaf in jax.tree.leaves(once.optimizer))
     assert all((np.asarray(leaf) == 0).all() for leaf in jax.tree.leaves(training.begin(start).optimizer))
@@ -81,10 +81,10 @@ def test_intervals_are_steps_whatever_their_length(splits):
     training = Training(network, Train(batch=400), 1200)  # three steps an epoch: crosses one
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
-    whole, tally = step(training.begin(start), start, splits, 0, 6)
+    whole, tally = step(training.begin(start), start.course, splits, 0, 6)
     state, correct = training.begin(start), 0
     for first, length in ((0, 1), (1, 2), (3, 3)):
-        state, part = step(state, start, splits, first, length)
+        state, part = step(state, start.course, splits, first, length)
         correct += part.correct
     chex.assert_trees_all_equal(state, whole)
     assert correct == tally.correct
@@ -98,7 +98,7 @@ def test_every_epoch_is_another_permutation_without_replacement(splits):
     state = training.begin(start)
     orders = []
     for index in range(4):
-        state, _ = step(state, start, splits, index, 1)
+        state, _ = step(state, start.course, splits, index, 1)
         orders.append(np.asarray(state.order))
     assert sorted(orders[0]) == list(range(1237))
     np.testing.assert_array_equal(orders[0], orders[2])  # 1237 // 400 = 3 steps an epoch
@@ -153,10 +153,10 @@ def batch_norm():
 def test_batch_norm_statistics_are_learned_used_and_begin_afresh(splits, batch_norm):
     training = Training(batch_norm, Train(batch=30, learning_rate=0.01), 1000)
     params, collections = batch_norm.init(named_key(0))
-    start = LaneStart(params, collections, masks.dense(params), named_key(1))
+    start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
     step, measure = jax.jit(training.advance, static_argnums=4), jax.jit(training.measure)
     begun = training.begin(start)
-    state, _ = step(begun, start, splits, 0, 30)
+    state, _ = step(begun, start.course, splits, 0, 30)
     fresh, learned = (s.collections["batch_stats"]["BatchNorm_0"]["mean"] for s in (begun, state))
     assert (np.asarray(fresh) == 0).all() and (np.asarray(learned) != 0).any()
     assert measure(state, splits.test).correct > measure(begun, splits.test).correct

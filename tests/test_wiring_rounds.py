@@ -12,7 +12,7 @@ from ltjax.data import split
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
 from ltjax.sparsity import masks
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 from .conftest import with_prune, with_train
 from .witness import called
@@ -66,7 +66,7 @@ def test_a_lane_of_a_later_round_is_one_trained_alone_from_its_params_and_mask(r
                   "continued": found[round - 1].lane(Lane("ticket", trial)).trained}[arm]  # fmt: skip
         key = named_key(NORMED.seed, "train", trial, round, arm, 0)
         mask, trained, collections = found[round].lane(lane)
-        by_itself = alone(LaneStart(masks.apply(mask, params), FRESH, mask, key))
+        by_itself = alone(LaneStart(masks.apply(mask, params), FRESH, mask, course_of(key)))
         assert bits(by_itself.params) == bits(trained)
         assert bits(by_itself.collections) == bits(collections) != bits(FRESH)
         rows = found[round].curves.query(f"arm == '{arm}' and trial == {trial}")

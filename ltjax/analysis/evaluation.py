@@ -20,6 +20,7 @@ from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
 from ltjax.settings.schema import Experiment, Train
 from ltjax.training.network import network_of, shapes_of
+from ltjax.sparsity import masks
 from ltjax.training.step import LaneState, Tally, Training
 
 SPLITS = Splits._fields
@@ -78,7 +79,9 @@ def _measure(network: Network, train: Train) -> Callable[[Params, Collections, E
     training = Training(network, train, examples=0)
 
     def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
-        return training.measure(LaneState(params, collections, (), jnp.zeros(0, jnp.int32)), examples)
+        # every weight is there: what was pruned is 0 in params
+        state = LaneState(params, collections, masks.dense(params), (), jnp.zeros(0, jnp.int32))
+        return training.measure(state, examples)
 
     return jax.jit(measure)
 

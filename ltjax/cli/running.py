@@ -191,7 +191,7 @@ def _train(
     begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"), box)
     if processes.first():
         write_environment(folder, backend.environment())
-    todo = _missing(resolved, runs) * experiment.train.steps
+    todo = _missing_steps(resolved, runs)
     heading = _heading(resolved, folder, runs, todo) + (
         "" if box.endless else f", within {boxes.minutes(box)}"
     )
@@ -243,13 +243,15 @@ def _alike(experiment: Experiment, only: Collection[int], box: Box) -> str:
     return f"{compatible.to_json(alike)} {tuple(only)} {box.minutes} {__version__} {jax.__version__}"
 
 
-def _missing(resolved: Resolved, runs: Mapping[str, Run]) -> int:
-    """Lanes still to be trained, over all rounds and points."""
-    return sum(
-        len(set(resolved.lanes(point, round)) - runs[point].lanes(round))
-        for point in resolved.points
+def _missing_steps(resolved: Resolved, runs: Mapping[str, Run]) -> int:
+    """Steps still to be trained, of all lanes of all rounds and points; lanes that points share count once."""
+    left = {
+        resolved.identity(point, round, lane): experiment.train.steps - resolved.step(point, round, lane)
+        for point, experiment in resolved.points.items()
         for round in range(resolved.rounds + 1)
-    )
+        for lane in set(resolved.lanes(point, round)) - runs[point].lanes(round)
+    }
+    return sum(left.values())
 
 
 def _left(resolved: Resolved, runs: Mapping[str, Run], ended: Ended) -> tuple[int, int]:
@@ -259,8 +261,8 @@ def _left(resolved: Resolved, runs: Mapping[str, Run], ended: Ended) -> tuple[in
         any(set(resolved.lanes(point, round)) - runs[point].lanes(round) for point in resolved.points)
         for round in range(resolved.rounds + 1)
     )
-    kept = steps - work.steps if ended.step is None else ended.step
-    return rounds, _missing(resolved, runs) * steps - kept * work.lanes
+    reached = steps - work.steps if ended.step is None else ended.step
+    return rounds, _missing_steps(resolved, runs) - (reached - work.start) * work.lanes
 
 
 def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: int) -> str:

@@ -18,7 +18,8 @@ from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
 from ltjax.lottery.rewinding import rewind
-from ltjax.lottery.search import Nothing, Outcome, Search
+from ltjax.lottery.rehearsal import rehearse
+from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
 from ltjax.training.network import network_of
@@ -54,7 +55,7 @@ class Export(NamedTuple):
 def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     """Write a lane's files into a folder, each whole or not at all.
 
-    A ticket began with θ₀ under its mask. What another arm began with is drawn again from θ₀ and the seed, as
+    A ticket began with what it was rewound to, under its mask. What another arm began with is drawn again from θ₀ and the seed, as
     when a run is continued; where that no longer gives the run's θ₀ and the lane's own mask, or the round
     before is missing, ``initial`` is left out. So are ``compacted`` and ``units`` where there are no forms
     (``forms.make_forms`` says why). Nothing of an earlier export stays.
@@ -64,9 +65,8 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
         OSError: it cannot be written.
     """
     found = run.outcome(round, lane)
-    search = Search(run.experiment, run, network_of(run.experiment), only=[lane.trial])
     trees: dict[str, Any] = {
-        "theta0": search.theta0(lane.trial), "initial": _initial(search, round, lane, found.mask),
+        "theta0": run.theta0(lane.trial), "initial": _initial(run, round, lane, found.mask),
         "mask": found.mask, "final": found.trained, "collections": found.collections or None,
         "sparse": to_sparse(found.trained, found.mask),
     }  # fmt: skip
@@ -101,17 +101,19 @@ def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
         return None, str(error)
 
 
-def _initial(search: Search, round: int, lane: Lane, mask: Mask) -> Params | None:
+def _initial(run: Run, round: int, lane: Lane, mask: Mask) -> Params | None:
     """What a lane began with, or None where it cannot be had again."""
-    if lane.arm == "ticket":
-        return rewind(search.theta0(lane.trial), mask)
+    experiment, network = run.experiment, network_of(run.experiment)
     try:
-        drawn = Search(search.experiment, Nothing(), search.network, only=[lane.trial]).theta0(lane.trial)
+        if lane.arm == "ticket" and not (lane.repeat and round == 0):
+            return jax.tree.map(np.asarray, rewind(run.ticket(round, lane.trial).params, mask))
+        drawn = begin(experiment, network, lane.trial).params
+        search = Search(experiment, run, network, rehearse(experiment, network), only=[lane.trial])
         start = search.starts(round, [lane])[0]
     except UserError:  # the round before is not in the run, or the file of model.start is gone
         return None
     # another version of JAX may draw other numbers from the same seed
-    same = _equal(drawn, search.theta0(lane.trial)) and _equal(start.mask, mask)
+    same = _equal(drawn, run.theta0(lane.trial)) and _equal(start.mask, mask)
     return start.params if same else None
 
 

@@ -25,13 +25,17 @@ SNAPSHOT = 0.05
 
 
 class Work(NamedTuple):
-    """A part that is to be trained: ``steps`` more of each lane, evaluated after every ``every``."""
+    """A part that is to be trained: ``steps`` more of each lane, evaluated after every ``every``.
+
+    Its lanes start, or started before they were interrupted, at the step ``start``.
+    """
 
     round: int
     lanes: int
     steps: int
     every: int
     compiled: bool = False
+    start: int = 0
 
 
 class Pace(NamedTuple):

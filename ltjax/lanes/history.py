@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pandas as pd
 
+from ltjax.core.trees import read_only
 from ltjax.core.types import Lane, Mask
 from ltjax.data import Splits
 from ltjax.settings.schema import Train

@@ -213,7 +213,7 @@ class _Walk:
         kept = self.snapshots and self.snapshots(index, part)
         if kept:
             steps = self.train.steps - (kept.begun.step if kept.begun else step)
-            work = Work(index, len(part), steps, min(steps, self.train.evaluate_every), compiled)
+            work = Work(index, len(part), steps, min(steps, self.train.evaluate_every), compiled, step)
             kept.box.enter(work, tuple(self.searches))
         return kept
 

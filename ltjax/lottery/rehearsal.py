@@ -35,10 +35,10 @@ class Functions:
     What one gives is checked, and an error inside it is told as the user's.
     """
 
-    criterion: tuple[str, Any]
-    rewinding: tuple[str, Any]
-    arms: tuple[tuple[str, Arm], ...]
     steps: int
+    rewinding: tuple[str, Any]
+    criterion: tuple[str, Any] = ("", None)
+    arms: tuple[tuple[str, Arm], ...] = ()
 
     def scores(self, found: Found, key: Key) -> Any:
         """What the criterion ranks weights by.
@@ -120,20 +120,29 @@ class Functions:
 
 
 def functions_of(experiment: Experiment, source: Source | None = None) -> Functions:
-    """The functions that an experiment names, its parameters in epochs made steps.
+    """The functions that an experiment names.
 
     Raises:
         UserError: there is none of a name.
     """
-    source = source or DATASETS.find(experiment.data.name)
-    prune, train = experiment.prune, experiment.train
-    epoch_steps = max(1, (source.train - experiment.data.validation) // train.batch)
-    return Functions(
-        (prune.criterion.name, prune.criterion.make()),
-        (prune.rewind.name, in_steps(prune.rewind.make(), epoch_steps)),
-        tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
-        train.steps,
+    prune = experiment.prune
+    return replace(
+        rewinding_of(experiment, source),
+        criterion=(prune.score, CRITERIA.find(prune.score)),
+        arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
     )
+
+
+def rewinding_of(experiment: Experiment, source: Source | None = None) -> Functions:
+    """The rewinding of an experiment alone, its parameters in epochs made steps.
+
+    Raises:
+        UserError: there is none of its name.
+    """
+    source = source or DATASETS.find(experiment.data.name)
+    train, chosen = experiment.train, _Named(experiment.prune.rewind or 'original')  # SHIM
+    epoch_steps = max(1, (source.train - experiment.data.validation) // train.batch)
+    return Functions(train.steps, (chosen.name, in_steps(chosen.make(), epoch_steps)))
 
 
 @dataclass(frozen=True)
@@ -206,3 +215,11 @@ def _check_shapes(found: Any, needed: Any, what: str) -> None:
                 f"{what} have a leaf {shown(path)} of shape {list(np.shape(own[path]))}, where the network "
                 f"has {list(np.shape(wanted[path]))}."
             )
+
+class _Named:
+    def __init__(self, x):
+        self.name, _, arg = x.partition(":")
+        self.arg=arg
+    def make(self):
+        e = REWINDINGS.find(self.name)
+        return e(int(self.arg) if self.arg.isdigit() else self.arg) if isinstance(e,type) and self.arg else (e() if isinstance(e,type) else e)

@@ -5,17 +5,18 @@ Only here is an experiment validated, its sweep spread into points and its point
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ltjax.core.errors import UserError, shown
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane
 from ltjax.data import DATASETS, Source
 from ltjax.lottery.rehearsal import Rehearsal, rehearse
-from ltjax.lottery.search import lanes_of
+from ltjax.lottery.search import is_dense, lanes_of
 from ltjax.lottery.validation import validate
 from ltjax.models import Network
 from ltjax.models.convolution import form_here
-from ltjax.settings import compatible, sweeps
+from ltjax.settings import compatible, roles, sweeps
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of, shapes_of
 
@@ -43,6 +44,19 @@ class Resolved:
     def lanes(self, point: str, round: int) -> list[Lane]:
         """The lanes that a round trains at a point."""
         return lanes_of(self.points[point], round, self.only)
+
+    def step(self, point: str, round: int, lane: Lane) -> int:
+        """The step that a lane starts at."""
+        dense = is_dense(self.points[point], round, lane)
+        return 0 if dense else self.rehearsals[point].step(round, lane.arm)
+
+    def identity(self, point: str, round: int, lane: Lane) -> tuple[Any, ...]:
+        """What lanes have in common that points are known to share before anything is trained."""
+        if round:
+            return point, round, lane
+        experiment = self.points[point]
+        values = tuple(roles.lane_values(experiment).items())
+        return sweeps.program_key(experiment), experiment.model, values, lane, self.step(point, 0, lane)
 
     def programs(self) -> list[list[str]]:
         """The points in groups, each of which trains as lanes of one program."""

@@ -23,6 +23,7 @@ from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
+from ltjax.training.network import shapes_of
 from ltjax.training.step import Course, LaneStart
 
 
@@ -207,11 +208,10 @@ class Search:
         return {trial: mask for trial, mask in found.items() if mask is not None}
 
     def theta0(self, trial: int) -> Start:
-        """θ₀ of a trial: the kept one, else the one given (``model.start``), else drawn from the seed."""
+        """How a trial begins: by the kept θ₀, else the one given (``model.start``), else drawn by the seed."""
         if trial not in self._theta0:
             kept = self.past.theta0(trial)
-            drawn = draw_theta0(self.experiment, self.network, trial)
-            self._theta0[trial] = drawn if kept is None else drawn._replace(params=kept)
+            self._theta0[trial] = begin(self.experiment, self.network, trial, kept)
         return self._theta0[trial]
 
     def _start(self, lane: Lane, round: int) -> LaneStart:
@@ -267,6 +267,12 @@ class Search:
         """The dense network of a trial by the steps at which it was kept, θ₀ among them."""
         if trial not in self._starts:
             self._starts[trial] = dict(self.past.starts(trial))
+        trained = Lane("ticket", trial) in self.past.lanes(0)
+        if trained and (lost := set(self.functions.captures) - set(self._starts[trial])):
+            raise UserError(
+                f"the dense network of trial {trial} at step {min(lost)} is lost, to which its tickets are "
+                "rewound; choose another --workdir, or remove what was trained in round 0 to train it again."
+            )
         return {0: self.theta0(trial), **self._starts[trial]}
 
     def _prune(self, trial: int, round: int) -> Mask:
@@ -285,16 +291,26 @@ class Search:
         return self.past.outcome(step.before, lane) if kept is None else kept
 
 
-def draw_theta0(experiment: Experiment, network: Network, trial: int) -> Start:
-    """How a trial begins: drawn from the seed, its params perhaps read from the file of ``model.start``.
+def begin(experiment: Experiment, network: Network, trial: int, theta0: Params | None = None) -> Start:
+    """How a trial begins: params and state drawn from the seed.
+
+    Args:
+        experiment: the file of its ``model.start``, if it names one, has the params.
+        network: the experiment's.
+        trial: the trial.
+        theta0: the params, where they are known.
 
     Raises:
         UserError: the file is missing or does not fit the network.
     """
-    start = experiment.model.start
+    if theta0 is not None and not shapes_of(network)[1]:
+        return Start(theta0, {})
     with on_cpu():
         drawn = Start(*jax.device_get(network.init(named_key(experiment.seed, "init", trial))))
-    return drawn if start is None else drawn._replace(params=load_start(start, trial, drawn.params))
+    if theta0 is not None:
+        return drawn._replace(params=theta0)
+    file = experiment.model.start
+    return drawn if file is None else drawn._replace(params=load_start(file, trial, drawn.params))
 
 
 def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
@@ -312,7 +328,7 @@ def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
     rates = selection.rates_by_path(
         found.theta0.params, schedules.step_of(experiment.prune, found.round).rates
     )
-    return selection.prune(scores, found.mask, rates, experiment.prune.structure)
+    return selection.prune(scores, found.mask, rates, experiment.prune.scope)
 
 
 def as_number(value: float) -> Any:

@@ -16,18 +16,22 @@ import pandas as pd
 
 from ltjax.core import files
 from ltjax.core.errors import UserError, sentence
+from ltjax.core.found import Found
+from ltjax.core.keys import named_key
 from ltjax.core.texts import read_text
 from ltjax.core.trees import take
-from ltjax.core.types import Lane, Mask, Params, Ticket
+from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.lanes import history, processes
 from ltjax.lottery.loop import DROPPED, Round
-from ltjax.lottery.rewinding import rewind
-from ltjax.lottery.search import Outcome, draw_theta0
+from ltjax.lottery.rehearsal import rewinding_of
+from ltjax.lottery.rewinding import original, rewind
+from ltjax.lottery.search import Outcome, begin
 from ltjax.models import Collections
 from ltjax.runs import checkpoints, parts, paths, retention, tables
 from ltjax.runs.parts import Stored
 from ltjax.settings import bounds, compatible
 from ltjax.settings.schema import Experiment
+from ltjax.sparsity import schedules
 from ltjax.training.network import network_of
 
 
@@ -67,10 +71,41 @@ class Run:
         if path.exists():
             return checkpoints.load(path)
         if trial not in self._drawn and any(str(trial) in note.get("theta0", {}) for note in self._notes()):
-            drawn = draw_theta0(self.experiment, network_of(self.experiment), trial)
+            drawn = begin(self.experiment, network_of(self.experiment), trial).params
             self._check_theta0(trial, drawn)
             self._drawn[trial] = drawn
         return self._drawn.get(trial)
+
+    def starts(self, trial: int) -> dict[int, Start]:
+        """The dense network of a trial by the steps at which it was kept.
+
+        Raises:
+            UserError: one is damaged.
+        """
+        kept = {path: paths.trial_and_step(path) for path in checkpoints.finished(paths.starts(self.folder))}
+        own = {step: checkpoints.load(path) for path, (number, step) in kept.items() if number == trial}
+        return {step: Start(tree["params"], tree.get("state", {})) for step, tree in own.items()}
+
+    def ticket(self, round: int, trial: int) -> Ticket:
+        """The ticket of a trial in a round, as it was rewound: its params unmasked.
+
+        Raises:
+            UserError: the run has none such, or no longer what it was rewound to.
+        """
+        mask, theta0 = self.mask(round, Lane("ticket", trial)), self.theta0(trial)
+        if theta0 is None:
+            raise UserError(f"'{self.folder}' lacks the initial params of trial {trial}.")
+        experiment = self.experiment
+        began = begin(experiment, network_of(experiment), trial, theta0)
+        step = schedules.step_of(experiment.prune, round) if round else None
+        found = Found(
+            began, mask, named_key(experiment.seed, "found", trial, round), round, experiment.train.steps,
+            {0: began, **self.starts(trial)},
+            step and (lambda: self.outcome(step.before, Lane(step.arm, trial)).start),
+        )  # fmt: skip
+        if not round:
+            return original(found)
+        return rewinding_of(experiment).rewound(found, named_key(experiment.seed, "rewind", trial, round))
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """The mask of a trained lane, and its params after training.
@@ -145,7 +180,7 @@ class Run:
         )
 
     def save(self, found: Round, seconds: float) -> None:
-        """Add what a round found to the folder: θ₀, curves, checkpoint, summary, in this order.
+        """Add what a round found to the folder: θ₀ and the like, curves, checkpoint, summary, in this order.
 
         All processes call it together: the first writes the tables, each its own lanes of the checkpoints.
 
@@ -155,12 +190,17 @@ class Run:
         for trial, params in found.theta0.items():
             if processes.agreed(not paths.theta0(self.folder, trial).exists()):
                 self.save_theta0(trial, params)
+        for trial, starts in found.starts.items():
+            for step, start in starts.items():
+                if processes.agreed(not paths.start(self.folder, trial, step).exists()):
+                    self.save_start(trial, step, start)
         taken = {paths.round_and_part(path)[1] for path, _ in self.parts.get(found.index, [])}
         # the lowest free number, so that a removed part's curves are replaced and no other's
         part = min(set(range(len(taken) + 1)) - taken)
         note = {
             "rows": found.summary.to_dict("records"), "seconds": seconds,
             "theta0": {str(trial): checkpoints.checksums(tree) for trial, tree in found.theta0.items()},
+            "starts": [[trial, step] for trial, starts in found.starts.items() for step in starts],
             "experiment": dataclasses.asdict(self.experiment),
         }  # fmt: skip
         if processes.first():  # whose note is the one that is kept
@@ -199,6 +239,16 @@ class Run:
             note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
             checkpoints.save(paths.theta0(self.folder, trial), params, note)
 
+    def save_start(self, trial: int, step: int, start: Start) -> None:
+        """Keep the dense network of a trial at a step, to which its tickets are rewound.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        note = {"trial": trial, "step": step, "experiment": dataclasses.asdict(self.experiment)}
+        tree = {name: value for name, value in start._asdict().items() if jax.tree.leaves(value)}
+        checkpoints.save(paths.start(self.folder, trial, step), tree, note)
+
     def _check_theta0(self, trial: int, params: Params) -> None:
         found = checkpoints.checksums(params)
         if any(note.get("theta0", {}).get(str(trial), found) != found for note in self._notes()):
@@ -230,6 +280,8 @@ class Run:
                 not retention.keeps_theta0(self.experiment, self.keep)
                 or all(paths.theta0(self.folder, trial).exists() for trial in drawn)
             )
+            and all(paths.start(self.folder, *each).exists()
+                    for note in self._notes() for each in note.get("starts", []))
             and len(list(filter(paths.is_curves, curves.glob("*")))) == len(self._notes())
         )
 
@@ -302,16 +354,15 @@ def read_config(folder: Path) -> Experiment:
 
 
 def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
-    """A ticket of a run: ``.params`` are θ₀ under the mask of that round, ``.mask`` is the mask.
+    """A ticket of a run: ``.params`` are what it was rewound to, θ₀ by default, under ``.mask``, the round's.
+
+    ``.step`` is where its training starts, ``.state`` what the network carries beside its params there.
 
     Raises:
         UserError: the run has none such.
     """
-    run = Run(Path(folder))
-    mask, theta0 = run.mask(round, Lane("ticket", trial)), run.theta0(trial)
-    if theta0 is None:
-        raise UserError(f"'{folder}' lacks the initial params of trial {trial}.")
-    return Ticket(_to_numpy(rewind(theta0, mask)), mask)
+    ticket = Run(Path(folder)).ticket(round, trial)
+    return ticket._replace(params=_to_numpy(rewind(ticket.params, ticket.mask)))
 
 
 def load_trained(

@@ -56,7 +56,8 @@ class Piece:
         found = self.run.part(self.part, self.note)
         theta0 = {trial: params for trial in sorted({lane.trial for lane in found.lanes})
                   if (params := self.run.theta0(trial)) is not None}  # fmt: skip
-        found = replace(found, theta0=theta0, point=self.point)
+        dense = {trial: self.run.starts(trial) for trial in theta0} if not found.index else {}
+        found = replace(found, theta0=theta0, point=self.point, starts=dense)
         return found if len(self.places) == len(found.lanes) else _some(found, self.places)
 
     @property
@@ -139,6 +140,7 @@ def _one_experiment(folders: Sequence[Path]) -> Experiment:
 def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment) -> list[Piece]:
     """What of each source's parts, at one point of a sweep, is to be added; everything is compared here."""
     theta0: dict[int, tuple[Path, Params]] = {}
+    dense: dict[tuple[int, int], tuple[Path, Any]] = {}
     rows: dict[tuple[int, Lane], tuple[Path, str]] = {}
     pieces = []
     for folder in (to, *sources):
@@ -148,6 +150,7 @@ def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment)
         run = Run(home, experiment if folder == to else None)
         run.verify()
         _compare_theta0(run, theta0)
+        _compare_starts(run, dense)
         for part, note in [each for parts in run.parts.values() for each in parts]:
             places = tuple(_new_places(home, part, note, rows))
             if folder != to:
@@ -164,6 +167,17 @@ def _compare_theta0(run: Run, known: dict[int, tuple[Path, Params]]) -> None:
         where, other = known.setdefault(trial, (run.folder, params))
         if not jax.tree.all(jax.tree.map(np.array_equal, params, other)):
             raise UserError(f"'{where}' and '{run.folder}' hold different initial params of trial {trial}.")
+
+
+def _compare_starts(run: Run, known: dict[tuple[int, int], tuple[Path, Any]]) -> None:
+    """Enter the dense networks that a run keeps among those known; refuse another one of a trial and step."""
+    for trial in range(run.experiment.trials):
+        for step, start in run.starts(trial).items():
+            where, other = known.setdefault((trial, step), (run.folder, start))
+            if not jax.tree.all(jax.tree.map(np.array_equal, start, other)):
+                raise UserError(
+                    f"'{where}' and '{run.folder}' hold different params of trial {trial} at step {step}."
+                )
 
 
 def _new_places(
@@ -196,7 +210,7 @@ def _some(found: Round, places: Sequence[int]) -> Round:
         masks=stack([found.mask(lane) for lane in lanes]), trained=trained, collections=collections,
         summary=found.summary.iloc[list(places)], curves=_of_lanes(found.curves, lanes),
         holders=found.holders and [found.holders[place] for place in places],
-        ahead=_of_trials(found.ahead, lanes),
+        ahead=_of_trials(found.ahead, lanes), starts=_of_trials(found.starts, lanes),
     )  # fmt: skip
 
 

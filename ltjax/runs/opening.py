@@ -118,7 +118,8 @@ def finished(
 
 def _is_whole(folder: Path) -> bool:
     """Whether nothing is there that a killed run would leave, and its table is."""
-    kept = paths.rounds(folder), paths.theta0(folder, 0).parent, paths.curves(folder, 0, 0).parent
+    kept = [paths.rounds(folder), paths.theta0(folder, 0).parent, paths.starts(folder),
+            paths.curves(folder, 0, 0).parent]  # fmt: skip
     left = [*folder.glob(f".*{files.UNFINISHED}"), *(path for place in kept for path in place.glob(".*"))]
     there = all(path.exists() for path in (paths.config(folder), paths.summary(folder)))
     return there and not left and not paths.begun(folder).exists()
@@ -145,7 +146,7 @@ def open_run(folder: Path, asked: Experiment) -> Run:
         OSError: it cannot be written.
     """
     grown = will_hold(folder, asked, {"": asked})
-    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent):
+    for kept in (paths.rounds(folder), paths.theta0(folder, 0).parent, paths.starts(folder)):
         checkpoints.sweep(kept)
     if not paths.config(folder).exists():
         shutil.rmtree(paths.begun(folder), ignore_errors=True)  # of who knows what experiment

@@ -106,6 +106,8 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
         for trial in range(run.experiment.trials):
             if (theta0 := run.theta0(trial)) is not None:
                 yield f"theta0/trial_{trial}.npz", _to_bytes(theta0)
+    for path in checkpoints.finished(paths.starts(home)):
+        yield f"starts/{path.name}.npz", _to_bytes(checkpoints.load(path))
     coder = Coder()
     for round in sorted(run.parts):
         for path, note in sorted(run.parts[round], key=lambda each: paths.round_and_part(each[0])):
@@ -210,7 +212,7 @@ def _restore(members: dict[str, bytes], made: Path) -> None:
     config = paths.config(Path()).name
     homes = {name.removesuffix(config) for name in members if PurePosixPath(name).name == config}
     for name, content in members.items():
-        if "parts/" not in name and "theta0/" not in name and name != HEAD:
+        if name != HEAD and not {"parts", "theta0", "starts"} & set(PurePosixPath(name).parts[-2:-1]):
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -225,6 +227,10 @@ def _restore_parts(members: dict[str, bytes], home: Path) -> None:
     for name in [name for name in members if name.startswith("theta0/")]:
         note = {"trial": int(name.split("_")[1].split(".")[0])}
         checkpoints.save(paths.theta0(home, note["trial"]), _from_bytes(members[name]), note)
+    for name in [name for name in members if name.startswith("starts/")]:
+        trial, step = paths.trial_and_step(Path(PurePosixPath(name).stem))
+        note = {"trial": trial, "step": step}
+        checkpoints.save(paths.start(home, trial, step), _from_bytes(members[name]), note)
     for name in [name for name in members if name.startswith("parts/") and name.endswith(".json")]:
         stem = name.removesuffix(".json")
         told, bits = json.loads(members[name]), io.BytesIO(members[f"{stem}.bits"])

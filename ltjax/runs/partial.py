@@ -1,7 +1,7 @@
 """The snapshots of a run's folder: the one part in the middle of its training, kept until it is done."""
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,10 @@ from ltjax.lanes.box import Box
 from ltjax.lanes.snapshots import Snapshot, Snapshots
 from ltjax.lottery.loop import Part
 from ltjax.runs import checkpoints, paths
+
+
+CAPTURED = "captured_"
+"""What the names begin with under which a snapshot has the dense network at a step before."""
 
 
 class Begun:
@@ -78,21 +82,22 @@ class Begun:
             kept = note["lanes"]
             if note["round"] == told["round"] and all(lane in kept for lane in told["lanes"]):
                 self._before = float(note.get("seconds", 0.0))
-                return _of_lanes(
-                    checkpoints.load(path), note["step"], [kept.index(lane) for lane in told["lanes"]]
-                )
+                places = [kept.index(lane) for lane in told["lanes"]]
+                return _of_lanes(checkpoints.load(path), note, places)
         return None
 
     def _keep(self, snapshot: Snapshot, told: dict[str, Any]) -> None:
         # by number, in the order of the leaves: a checkpoint holds plain dictionaries
-        state = {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(snapshot.state)}
+        state = _numbered(snapshot.state)
+        captured = {f"{CAPTURED}{step}": _numbered(leaves) for step, leaves in snapshot.captured.items()}
         path = self._folder / f"round_{told['round']:03d}_step_{snapshot.step:09d}"
         older = [each for each in checkpoints.finished(self._folder) if each != path]
         with self._writing():
             _remove(path)  # of other lanes, from before they changed
             seconds = self._before + self._box.now() - self._began
             note = {**told, "step": snapshot.step, "seconds": seconds}
-            checkpoints.save(path, {"seen": snapshot.seen}, note, {"state": state}, snapshot.holders)
+            by_lane = {"state": state, **captured}
+            checkpoints.save(path, {"seen": snapshot.seen}, note, by_lane, snapshot.holders)
             _remove(*older)
 
 
@@ -107,9 +112,17 @@ def _remove(*snapshots: Path) -> None:
     processes.first_alone(remove)
 
 
-def _of_lanes(tree: dict[str, Any], step: int, lanes: list[int]) -> Snapshot:
+def _numbered(leaves: Sequence[Any]) -> dict[str, np.ndarray]:
+    return {f"{at:04}": np.asarray(leaf) for at, leaf in enumerate(leaves)}
+
+
+def _of_lanes(tree: dict[str, Any], note: dict[str, Any], lanes: list[int]) -> Snapshot:
     """Some of a snapshot's lanes, by their places in it."""
     seen = {name: {split: values[:, lanes] for split, values in tree["seen"][name].items()}
             for name in ("loss", "accuracy")}  # fmt: skip
+    captured = {
+        int(name.removeprefix(CAPTURED)): [each[at][lanes] for at in sorted(each)]
+        for name, each in tree.items() if name.startswith(CAPTURED)
+    }  # fmt: skip
     state = [tree["state"][at][lanes] for at in sorted(tree["state"])]
-    return Snapshot(step, state, {"steps": tree["seen"]["steps"], **seen})
+    return Snapshot(note["step"], state, {"steps": tree["seen"]["steps"], **seen}, captured=captured)

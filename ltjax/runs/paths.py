@@ -34,6 +34,22 @@ def theta0(run: Path, trial: int) -> Path:
     return run / "checkpoints" / "theta0" / f"trial_{trial}"
 
 
+def starts(run: Path) -> Path:
+    """The folder of the dense networks that rewindings go back to."""
+    return run / "checkpoints" / "starts"
+
+
+def start(run: Path, trial: int, step: int) -> Path:
+    """The checkpoint of a trial's dense network at a step."""
+    return starts(run) / f"trial_{trial}_step_{step:09d}"
+
+
+def trial_and_step(path: Path) -> tuple[int, int]:
+    """The numbers in the name of such a checkpoint."""
+    _, trial, _, step = path.name.split("_")
+    return int(trial), int(step)
+
+
 def rounds(run: Path) -> Path:
     """The folder of all rounds' checkpoints."""
     return run / "checkpoints" / "rounds"

@@ -2,7 +2,8 @@
 
 The default keeps the tickets': they are what one exports, evaluates or looks into, and the controls' are read
 by nothing. ``all`` keeps every lane's; ``masks`` none. Whatever is chosen, rows, curves and masks are kept,
-and so are the params without which the run could not go on.
+and so are the params without which the run could not go on: the dense networks that a rewinding goes back to
+among them.
 """
 
 import math
@@ -12,11 +13,11 @@ from typing import get_args
 import jax
 
 from ltjax.core.types import Lane
-from ltjax.lottery.arms import any_uses_trained
+from ltjax.lottery.rehearsal import rehearse
 from ltjax.lottery.resolving import Resolved
 from ltjax.settings.schema import Experiment, Keep
 from ltjax.sparsity import schedules
-from ltjax.training.network import shapes_of
+from ltjax.training.network import network_of, shapes_of
 
 
 def wanted(
@@ -50,7 +51,7 @@ def _needed(experiment: Experiment, round: int, lane: Lane, ahead: bool) -> bool
     prune = experiment.prune
     if lane != Lane(schedules.source(prune), lane.trial) or not schedules.after(prune, round):
         return False
-    return not ahead or any_uses_trained(arm for arm, repeats in experiment.arms.items() if repeats)
+    return not ahead or rehearse(experiment, network_of(experiment)).uses_trained
 
 
 def keeps_theta0(experiment: Experiment, keep: Keep) -> bool:
@@ -73,6 +74,7 @@ def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
     found: dict[Keep, int] = {}
     for keep in get_args(Keep):
         found[keep] = experiment.trials * params * keeps_theta0(experiment, keep)
+        found[keep] += experiment.trials * whole * len(resolved.rehearsals[point].functions.captures)
         for round in range(experiment.prune.rounds + 1):
             lanes = resolved.lanes(point, round)
             ahead = _ahead(experiment, round, lanes)

@@ -10,7 +10,8 @@ from ltjax.core.errors import UserError
 from ltjax.core.files import write_text
 from ltjax.core.types import Lane, Mask
 from ltjax.lottery.loop import Round
-from ltjax.lottery.search import Search, draw_theta0
+from ltjax.lottery.rehearsal import Rehearsal, functions_of
+from ltjax.lottery.search import Search, begin
 from ltjax.runs import checkpoints, parts, paths, retention
 from ltjax.runs.folder import Run, read_config
 from ltjax.settings import compatible
@@ -72,7 +73,8 @@ def masks_ahead(run: Run, found: Round, there: Collection[Lane]) -> Mapping[int,
     pruned = [lane for lane in found.lanes if lane in there and lane.arm == schedules.source(prune)]
     if found.ahead or not pruned or schedules.after(prune, found.index) != [found.index + 1]:
         return found.ahead
-    return Search(run.experiment, run, network_of(run.experiment)).ahead(found.index, pruned)
+    experiment, network = run.experiment, network_of(run.experiment)
+    return Search(experiment, run, network, Rehearsal(functions_of(experiment))).ahead(found.index, pruned)
 
 
 def _drop_theta0(run: Run, keep: Keep) -> None:
@@ -88,7 +90,7 @@ def _drop_theta0(run: Run, keep: Keep) -> None:
 def _drawn_again(run: Run, trial: int) -> dict[str, int]:
     """The checksums of a trial's θ₀ as it is drawn now; none where the user's code for it is not there."""
     try:
-        drawn = draw_theta0(run.experiment, network_of(run.experiment), trial)
+        drawn = begin(run.experiment, network_of(run.experiment), trial).params
     except UserError:
         return {}
     return checkpoints.checksums(drawn)

@@ -38,6 +38,11 @@ class Course(NamedTuple):
     hold: Any = False
 
 
+def course_of(key: Key) -> Course:
+    """The course of a lane with a key, whose settings are all the experiment's."""
+    return Course(key, key)
+
+
 class LaneStart(NamedTuple):
     """What a lane is given: params, 0 where pruned; state beside them; mask; the values of pruned weights."""
 

@@ -1,0 +1,2 @@
+from ltjax.sparsity.scores import *
+from ltjax.sparsity.scores import SCORES as CRITERIA
