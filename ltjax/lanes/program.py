@@ -21,6 +21,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from ltjax.core.keys import IMPLEMENTATION
 from ltjax.core.types import Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
@@ -250,7 +251,7 @@ class LaneProgram:
 
 def _with_key(start: LaneStart) -> LaneStart:
     """A lane's start with a typed key: it is laid out on the devices as plain numbers."""
-    return start._replace(key=jax.random.wrap_key_data(start.key))
+    return start._replace(key=jax.random.wrap_key_data(start.key, impl=IMPLEMENTATION))
 
 
 def _bytes(stats: Any) -> int:
