@@ -2,7 +2,7 @@
 
 Importing it sets JAX up as the command line does, where the user has not: a CPU device per core, kept
 compilations. JAX's own settings and environment variables (``JAX_NUM_CPU_DEVICES``,
-``JAX_COMPILATION_CACHE_DIR``) choose otherwise.
+``JAX_COMPILATION_CACHE_DIR``) choose otherwise; random numbers follow from an experiment's seed alone.
 """
 
 from ltjax.analysis.evaluation import Evaluation, evaluate

@@ -36,7 +36,7 @@ TINY = Experiment(
     train=Train(steps=40, batch=30, evaluate_every=20, evaluate_batch=128),
     prune=Prune(rounds=2),
     compute=Compute(keep="all"),
-    numerics=Numerics("direct"),
+    numerics=Numerics("direct", x64=False),
 )
 """Two trials, two arms, three rounds: some seconds, most of them compilation; numerics as runs keep them."""
 

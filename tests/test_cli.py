@@ -25,7 +25,7 @@ from .test_runs import assert_same_results
 SMALL = (
     "--config digits --trials 2 --arms.reinit 1 --seed 3 --data.validation 100 --model.widths 16 12 "
     "--train.steps 40 --train.batch 30 --train.evaluate-every 20 --train.evaluate-batch 128 --prune.rounds 2 "
-    "--keep all --numerics.convolution direct"
+    "--keep all --numerics.convolution direct --numerics.x64 False"
 ).split()
 """The command line of TINY."""
 

@@ -21,8 +21,8 @@ UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_mi
 """Settings that say what a run is called, where things lie, and how much is used and how often."""
 
 LATER = {
-    "numerics.convolution", "compute.batching=unrolled", "compute.keep", "compute.keep=all",
-    "compute.keep=masks",
+    "numerics.convolution", "numerics.random_numbers", "numerics.x64",
+    "compute.batching=unrolled", "compute.keep", "compute.keep=all", "compute.keep=masks",
 }  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
 

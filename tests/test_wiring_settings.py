@@ -65,7 +65,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (CURVES, {"train.evaluate_every": 2, "train.evaluate_batch": 100, "train.train_curve": "exact"}, {}),
     (NOTHING, {"name": "other", "data.dir": "elsewhere", "data.raw": "elsewhere", "compute.devices": 1,
                "compute.lanes": 1, "compute.memory": 4.0, "compute.snapshot_minutes": 0.5,
-               "compute.keep": "masks", "numerics.convolution": "direct"}, {}),
+               "compute.keep": "masks", "numerics.convolution": "direct", "numerics.x64": False}, {}),
     (NOTHING, {"sweep": {"train.learning_rate": (0.05,)}}, {}),
     (ROUNDING, {"compute.data": 2, "compute.batching": "vmap", "compute.convolution": "loop"}, NORMED),
 ]  # fmt: skip
@@ -191,7 +191,9 @@ def assert_close(one: list[Any], two: list[Any]) -> None:
 
 
 def test_every_setting_is_in_one_of_the_tables():
-    assert {name for _, change, _ in ROWS for name in change} | set(BY_HAND) == set(leaves(Experiment()))
+    in_tables = {name for _, change, _ in ROWS for name in change} | set(BY_HAND)
+    only_one_way = {"numerics.random_numbers"}  # see test_numerics.py
+    assert in_tables | only_one_way == set(leaves(Experiment()))
 
 
 HELD_ELSEWHERE = {

@@ -170,7 +170,7 @@ def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numeri
     kept = grown.numerics
     if kept == resolved.experiment.numerics:
         return resolved
-    if asked.convolution != "auto":
+    if asked.convolution not in ("auto", kept.convolution):
         raise UserError(
             f"'{folder}' was begun with --numerics.convolution {kept.convolution} and continues so, to the "
             "same bits; leave the option out, or choose another --workdir."

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeAlias
 import jax
 
 Key: TypeAlias = jax.Array
-"""A typed JAX PRNG key, as from ``jax.random.key``."""
+"""A typed JAX PRNG key, as from ``core.keys.named_key``."""
 
 Params: TypeAlias = Any
 """A pytree of float arrays: nested dictionaries, as Flax makes them."""

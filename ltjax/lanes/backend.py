@@ -12,7 +12,7 @@ from typing import Any
 import jax
 from jax.experimental.compilation_cache import compilation_cache
 
-from ltjax.core import files
+from ltjax.core import files, keys
 
 PACKAGES = (
     "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pandas", "pyarrow",
@@ -35,9 +35,11 @@ AUTOTUNING = "xla_gpu_per_fusion_autotune_cache_dir"
 def set_up() -> None:
     """One CPU device per core, kept compilations and choices of kernels, and repeatable ones on a GPU.
 
-    Whatever the user has chosen, by JAX's own environment variables or settings, stands. Where JAX has
-    computed already, its devices stay as they are, which is warned of if there are fewer CPUs than cores.
+    Whatever the user has chosen, by JAX's own environment variables or settings, stands, but for random
+    numbers, which follow from an experiment's seed alone. Where JAX has computed already, its devices stay
+    as they are, which is warned of if there are fewer CPUs than cores.
     """
+    keys.pin()
     flags = os.environ.get("XLA_FLAGS", "")
     chosen = "host_platform_device_count" in flags or _set("jax_num_cpu_devices") != -1
     if chosen or _one_device_per_core():

@@ -22,6 +22,7 @@ import numpy as np
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from ltjax.core.keys import IMPLEMENTATION
 from ltjax.core.types import Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.lanes import processes
@@ -307,9 +308,9 @@ def _plain(course: Course) -> Course:
 
 def _with_keys(course: Course) -> Course:
     """A lane's course with its keys: the inverse of ``_plain``."""
-    return course._replace(
-        key=jax.random.wrap_key_data(course.key), shared=jax.random.wrap_key_data(course.shared)
-    )
+    keys = {name: jax.random.wrap_key_data(getattr(course, name), impl=IMPLEMENTATION)
+            for name in ("key", "shared")}  # fmt: skip
+    return course._replace(**keys)
 
 
 def _alike(starts: Sequence[LaneStart]) -> Sequence[LaneStart]:

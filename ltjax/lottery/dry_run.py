@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.core.flops import flops
+from ltjax.core.keys import named_key
 from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
@@ -37,7 +38,7 @@ class Plan:
 def plan(resolved: Resolved, point: str = "") -> Plan:
     """The plan of a point of an experiment; loads no data, trains nothing."""
     experiment, network = resolved.points[point], resolved.networks[point]
-    source, key = resolved.source, jax.eval_shape(lambda: jax.random.key(0))
+    source, key = resolved.source, jax.eval_shape(lambda: named_key(0))
     params, collections = shapes_of(network)
     counts = schedules.surviving(params, experiment.prune)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)

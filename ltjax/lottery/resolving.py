@@ -7,7 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
+
 from ltjax.core.errors import UserError, shown
+from ltjax.core.keys import random_numbers
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane
 from ltjax.data import DATASETS, Source
@@ -102,6 +105,21 @@ def resolve(
 
 
 def _numerics_here(experiment: Experiment) -> Experiment:
-    """The experiment, with what its numerics are on this backend."""
-    numerics = experiment.numerics
-    return replace(experiment, numerics=replace(numerics, convolution=form_here(numerics.convolution)))
+    """The experiment, with what its numerics are on this backend and under JAX's settings.
+
+    Raises:
+        UserError: they are others than it asks for, or than the run was begun with.
+    """
+    asked, x64 = experiment.numerics, bool(jax.config.jax_enable_x64)  # type: ignore[attr-defined]
+    if asked.random_numbers != (drawn := random_numbers()):
+        raise UserError(
+            f"numerics.random_numbers is {shown(asked.random_numbers)}, and JAX draws by '{drawn}' here: "
+            "leave its settings of random numbers as importing ltjax sets them, or begin another run."
+        )
+    if asked.x64 not in (None, x64):
+        raise UserError(
+            f"numerics.x64 is {asked.x64}, as asked or as the run was begun, and JAX's x64 is {x64} here: "
+            f"set JAX_ENABLE_X64={int(asked.x64)} before the program starts, or begin another run."
+        )
+    here = replace(asked, convolution=form_here(asked.convolution), x64=x64)
+    return replace(experiment, numerics=here)

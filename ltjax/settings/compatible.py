@@ -9,7 +9,7 @@ from typing import Any
 
 from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.texts import LONGEST, is_plain, read_json
-from ltjax.settings.schema import Experiment, Numerics
+from ltjax.settings.schema import Experiment
 
 EXTENDABLE = ("trials", "prune.rounds", "prune.fractions", "control_rounds")
 """What a finished run can be given more of; arms and a sweep's points are extendable too."""
@@ -17,6 +17,9 @@ EXTENDABLE = ("trials", "prune.rounds", "prune.fractions", "control_rounds")
 INCIDENTAL = ("name", "data.dir", "data.raw")
 """Where things lie: no part of what the experiment is, nor is how the work is laid out (``compute``) or what
 changes its bits alone (``numerics``)."""
+
+DRAWN = ("numerics.random_numbers",)
+"""Numerics by which everything is drawn, as by the seed: with others it is another experiment."""
 
 
 CHECKSUM = "crc32"
@@ -39,17 +42,20 @@ def from_json(text: str) -> Experiment:
         settings = read_json(text)
         if isinstance(settings, dict) and (kept := settings.pop(CHECKSUM, None)) is not None:
             _check(settings, kept)
-            settings.setdefault("numerics", {"convolution": "direct"})
+            numerics = settings.setdefault("numerics", {"convolution": "direct"})
+            if isinstance(numerics, dict):
+                numerics.setdefault("x64", False)  # as far as is known
         return from_settings(settings)
     except (ValueError, TypeError) as error:
         raise UserError(f"this is no configuration of ltjax ({error})") from error
 
 
 def begun(experiment: Experiment) -> Experiment:
-    """The experiment of a run, as it was begun: before runs said how they convolve, all did directly."""
-    if experiment.numerics.convolution != "auto":
-        return experiment
-    return dataclasses.replace(experiment, numerics=Numerics("direct"))
+    """The experiment of a run, as it was begun: before runs said what their numerics are, these were all."""
+    numerics = experiment.numerics
+    convolution = "direct" if numerics.convolution == "auto" else numerics.convolution
+    begun = dataclasses.replace(numerics, convolution=convolution, x64=bool(numerics.x64))
+    return dataclasses.replace(experiment, numerics=begun)
 
 
 def from_settings(settings: Any) -> Experiment:
@@ -160,7 +166,7 @@ def differences(stored: Experiment, asked: Experiment) -> list[str]:
         for name in sorted({*ours, *theirs})
         if ours.get(name) != theirs.get(name)
         and name not in (*EXTENDABLE, *INCIDENTAL, *stored.sweep)
-        and name.split(".")[0] not in ("arms", "sweep", "compute", "numerics")
+        and (name in DRAWN or name.split(".")[0] not in ("arms", "sweep", "compute", "numerics"))
     ]
     one, two = stored.prune.fractions, asked.prune.fractions
     if any(mine != yours for mine, yours in zip(one, two, strict=False)):

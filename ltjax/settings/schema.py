@@ -7,6 +7,8 @@ states what differs. ``settings.compatible`` says what makes two experiments one
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from ltjax.core.keys import PINNED
+
 Keep: TypeAlias = Literal["all", "tickets", "masks"]
 """Whose trained params a run's folder keeps, from the most to the least."""
 
@@ -115,6 +117,10 @@ class Numerics:
 
     convolution: Literal["auto", "direct", "winograd"] = "auto"
     """Sums of products, or Winograd's fewer products where they are faster; auto: winograd on CPU."""
+    random_numbers: str = PINNED
+    """How JAX draws random numbers; ltjax has one way."""
+    x64: bool | None = None
+    """Whether JAX has 64-bit numbers (JAX_ENABLE_X64); None: as it is where the run begins."""
 
 
 @dataclass(frozen=True)

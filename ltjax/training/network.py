@@ -2,6 +2,7 @@
 
 import jax
 
+from ltjax.core.keys import named_key
 from ltjax.core.types import Params
 from ltjax.data import DATASETS, Source
 from ltjax.models import Collections, Network, make_network
@@ -11,9 +12,7 @@ from ltjax.settings.schema import Experiment
 
 def shapes_of(network: Network) -> tuple[Params, Collections]:
     """The shapes and dtypes of a network's params, and of what it carries beside them."""
-    found: tuple[Params, Collections] = jax.eval_shape(
-        network.init, jax.eval_shape(lambda: jax.random.key(0))
-    )
+    found: tuple[Params, Collections] = jax.eval_shape(network.init, jax.eval_shape(lambda: named_key(0)))
     return found
 
 

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ltjax.core.keys import named_key
 from ltjax.core.types import Key, Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.models import Collections, Network
@@ -125,7 +126,7 @@ class Training:
             # evaluation draws nothing: dropout is off, so any key will do
             batch = self.spread(batch)
             logits, _ = self.network.apply(
-                weights, state.collections, batch.floats(), False, jax.random.key(0)
+                weights, state.collections, batch.floats(), False, named_key(0)
             )
             return tally_of(logits, batch.labels)
 
