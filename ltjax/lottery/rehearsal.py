@@ -128,7 +128,7 @@ def functions_of(experiment: Experiment, source: Source | None = None) -> Functi
     prune = experiment.prune
     return replace(
         rewinding_of(experiment, source),
-        criterion=(prune.score, CRITERIA.find(prune.score)),
+        criterion=(prune.criterion.name, prune.criterion.make()),
         arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
     )
 
@@ -140,7 +140,7 @@ def rewinding_of(experiment: Experiment, source: Source | None = None) -> Functi
         UserError: there is none of its name.
     """
     source = source or DATASETS.find(experiment.data.name)
-    train, chosen = experiment.train, _Named(experiment.prune.rewind or 'original')  # SHIM
+    train, chosen = experiment.train, experiment.prune.rewind
     epoch_steps = max(1, (source.train - experiment.data.validation) // train.batch)
     return Functions(train.steps, (chosen.name, in_steps(chosen.make(), epoch_steps)))
 
@@ -215,11 +215,3 @@ def _check_shapes(found: Any, needed: Any, what: str) -> None:
                 f"{what} have a leaf {shown(path)} of shape {list(np.shape(own[path]))}, where the network "
                 f"has {list(np.shape(wanted[path]))}."
             )
-
-class _Named:
-    def __init__(self, x):
-        self.name, _, arg = x.partition(":")
-        self.arg=arg
-    def make(self):
-        e = REWINDINGS.find(self.name)
-        return e(int(self.arg) if self.arg.isdigit() else self.arg) if isinstance(e,type) and self.arg else (e() if isinstance(e,type) else e)

@@ -328,7 +328,7 @@ def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
     rates = selection.rates_by_path(
         found.theta0.params, schedules.step_of(experiment.prune, found.round).rates
     )
-    return selection.prune(scores, found.mask, rates, experiment.prune.scope)
+    return selection.prune(scores, found.mask, rates, experiment.prune.structure)
 
 
 def as_number(value: float) -> Any:

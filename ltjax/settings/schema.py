@@ -106,7 +106,6 @@ class Prune:
     """What ranks the weights, by its name in the registry; the lowest are removed."""
     schedule: str = "iterative"
     """Whose weights are ranked before each round, by its name in the registry."""
-    rewind: Any = None  # SHIM
     fractions: tuple[float, ...] = ()
     """For schedule oneshot: the fc rate of rounds 1, 2, … by which the dense network is pruned at once."""
 

@@ -1,2 +1,0 @@
-from ltjax.sparsity.scores import *
-from ltjax.sparsity.scores import SCORES as CRITERIA
