@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ltjax.core.errors import UserError, shown, unknown
 
@@ -26,7 +26,7 @@ def definition_of(made: object) -> Definition:
 
 
 class Registry(dict[str, T], Generic[T]):
-    """Named entries of one kind (arms, scores, models, …), filled by decorating functions.
+    """Named entries of one kind (arms, criteria, models, …), filled by decorating functions.
 
     A name may be registered again from the same file for a function of the same name: then the file was run
     again, as ``load_experiment`` runs a user's file each time. All cells of a notebook count as one file.
@@ -79,3 +79,11 @@ class Registry(dict[str, T], Generic[T]):
         if name not in self:
             raise unknown(self.kind, name, self)
         return self[name]
+
+
+_REGISTRIES: dict[str, Registry[Any]] = {}
+
+
+def registry(kind: str) -> Registry[Any]:
+    """The one registry of a kind, made on the first call, so that no floor imports a higher one for it."""
+    return _REGISTRIES.setdefault(kind, Registry(kind))

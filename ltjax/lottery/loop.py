@@ -27,7 +27,6 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Nothing, Outcome, Past, Search
 from ltjax.models import Collections
 from ltjax.settings.schema import Experiment
-from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import Training
 
 
@@ -158,8 +157,7 @@ class _Walk:
         first, network = resolved.points[points[0]], resolved.networks[points[0]]
         splits = split(dataset, first.data.validation, first.seed)
         self.train = first.train
-        augment = AUGMENTATIONS.find(first.data.augment)
-        training = Training(network, first.train, len(splits.train.labels), augment)
+        training = Training(network, first.train, len(splits.train.labels), first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )

@@ -18,9 +18,9 @@ from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Found
 from ltjax.lottery.rewinding import rewind
 from ltjax.models import Collections, Network
+from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.sparsity.scores import SCORES
 from ltjax.training.step import LaneStart
 
 
@@ -145,7 +145,7 @@ class Search:
         if schedules.after(self.experiment.prune, round) != [round + 1]:
             return {}
         for trial in trials:
-            # weights that cannot be ranked, or an error in a user's score, are told when that round begins
+            # weights that cannot be ranked, or an error in a user's criterion, are told when that begins
             with contextlib.suppress(Exception):
                 self._ahead[trial, round + 1] = self._prune(trial, round + 1)
         found = {trial: self._ahead.get((trial, round + 1)) for trial in trials}
@@ -168,11 +168,9 @@ class Search:
         params, mask = jax.device_get((rewind(params, mask), mask))
         # what is not a parameter (BatchNorm's statistics) begins afresh in every round
         _, collections = self.network.init(named_key(seed, "init", lane.trial))
-        train = self.experiment.train
-        return LaneStart(
-            params, collections, mask, named_key(seed, "train", *identity),
-            jnp.float32(train.learning_rate), jnp.int32(train.warmup),
-        )  # fmt: skip
+        own = {name: jnp.float32(value) if isinstance(value, float) else jnp.int32(value)
+               for name, value in lane_values(self.experiment).items()}  # fmt: skip
+        return LaneStart(params, collections, mask, named_key(seed, "train", *identity), own)
 
     def _find(self, trial: int, round: int) -> Found:
         theta0 = self.theta0(trial)
@@ -217,6 +215,6 @@ def prune_once(experiment: Experiment, theta0: Params, before: Outcome, trial: i
     """The mask of a round, from what training left of the lane that its schedule prunes."""
     with on_cpu():
         key = named_key(experiment.seed, "prune", trial, round)
-        scores: Any = SCORES.find(experiment.prune.score)(before.trained, theta0, key)
+        scores: Any = experiment.prune.criterion.make()(before.trained, theta0, key)
     rates = selection.rates_by_path(theta0, schedules.step_of(experiment.prune, round).rates)
-    return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.scope)
+    return selection.prune(jax.device_get(scores), before.mask, rates, experiment.prune.structure.make())

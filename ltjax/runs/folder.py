@@ -5,7 +5,6 @@ whose note holds its summary rows: once the checkpoint is there the part is done
 always what the notes say. So a kill at any moment loses at most the part being trained.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from ltjax.lottery.search import Outcome, draw_theta0
 from ltjax.models import Collections
 from ltjax.runs import checkpoints, parts, paths, retention, tables
 from ltjax.runs.parts import Stored
-from ltjax.settings import bounds, compatible
+from ltjax.settings import compatible
+from ltjax.settings.plain import Former, check, plain
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of
 
@@ -161,7 +161,7 @@ class Run:
         note = {
             "rows": found.summary.to_dict("records"), "seconds": seconds,
             "theta0": {str(trial): checkpoints.checksums(tree) for trial, tree in found.theta0.items()},
-            "experiment": dataclasses.asdict(self.experiment),
+            "experiment": plain(self.experiment),
         }  # fmt: skip
         if processes.first():  # whose note is the one that is kept
             curves = paths.curves(self.folder, found.index, part)
@@ -196,7 +196,7 @@ class Run:
         """
         self._check_theta0(trial, params)
         if retention.keeps_theta0(self.experiment, self.keep):
-            note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
+            note = {"trial": trial, "experiment": plain(self.experiment)}
             checkpoints.save(paths.theta0(self.folder, trial), params, note)
 
     def _check_theta0(self, trial: int, params: Params) -> None:
@@ -290,7 +290,9 @@ def read_config(folder: Path) -> Experiment:
         )
     try:
         experiment = compatible.begun(compatible.from_json(read_text(path)))
-        bounds.check(experiment)
+        check(experiment)
+    except Former as error:
+        raise UserError(f"'{path}': {error}") from error
     except UserError as error:
         if isinstance(error.__cause__, OSError):
             raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error

@@ -4,7 +4,7 @@ A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever 
 round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,24 +13,25 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ltjax.core.choices import Choice
 from ltjax.core.types import Key, Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.models import Collections, Network
-from ltjax.settings.schema import Train
+from ltjax.settings.roles import with_values
+from ltjax.settings.schema import Data, Experiment, Train
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
-from ltjax.training.optimizers import make_optimizer, scheduled
+from ltjax.training.optimizers import make_optimizer
 
 
 class LaneStart(NamedTuple):
-    """What a lane is given: mask and params, 0 where pruned; key; learning rate and warmup if its own."""
+    """What a lane is given: params, 0 where pruned; mask; key; its values of settings (``lane_values``)."""
 
     params: Params
     collections: Collections
     mask: Mask
     key: Key
-    learning_rate: jax.Array | None = None
-    warmup: jax.Array | None = None
+    values: Mapping[str, jax.Array] | None = None
 
 
 class LaneState(NamedTuple):
@@ -60,7 +61,7 @@ class Training:
     network: Network
     train: Train
     examples: int
-    augment: Augmentation = AUGMENTATIONS["none"]
+    augment: Augmentation | Choice = AUGMENTATIONS["none"]
     spread: Callable[[Examples], Examples] = lambda batch: batch
     """How a batch is laid out, where ``spread_over`` devices share a lane."""
     spread_over: int = 1
@@ -106,7 +107,7 @@ class Training:
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
         batch, key = self.spread(data.take(picked)), jax.random.fold_in(start.key, step)
-        batch = batch._replace(images=self.augment(jax.random.fold_in(key, AUGMENT), batch.images))
+        batch = batch._replace(images=self._augment(start)(jax.random.fold_in(key, AUGMENT), batch.images))
         gradients, (tally, collections) = jax.grad(self._loss, has_aux=True)(
             state.params, state.collections, batch, key
         )
@@ -127,10 +128,17 @@ class Training:
 
     def _optimizer(self, start: LaneStart, step: Any) -> optax.GradientTransformation:
         """The optimizer at a step's learning rate, of the lane's own if it has one: a traced value."""
-        rate: Any = self.train.learning_rate if start.learning_rate is None else start.learning_rate
-        warmup: Any = self.train.warmup if start.warmup is None else start.warmup
-        rate = scheduled(rate, warmup, self.train.drops, step)
-        return make_optimizer(replace(self.train, learning_rate=rate))
+        train = self._own(start).train
+        rate = train.schedule.make()(train.learning_rate, step, train.steps)
+        return make_optimizer(replace(train, learning_rate=rate))
+
+    def _augment(self, start: LaneStart) -> Augmentation:
+        return self._own(start).data.augment.make() if isinstance(self.augment, Choice) else self.augment
+
+    def _own(self, start: LaneStart) -> Experiment:
+        """What a training step computes with, of the lane's own values if it has any."""
+        data = Data(augment=self.augment) if isinstance(self.augment, Choice) else Data()
+        return with_values(Experiment(data=data, train=self.train), start.values or {})
 
     def _shuffled(self, order: jax.Array, key: Key, step: jax.Array) -> jax.Array:
         # step is shared by all lanes, so this stays a branch under vmap and is not run at every step

@@ -1,7 +1,8 @@
-"""Scores rank weights for pruning: the lowest are removed first.
+"""Criteria rank weights for pruning: the lowest are removed first.
 
-A score is a pure function of what training left: ``(trained, theta0, key) -> pytree`` of floats shaped
-like the params. Adding one takes a function and its ``@SCORES.register`` line.
+A criterion is a pure function of what training left: ``(trained, theta0, key) -> pytree`` of floats shaped
+like the params. Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
+``@CRITERIA.register`` line.
 """
 
 from collections.abc import Callable
@@ -10,28 +11,28 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.core.trees import keys_like
 from ltjax.core.types import Key, Params
 
-Score: TypeAlias = Callable[[Params, Params, Key], Any]
+Criterion: TypeAlias = Callable[[Params, Params, Key], Any]
 
-SCORES: Registry[Score] = Registry("pruning score")
+CRITERIA: Registry[Callable[..., Any]] = registry("criterion")
 
 
-@SCORES.register("magnitude")
+@CRITERIA.register("magnitude")
 def magnitude(trained: Params, theta0: Params, key: Key) -> Any:
     """|w| at the end of training: the paper's criterion (section 2)."""
     return jax.tree.map(jnp.abs, trained)
 
 
-@SCORES.register("initial")
+@CRITERIA.register("initial")
 def initial(trained: Params, theta0: Params, key: Key) -> Any:
     """|θ₀|: pruning that no training decides, "at iteration 0" (paper, Figure 18)."""
     return jax.tree.map(jnp.abs, theta0)
 
 
-@SCORES.register("random")
+@CRITERIA.register("random")
 def random(trained: Params, theta0: Params, key: Key) -> Any:
     """Uniform in [0, 1): the control that removes weights blindly."""
     return jax.tree.map(
