@@ -43,7 +43,6 @@ from ltjax import Compute, Experiment, load_experiment
 from ltjax.lanes import backend
 from ltjax.lottery.dry_run import step_flops
 from ltjax.models import convolution, make_network
-from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import Training
 
 CADENCE = 150
@@ -60,7 +59,7 @@ class StepLoop:
 
     def __init__(self, bench: Bench, evaluated: bool) -> None:
         train, self.splits = bench.experiment.train, bench.data[evaluated]
-        augment = AUGMENTATIONS[bench.experiment.data.augment]
+        augment = bench.experiment.data.augment.make()
         training = Training(bench.network, train, len(self.splits.train.labels), augment)
         self.start = lane_starts(bench, 1)[0]
         self.state, self.at, self.every = training.begin(self.start), 0, train.evaluate_every
@@ -104,7 +103,7 @@ def torch_loop(bench: Bench, evaluated: bool) -> Contestant | None:
     ]
     model = torch_cifar.network(bench.experiment).to(device)
     augmented: dict[str, Any] = {}
-    if bench.experiment.data.augment == "flip_crop":
+    if bench.experiment.data.augment.name == "flip_crop":
         augmented["augment"] = torch_cifar.flip_crop
     loop = TorchLoop(
         model, torch_cifar.optimizer(bench.experiment, model), parts[0], parts[1:] if evaluated else [],

@@ -26,7 +26,8 @@ from ltjax.training.step import Training
 def trained(batch: int, devices: int) -> tuple[int, float]:
     """Bytes on each device, and the test loss after two steps, of a lane on so many devices."""
     experiment = load_experiment("vgg19_lr001")
-    train = replace(experiment.train, batch=batch, steps=2, evaluate_every=2, evaluate_batch=batch, warmup=0)
+    train = replace(experiment.train, batch=batch, steps=2, evaluate_every=2, evaluate_batch=batch)
+    train = replace(train, schedule="constant")
     bench = make_bench(Sizes(batch, 64, 64), replace(experiment, train=train))
     training, start = Training(bench.network, train, batch), lane_starts(bench, 1)
     compute = Compute(devices=devices, data=devices)

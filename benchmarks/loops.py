@@ -19,7 +19,6 @@ from ltjax.lanes.program import LaneProgram
 from ltjax.models import Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.sparsity import masks
-from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import LaneStart, Training, course_of
 
 LANES = (1, 5, 15)
@@ -80,7 +79,7 @@ class LaneLoop:
 
     def __init__(self, bench: Bench, evaluated: bool, compute: Compute, lanes: int) -> None:
         splits, train = bench.data[evaluated], bench.experiment.train
-        augment = AUGMENTATIONS[bench.experiment.data.augment]
+        augment = bench.experiment.data.augment.make()
         training = Training(bench.network, train, len(splits.train.labels), augment)
         self.program = program = LaneProgram(training, splits, train, compute, lanes)
         self.every, self.step = train.evaluate_every, 0

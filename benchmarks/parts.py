@@ -216,7 +216,7 @@ def torch_loop(bench: Any, network: str, evaluated: bool, backend: str, device: 
     else:
         model = torch_cifar.network(bench.experiment).to(device)
         optimizer = torch_cifar.optimizer(bench.experiment, model)
-    augmented = bench.experiment.data.augment == "flip_crop"
+    augmented = bench.experiment.data.augment.name == "flip_crop"
     return torch_lenet.TorchLoop(
         torch_cifar.Fast(model, device, backend) if backend else model, optimizer, parts[0],
         parts[1:] if evaluated else [], batch=train.batch, interval=train.evaluate_every,

@@ -97,10 +97,13 @@ def network(experiment: Experiment) -> nn.Module:
 def optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.Optimizer:
     """The experiment's optimizer."""
     train = experiment.train
-    if train.optimizer == "adam":
+    if train.optimizer.name == "adam":
         return torch.optim.Adam(model.parameters(), lr=train.learning_rate)
     return torch.optim.SGD(
-        model.parameters(), lr=train.learning_rate, momentum=train.momentum, weight_decay=train.weight_decay
+        model.parameters(),
+        lr=train.learning_rate,
+        momentum=train.optimizer.parameters.get("momentum", 0),
+        weight_decay=train.weight_decay,
     )
 
 

@@ -7,6 +7,7 @@ compilations. JAX's own settings and environment variables (``JAX_NUM_CPU_DEVICE
 
 from ltjax.analysis.evaluation import Evaluation, evaluate
 from ltjax.cli.running import run_experiment
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane, Ticket
 from ltjax.core.version import __version__
@@ -14,21 +15,24 @@ from ltjax.data import DATASETS, Dataset
 from ltjax.lanes.backend import set_up
 from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import Round, find_tickets
-from ltjax.lottery.rewinding import rewind
+from ltjax.lottery.rewinding import REWINDINGS, rewind
 from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.runs.folder import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Data, Experiment, Model, Numerics, Prune, Rates, Train
+from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.schedules import SCHEDULES
-from ltjax.sparsity.scores import SCORES
+from ltjax.sparsity.structures import STRUCTURES
+from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.optimizers import OPTIMIZERS
+from ltjax.training.rates import RATE_SCHEDULES
 
 __all__ = [
-    "ARMS", "DATASETS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES", "WIRINGS",
-    "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates",
-    "Round", "Ticket", "Train", "UserError", "Wiring", "__version__",
-    "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
-    "rewind", "run_experiment",
+    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "MODELS", "OPTIMIZERS", "RATE_SCHEDULES",
+    "REWINDINGS", "SCHEDULES", "STRUCTURES", "WIRINGS", "Choice", "Compute", "Data", "Dataset",
+    "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates", "Round", "Ticket", "Train",
+    "UserError", "Wiring", "__version__", "evaluate", "find_tickets", "load_collections",
+    "load_experiment", "load_ticket", "load_trained", "rewind", "run_experiment",
 ]  # fmt: skip
 
 set_up()

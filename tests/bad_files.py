@@ -1,18 +1,18 @@
 """Configurations that are malformed by construction: as JSON, which a run's folder holds, and as programs."""
 
 import json
-from dataclasses import asdict
 
 import hypothesis.strategies as st
 
 from ltjax import Experiment
-from ltjax.settings import compatible
+from ltjax.settings.plain import flatten, plain
 
 from .bad_lines import huge, letters, unfit
 
-WHOLE = asdict(Experiment(arms={"ticket": 1, "reinit": 2}))
+WHOLE = plain(Experiment(arms={"ticket": 1, "reinit": 2}))
 TEXT = json.dumps(WHOLE)
-LEAVES = sorted(name for name in compatible.flatten(Experiment()) if name != "sweep")
+FLAT = json.loads(json.dumps(flatten(Experiment())))
+LEAVES = sorted(name for name in FLAT if name != "sweep")
 GROUPS = ["data", "model", "train", "prune", "prune.rates", "compute", "arms"]
 
 WRONG = {
@@ -37,15 +37,8 @@ def replaced(name, value):
     return json.dumps(tree)
 
 
-def _value(name):
-    found = json.loads(TEXT)
-    for part in name.split("."):
-        found = found[part]
-    return found
-
-
 wrong_leaf = st.sampled_from(LEAVES).flatmap(
-    lambda name: st.sampled_from(WRONG[type(_value(name))]).map(
+    lambda name: st.sampled_from(WRONG[type(FLAT[name])]).map(
         lambda value: (replaced(name, value), name)
     )
 )  # fmt: skip
@@ -53,7 +46,7 @@ wrong_group = st.builds(
     lambda name, value: (replaced(name, value), name),
     st.sampled_from([*GROUPS, "sweep"]), st.sampled_from([None, 3, "x", [], [{}], True, 0.5]),
 )  # fmt: skip
-numbers = [name for name in LEAVES if type(_value(name)) in (int, float)]
+numbers = [name for name in LEAVES if type(FLAT[name]) in (int, float)]
 out_of_range = st.builds(
     lambda name, value: (replaced(name, value), name),
     st.sampled_from(numbers), st.one_of(huge.map(lambda each: -each), st.just(10**38 * 10)),
@@ -64,7 +57,8 @@ no_number = st.builds(
 )  # fmt: skip
 unknown_key = st.builds(
     lambda group, key: (replaced(f"{group}.{key}" if group else key, 1), key),
-    st.sampled_from(["", *(each for each in GROUPS if each != "arms")]), letters.map(lambda each: each + "ü"),
+    st.sampled_from(["", "train.schedule", "prune.criterion", *(each for each in GROUPS if each != "arms")]),
+    letters.map(lambda each: each + "ü"),
 )  # fmt: skip
 unknown_arm = letters.map(lambda key: (replaced(f"arms.{key}ü", 1), "arm"))
 duplicate_key = st.sampled_from([*GROUPS[:3], "trials", "name"]).map(
@@ -159,9 +153,9 @@ VALUES = [
     "model=__import__('threading').Lock()", "model={'nam': 'lenet'}", "model=lambda: 0",
     "train=Train(steps=10**30)", "train=Train(learning_rate='x')",
     "train=Train(learning_rate=float('nan'))", "train=Train(learning_rate=10**400)", "train=[Train()]",
-    "train=Train(drops=({},))", "train=Train(optimizer=b'adam')", "data=Data(dir='\\ud800')",
+    "train=Train(schedule={'drops': ({},)})", "train=Train(optimizer=b'adam')", "data=Data(dir='\\ud800')",
     "data=Data(name=0)", "data=Data(dir='')", "data=Data(validation=2**70)", "prune=Prune(rates=0.2)",
-    "prune=Prune(scope=['layer'])", "prune=Prune(rates=Rates(fc=1 + 2j))", "prune=Prune(rounds=10**9)",
+    "prune=Prune(structure=['layer'])", "prune=Prune(rates=Rates(fc=1 + 2j))", "prune=Prune(rounds=10**9)",
     "sweep={'seed': object()}", "sweep=5", "sweep={'seed': ((((),),),)}", "sweep={1: (1,)}",
     "sweep={'seed': range(10**6)}", "sweep={'seed': 'ab'}", "sweep={'seed': tuple(range(10**5))}",
     "control_rounds=(-1,)", "control_rounds={0}", "control_rounds='0'",

@@ -1,12 +1,12 @@
 """Command lines of python -m ltjax.run that are malformed by construction, by what is wrong with them."""
 
-import dataclasses
 import types
 import typing
 
 import hypothesis.strategies as st
 
 from ltjax import Experiment
+from ltjax.settings.fields import settings_of
 
 from .bad_input import Case
 
@@ -15,16 +15,14 @@ GOOD = [(), ("--dry-run",), ("--seed", "7"), ("--workdir", "elsewhere"), ("--mod
 """What may precede anything: fits the default experiment, and a later option of the same name prevails."""
 
 
-def settings(kind=Experiment, prefix="--"):
-    """Every setting's option and type, nested ones by dotted name."""
-    for name, hint in typing.get_type_hints(kind).items():
-        option = prefix + name.replace("_", "-")
-        if dataclasses.is_dataclass(hint):
-            yield from settings(hint, option + ".")
-        elif typing.get_origin(hint) is not dict:
+def settings():
+    """Every setting's option and type; of a choice, text."""
+    for name, each in settings_of(Experiment()).items():
+        hint = str if each.facts.kind else each.facts.type
+        if typing.get_origin(hint) is not dict:
             inner = [each for each in typing.get_args(hint) if each is not types.NoneType]
-            optional = typing.get_origin(hint) is types.UnionType
-            yield option, inner[0] if optional else hint, optional
+            optional = typing.get_origin(hint) in (types.UnionType, typing.Union)
+            yield "--" + name.replace("_", "-"), inner[0] if optional else hint, optional
 
 
 SETTINGS = {option: (kind, optional) for option, kind, optional in settings()}
@@ -83,8 +81,8 @@ def edited(option):
 WHOLE = {
     "--trials": (1, 10_000), "--seed": (0, 2**32 - 1), "--control-rounds": (0, 10), "--only": (0, 4),
     "--data.validation": (1, 2999), "--model.widths": (1, 10**6), "--model.channels": (1, 10**6),
-    "--train.steps": (1, 10**9 - 1), "--train.batch": (1, 2000), "--train.warmup": (0, 10**9 - 1),
-    "--train.drops": (1, 10**9 - 1), "--train.evaluate-every": (1, 10**9 - 1),
+    "--train.steps": (1, 10**9 - 1), "--train.batch": (1, 2000), "--train.schedule.warmup": (0, 10**9 - 1),
+    "--train.evaluate-every": (1, 10**9 - 1),
     "--train.evaluate-batch": (1, 10**9), "--prune.rounds": (0, 999), "--compute.devices": (1, 10**6),
     "--compute.lanes": (1, 10**6), "--compute.data": (1, 10**6), "--arms.ticket": (1, 10_000),
     "--arms.random": (0, 10_000),
@@ -95,9 +93,9 @@ ANY = ["nan", "inf", "-inf", "-0.1", "-1e30", "1e39", "1e400"]
 BETWEEN = [*ANY, "0", "1", "1.5", "-0.0"]
 REAL = {
     "--model.dropout": [*ANY, "1"], "--model.init-std": [*ANY, "0", "1e-50"],
-    "--train.learning-rate": [*ANY, "0", "1e-50", "5e-324"], "--train.momentum": [*ANY, "1", "1.0001"],
+    "--train.learning-rate": [*ANY, "0", "1e-50", "5e-324"],
     "--train.weight-decay": ANY, "--prune.rates.conv": BETWEEN, "--prune.rates.fc": BETWEEN,
-    "--prune.rates.output": BETWEEN, "--prune.fractions": BETWEEN, "--compute.memory": [*ANY, "0"],
+    "--prune.rates.output": BETWEEN, "--compute.memory": [*ANY, "0"],
     "--minutes": [*ANY, "0"],
     "--compute.snapshot-minutes": [*ANY, "0"],
 }  # fmt: skip
@@ -112,7 +110,8 @@ def outside(option):
 
 NAMES = {"--config": "experiment", "--data.name": "data set", "--data.augment": "augmentation",
          "--model.name": "model", "--model.init": "initializer", "--train.optimizer": "optimizer",
-         "--prune.score": "pruning score", "--prune.schedule": "schedule"}  # fmt: skip
+         "--prune.criterion": "criterion", "--prune.schedule": "schedule", "--prune.structure": "structure",
+         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule"}  # fmt: skip
 """What is called by a name that must be known: letters of three alphabets spell none by chance."""
 
 SWEEPS = [
@@ -133,12 +132,14 @@ SWEEPS = [
 """Malformed sweeps, and a word of the answer."""
 
 CONTRADICTIONS = [
-    ("--prune.schedule oneshot", "prune.fractions"), ("--prune.fractions 0.5", "prune.fractions"),
-    ("--prune.schedule oneshot --prune.rounds 3 --prune.fractions 0.5 0.8", "prune.fractions"),
-    ("--prune.schedule continued", "--arms.continued"), ("--prune.scope global", "one rate"),
-    ("--prune.scope global --prune.rates.fc 0.3 --prune.rates.output 0.2", "one rate"),
+    ("--prune.schedule oneshot", "fractions"), ("--prune.schedule.fractions 0.5", "fractions"),
+    ("--train.optimizer momentum --train.optimizer.momentum 1", "momentum"),
+    ("--train.schedule drops --train.schedule.drops 0", "train.schedule.drops"),
+    ("--prune.schedule oneshot --prune.rounds 3 --prune.schedule.fractions 0.5 0.8", "fractions"),
+    ("--prune.schedule continued", "--arms.continued"), ("--prune.structure global", "one rate"),
+    ("--prune.structure global --prune.rates.fc 0.3 --prune.rates.output 0.2", "one rate"),
     ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "nothing to prune"),
-    ("--prune.schedule oneshot --prune.rounds 1 --prune.fractions 0.5 --prune.rates.conv None "
+    ("--prune.schedule oneshot --prune.rounds 1 --prune.schedule.fractions 0.5 --prune.rates.conv None "
      "--prune.rates.fc None --prune.rates.output None", "nothing to prune"),
     ("--data.validation 2980 --train.batch 60", "train.batch"), ("--prune.rounds 2 --control-rounds 3",
     "rounds"), ("--trials 2 --only 2", "--only"), ("--trials 2 --only 0 1 -1", "--only"),
@@ -149,7 +150,8 @@ CONTRADICTIONS = [
     "model.channels"), ("--config", "--config"), ("--trials 10000 --arms.reinit 10000", "lanes"),
     ("--trials 10000 --prune.rounds 999", "lanes"), (f"--train.steps {10**9 - 1} --train.evaluate-every 1",
     "evaluations"), ("--model.widths 1000000 1000000", "weights"),
-    ("--model.widths " + "3 " * 101, "model.widths"), ("--train.drops " + "3 " * 101, "train.drops"),
+    ("--model.widths " + "3 " * 101, "model.widths"),
+    ("--train.schedule drops --train.schedule.drops " + "3 " * 101, "train.schedule.drops"),
     ("--arms 3", "--arms"), ("--arms.reinit.x 3", "--arms.reinit.x"), ("--arms.reinti 3", "--arms.reinti"),
     ("--arms. 3", "--arms."), ("--train.steps.x 3", "--train.steps.x"), ("--only x", "--only"),
     ("--only 1.5", "--only"), ("--only", "--only"), ("--only --trials 2", "--only"), ("--log", "--log"),

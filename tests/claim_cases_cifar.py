@@ -128,11 +128,11 @@ MISSED = [
     ("R5-vgg19", "0.1 has tickets", "vgg19_rates",
      lambda e, arm, n: {"validation": .92 if arm == "ticket" else .8} if rate(.1)(e, n) else {}),
     ("R6-resnet18", "warmup is of no use", "resnet18_warmups",
-     lambda e, arm, n: {"validation": .9 - e.train.warmup / 1e6}),
+     lambda e, arm, n: {"validation": .9 - e.train.schedule.parameters["warmup"] / 1e6}),
     ("R6-resnet18", "most is gained late", "resnet18_warmups",
-     lambda e, arm, n: {"validation": .8 + e.train.warmup / 1e6}),
+     lambda e, arm, n: {"validation": .8 + e.train.schedule.parameters["warmup"] / 1e6}),
     ("R6-vgg19", "the longest of those compared is the worst", "vgg19_warmups",
-     where(lambda e, n: e.train.warmup == 20_000, validation=.88)),
+     where(lambda e, n: e.train.schedule.parameters["warmup"] == 20_000, validation=.88)),
 ]  # fmt: skip
 
 
@@ -192,7 +192,8 @@ LACKED = [
     ("R3", "resnet18_warmup", 8, "rounds 9–10 of ticket", "resnet18_warmup --prune.rounds 10"),
     ("R5-resnet18", "resnet18_rates", None, "no sweep of train.learning_rate by momentum", "resnet18_rates"),
     ("R5-vgg19", "vgg19_rates", 12, "rounds up to 15 or their reinit", "vgg19_rates --prune.rounds 15"),
-    ("R6-resnet18", "resnet18_warmups", None, "no sweep of train.warmup by momentum", "resnet18_warmups"),
+    ("R6-resnet18", "resnet18_warmups", None, "no sweep of train.schedule.warmup by momentum",
+     "resnet18_warmups"),
     ("R6-vgg19", "vgg19_warmups", 12, "rounds up to 15", "vgg19_warmups --prune.rounds 15"),
 ]  # fmt: skip
 """Claims; the experiment that is missing (None) or stops at a round; what is missing; what would run it."""

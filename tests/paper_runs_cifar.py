@@ -122,7 +122,7 @@ def deep_rates(experiment, arm, n):
 
 def deep_warmups(experiment, arm, n):
     gains = {0: 0, 500: 0.2, 1000: 0.5, 5000: 1.5, 10_000: 1.8, 20_000: 2, 50_000: 2.1}
-    return end(89, gains[experiment.train.warmup])
+    return end(89, gains[experiment.train.schedule.parameters["warmup"]])
 
 
 ROUNDS = {"adam_rates": 19, "sgd_rates": 10, "momentum_rates": 10, "layers": 10, "dropout_rates": 11,

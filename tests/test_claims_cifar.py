@@ -8,6 +8,7 @@ import pytest
 from ltjax import studies
 from ltjax.analysis.results import Study
 from ltjax.studies import CLAIMS
+from ltjax.training.rates import Drops
 from tests.claim_cases import rounds
 from tests.claim_cases_cifar import LACKED, MISSED
 from tests.paper_runs import replace_experiment, replace_rows, upto
@@ -104,8 +105,12 @@ def test_lengths_are_the_papers_of_each_network_and_others_are_told():
 
 def test_what_would_run_the_rest_is_as_long_as_what_was_run():
     deep = good("vgg19_lr01")[0]
-    short = Study([shorter(deep, 900, drops=(400, 700)), shorter(good("conv2_controls")[0], 500)])
-    assert verdict("V2", short).command.endswith("vgg19_lr001 --train.steps 900 --train.drops 400 700")
+    short = Study(
+        [shorter(deep, 900, schedule=Drops(drops=(400, 700))), shorter(good("conv2_controls")[0], 500)]
+    )
+    assert verdict("V2", short).command.endswith(
+        "vgg19_lr001 --train.steps 900 --train.schedule.drops 400 700"
+    )
     assert verdict("B1-conv2", short).command.endswith("conv2_continued --train.steps 500")
     assert verdict("C5-conv2", short).command.endswith("conv2_dropout"), "dropout has lengths of its own"
 
@@ -118,9 +123,9 @@ def test_what_would_run_the_rest_is_as_long_as_what_was_run():
         ("C1-conv2", "conv2_controls", "data", {"augment": "flip_crop"}),
         ("V2", "vgg19_lr001", "data", {"augment": "none"}),
         ("V2", "vgg19_lr001", "train", {"weight_decay": 0.0}),
-        ("V2", "vgg19_lr001", "train", {"drops": ()}),
-        ("V2", "vgg19_lr001", "train", {"warmup": 10_000}),
-        ("V2", "vgg19_lr001", "prune", {"scope": "layer"}),
+        ("V2", "vgg19_lr001", "train", {"schedule": "drops"}),
+        ("V2", "vgg19_lr001", "train", {"schedule": Drops(10_000, (56_240, 84_360))}),
+        ("V2", "vgg19_lr001", "prune", {"structure": "layer"}),
     ],
 )
 def test_only_the_papers_setup_is_judged(id, name, part, change):

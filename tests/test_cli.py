@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +16,8 @@ from ltjax.cli.commands import run
 from ltjax.core import locks
 from ltjax.runs import paths
 from ltjax.settings.loading import experiments
-from ltjax.sparsity.scores import SCORES
+from ltjax.settings.plain import plain
+from ltjax.sparsity.criteria import CRITERIA
 
 from .conftest import TINY
 from .test_runs import assert_same_results
@@ -46,8 +46,8 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def test_the_options_of_the_small_experiment_are_the_small_experiment():
-    parsed = asdict(run.parse(SMALL).experiment)
-    assert {**parsed, "name": "tiny"} == asdict(TINY)
+    parsed = plain(run.parse(SMALL).experiment)
+    assert {**parsed, "name": "tiny"} == plain(TINY)
 
 
 def test_list_shows_every_experiment_with_its_purpose(capsys):
@@ -88,8 +88,8 @@ def test_help_has_80_columns_and_ends_with_what_an_arm_is_every_choice_and_three
 def test_help_tells_what_ones_own_file_registers(capsys, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "from ltjax import SCORES, Experiment\n"
-        "@SCORES.register('smallest')\n"
+        "from ltjax import CRITERIA, Experiment\n"
+        "@CRITERIA.register('smallest')\n"
         "def smallest(trained, theta0, key):\n"
         '    """The other way round."""\n'
         "experiment = Experiment()\n"
@@ -98,7 +98,7 @@ def test_help_tells_what_ones_own_file_registers(capsys, tmp_path):
         command("--config", str(path), "--help")
         assert "smallest   The other way round." in capsys.readouterr().out
     finally:
-        SCORES.pop("smallest", None)
+        CRITERIA.pop("smallest", None)
 
 
 def test_a_dry_run_tells_the_papers_schedule_and_writes_nothing(capsys, tmp_path, monkeypatch):
@@ -152,7 +152,7 @@ BAD = [
     ("--frobnicate", "there is no --frobnicate; python -m ltjax.run --help shows all options."),
     ("--trials five", "--trials"),
     ("--train.steps 1.5", "--train.steps"),
-    ("--prune.scope everywhere", "--prune.scope"),
+    ("--prune.structure everywhere", "no structure 'everywhere'; there are: global, layer"),
     ("--trials 0", "trials must be at least 1, not 0"),
     ("--train.steps 0", "train.steps must be at least 1"),
     ("--train.batch 5000", "train.batch must be at most 1237"),
@@ -162,8 +162,8 @@ BAD = [
     ("--prune.rates.output -0.1", "prune.rates.output must lie between"),
     ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "leave nothing to prune"),
     ("--prune.rounds -1", "prune.rounds must be at least 0"),
-    ("--prune.score magnitud", "no pruning score 'magnitud'; did you mean 'magnitude'?"),
-    ("--prune.scope global", "one rate"),
+    ("--prune.criterion magnitud", "no criterion 'magnitud'; did you mean 'magnitude'?"),
+    ("--prune.structure global", "one rate"),
     ("--model.name lenett", "no model 'lenett'; did you mean 'lenet'?"),
     ("--model.init glorot", "no initializer 'glorot'; did you mean 'glorot_normal'?"),
     ("--model.widths 0", "model.widths must be at least 1"),
@@ -177,9 +177,15 @@ BAD = [
     ("--seed -1", "seed must lie between"),
     ("--prune.schedule iteratif", "no schedule 'iteratif'; did you mean 'iterative'?"),
     ("--prune.schedule continued", "prune.schedule continued needs --arms.continued 1"),
-    ("--prune.schedule oneshot", "prune.rounds 10 needs as many prune.fractions, not 0"),
-    ("--prune.fractions 0.5", "prune.fractions are for prune.schedule oneshot, not iterative"),
-    ("--prune.schedule oneshot --prune.rounds 1 --prune.fractions 1.5", "prune.fractions must lie between"),
+    ("--prune.schedule oneshot", "prune.rounds 10 needs as many prune.schedule.fractions, not 0"),
+    (
+        "--prune.schedule.fractions 0.5",
+        "for --prune.schedule oneshot, not iterative; say --prune.schedule oneshot",
+    ),
+    (
+        "--prune.schedule oneshot --prune.rounds 1 --prune.schedule.fractions 1.5",
+        "prune.schedule.fractions must lie between",
+    ),
     ("--control-rounds -1", "control_rounds must be rounds from 0 to 10, not -1"),
     ("--control-rounds 40", "control_rounds must be rounds from 0 to 10, not 40"),
     ("--dry-run --only 9", "--only must name trials from 0 to 4, not 9"),

@@ -21,6 +21,7 @@ from ltjax.settings.loading import experiments, load_experiment
 from ltjax.settings.named import EXPERIMENTS
 from ltjax.settings.schema import Experiment, Train
 from ltjax.studies import FIGURES
+from ltjax.training.rates import Drops
 
 from .drawings import empty
 
@@ -102,8 +103,9 @@ def tiny(name):
     sweep = {setting: (values[0], values[-1]) for setting, values in named.sweep.items()}
     if "prune.rounds" in sweep:
         sweep["prune.rounds"] = (ROUNDS, 1)
-    if "train.warmup" in sweep:
-        sweep["train.warmup"] = (0, 2)
+    if "train.schedule.warmup" in sweep:
+        sweep["train.schedule.warmup"] = (0, 2)
+    rates = named.train.schedule.parameters
     data, widths, channels = SMALL[named.model.name]
     # four lanes, or three, are one program wherever the network and the optimizer are the same
     lanes = len(named.arms) * len(next(iter(sweep.values()), [0]))
@@ -117,7 +119,7 @@ def tiny(name):
         model=replace(named.model, widths=widths, channels=channels),
         train=replace(
             named.train, steps=4, batch=30, evaluate_every=2, evaluate_batch=500,
-            warmup=min(named.train.warmup, 2), drops=(2, 3) if named.train.drops else (),
+            schedule=Drops(min(rates.get("warmup", 0), 2), (2, 3) if rates.get("drops") else ()),
         ),
         prune=replace(named.prune, rounds=DEEP.get(name, ROUNDS if named.model.name == "lenet" else 1)),
     )  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 from ltjax.analysis.results import Absent, Results, Study
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import FIGURES
+from ltjax.training.rates import Drops
 
 from .conftest import with_prune, with_train
 from .drawings import CIFAR, labels, lines, panels, same
@@ -311,8 +312,8 @@ LACKING = {
     "41": ("resnet18_lr01_layerwise", "resnet18_lr01_layerwise"),
     "42": ("sweep of train.learning_rate by momentum, as resnet18_rates", "resnet18_rates"),
     "43": ("as vgg19_rates has", "vgg19_rates"),
-    "44": ("sweep of train.warmup", "resnet18_warmups"),
-    "45": ("sweep of train.warmup", "vgg19_warmups"),
+    "44": ("sweep of train.schedule.warmup", "resnet18_warmups"),
+    "45": ("sweep of train.schedule.warmup", "vgg19_warmups"),
 }
 """What is said, and the experiment to run, where a study has nothing of the kind."""
 
@@ -327,9 +328,10 @@ def test_a_figure_without_runs_says_what_is_missing_and_the_command(name):
 
 
 def test_what_is_set_beside_a_run_is_asked_for_as_that_was_trained():
+    warmed = Drops(20, load_experiment("vgg19_warmup").train.schedule.parameters["drops"])
     cases = {
         "10": (varied("conv4_iterative", steps=2000), "conv4_continued --train.steps 2000"),
-        "38": (varied("vgg19_warmup", warmup=20), "vgg19_warmup_layerwise --train.warmup 20"),
+        "38": (varied("vgg19_warmup", schedule=warmed), "vgg19_warmup_layerwise --train.schedule.warmup 20"),
         "6": (varied("conv6_dropout"), "conv6_iterative"),
     }
     for name, (run, command) in cases.items():

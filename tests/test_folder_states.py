@@ -1,6 +1,5 @@
 """What a folder is to the experiment asked for, a row for each kind of folder; and what follows from that."""
 
-import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,6 +15,7 @@ from ltjax.runs.folder import read_config
 from ltjax.runs.merging import Taken, merge
 from ltjax.runs.state import Another, Bare, Damaged, Foreign, New, Ours, State, state_of, will_hold
 from ltjax.settings import compatible
+from ltjax.settings.plain import plain
 from ltjax.settings.schema import Experiment
 from ltjax.settings.sweeps import points
 
@@ -46,12 +46,12 @@ def config(experiment: Experiment) -> Make:
 
 
 def by_hand(**settings: Any) -> Make:
-    return file("config.json", json.dumps({**dataclasses.asdict(TINY), **settings}))
+    return file("config.json", json.dumps({**plain(TINY), **settings}))
 
 
 def begun(experiment: Experiment, trial: int = 0) -> Make:
     """The θ₀ of a trial, whose note says what it is of."""
-    return kept({"experiment": dataclasses.asdict(experiment)}, f"theta0/trial_{trial}")
+    return kept({"experiment": plain(experiment)}, f"theta0/trial_{trial}")
 
 
 def kept(note: dict[str, Any], name: str = "theta0/trial_0") -> Make:
@@ -82,7 +82,7 @@ FOLDERS: dict[str, tuple[list[Make], Experiment, type[State] | State]] = {
         [begun(TINY), *map(file, ("summary.csv", "report.html", ".lock"))], TINY, Ours(TINY),
     ),
     "a run without its configuration or θ₀": (
-        [kept({"experiment": dataclasses.asdict(MORE)}, "rounds/round_000_part_0")], TINY, Ours(MORE),
+        [kept({"experiment": plain(MORE)}, "rounds/round_000_part_0")], TINY, Ours(MORE),
     ),
     "a run that grew, without its configuration": ([begun(TINY), begun(MORE, 4)], TINY, Ours(MORE)),
     "a run without its configuration or checkpoints that were finished": (

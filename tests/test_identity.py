@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 
 from ltjax import Experiment, Model, Prune, Rates, Train, UserError
-from ltjax.settings.compatible import checked, differences, extended, flatten, from_json, to_json
+from ltjax.settings.compatible import checked, differences, extended, from_json, to_json
+from ltjax.settings.plain import flatten
+from ltjax.sparsity.schedules import OneShot
 
 rates = st.one_of(st.none(), st.floats(0.01, 0.99))
 experiments = st.builds(
@@ -65,7 +67,11 @@ def test_an_older_configuration_without_a_newer_setting_gets_its_default():
         ({"arms": {"ticket": "one"}}, "arms.ticket is 'one', where a whole number is expected"),
         ({"model": Model(widths=("a",))}, "model.widths is 'a', where a whole number is expected"),
         ({"train": Train(learning_rate="fast")}, "train.learning_rate is 'fast', where a number is expected"),
-        ({"prune": Prune(scope="all")}, "prune.scope is 'all', where 'layer' or 'global' is expected"),
+        (
+            {"train": Train(train_curve="all")},
+            "train.train_curve is 'all', where 'running' or 'exact' is expected",
+        ),
+        ({"prune": Prune(structure=3)}, "prune.structure is 3, where the name of a structure is expected"),
         ({"prune": Prune(rates=0.2)}, "prune.rates is 0.2, where settings by name are expected"),
         ({"control_rounds": (1.5,)}, "control_rounds is 1.5, where a whole number is expected"),
     ],
@@ -104,15 +110,20 @@ def test_the_first_controls_of_a_run_bring_their_rounds():
     [((0.5,), (0.5, 0.2), True), ((0.5, 0.2), (0.5,), True), ((0.5,), (0.4, 0.5), False), ((), (0.1,), True)],
 )
 def test_one_shot_fractions_grow_at_their_end_alone(stored, asked, fits):
-    one, two = (replace(Experiment(), prune=Prune(fractions=each)) for each in (stored, asked))
+    one, two = (replace(Experiment(), prune=Prune(schedule=OneShot(each))) for each in (stored, asked))
     assert (not differences(one, two)) == fits
-    assert not fits or extended(one, two).prune.fractions == max(stored, asked, key=len)
+    assert not fits or extended(one, two).prune.schedule.parameters["fractions"] == max(
+        stored, asked, key=len
+    )
 
 
 def test_a_sweep_whose_settings_are_told_in_another_order_is_another_since_points_are_named_by_it():
-    one, two = {"seed": (1, 2), "train.warmup": (0, 1)}, {"train.warmup": (0, 1), "seed": (1, 2)}
+    one, two = (
+        {"seed": (1, 2), "train.schedule.warmup": (0, 1)},
+        {"train.schedule.warmup": (0, 1), "seed": (1, 2)},
+    )
     stored, asked = (replace(Experiment(), sweep=sweep) for sweep in (one, two))
     assert not differences(stored, stored)
     assert differences(stored, asked) == [
-        "sweep: the run varies seed and train.warmup, asked is train.warmup and seed"
+        "sweep: the run varies seed and train.schedule.warmup, asked is train.schedule.warmup and seed"
     ]

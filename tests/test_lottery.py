@@ -109,7 +109,7 @@ def test_global_scope_and_random_scores_prune_as_much(digits):
     """The settings that share no code path with the default still remove the exact count."""
     chosen = with_prune(
         replace(TINY, trials=1, arms={"ticket": 1}),
-        rounds=1, scope="global", score="random", rates=ltjax.Rates(fc=0.2, output=0.2),
+        rounds=1, structure="global", criterion="random", rates=ltjax.Rates(fc=0.2, output=0.2),
     )  # fmt: skip
     found = list(find_tickets(chosen))[-1]
     total = 64 * 16 + 16 * 12 + 120

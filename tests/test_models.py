@@ -19,6 +19,7 @@ from ltjax.settings.schema import Compute, Model, Train
 from ltjax.sparsity import masks, selection
 from ltjax.sparsity.schedules import surviving
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.rates import Drops
 from ltjax.training.step import LaneStart, Training, course_of
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -215,8 +216,8 @@ def trained_lanes(digits):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "normed", lambda model, classes: Normed())
         network = make_network(Model(name="normed"), (8, 8, 1), 10)
-    train = Train(steps=3, batch=20, optimizer="momentum", learning_rate=0.1, weight_decay=1e-4, warmup=2,
-                  drops=(2,), evaluate_every=3, evaluate_batch=100)  # fmt: skip
+    train = Train(steps=3, batch=20, optimizer="momentum", learning_rate=0.1, weight_decay=1e-4,
+                  schedule=Drops(2, (2,)), evaluate_every=3, evaluate_batch=100)  # fmt: skip
     splits = split(digits, 100, 0)
     training = Training(network, train, len(splits.train.labels), AUGMENTATIONS["flip_crop"])
     begun = [network.init(named_key(lane // 2)) for lane in range(3)]

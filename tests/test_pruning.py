@@ -14,7 +14,9 @@ from ltjax.models import make_network
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Model, Prune, Rates
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.sparsity.scores import SCORES
+from ltjax.sparsity.criteria import CRITERIA
+from ltjax.sparsity.schedules import OneShot
+from ltjax.sparsity.structures import STRUCTURES
 
 T, F = True, False
 
@@ -71,18 +73,18 @@ def test_lenet_follows_the_papers_schedule_to_the_weight():
 def test_the_schedule_is_what_pruning_does():
     params = lenet_params()
     rates = selection.rates_by_path(params, Rates())
-    for scope in ("layer", "global"):
-        chosen = rates if scope == "layer" else {path: 0.2 for path in rates}
+    for structure in ("layer", "global"):
+        chosen = rates if structure == "layer" else {path: 0.2 for path in rates}
         mask, counts = masks.dense(params), [266200]
         for _ in range(4):
-            mask = selection.prune(jax.tree.map(np.abs, params), mask, chosen, scope)
+            mask = selection.prune(jax.tree.map(np.abs, params), mask, chosen, STRUCTURES[structure])
             counts.append(masks.count(mask)[0])
-        chosen_rates = Rates() if scope == "layer" else Rates(fc=0.2, output=0.2)
-        assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, scope=scope))
+        chosen_rates = Rates() if structure == "layer" else Rates(fc=0.2, output=0.2)
+        assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, structure=structure))
 
 
 @pytest.mark.parametrize(
-    ("schedule", "scope", "counts"),
+    ("schedule", "structure", "counts"),
     [
         ("iterative", "layer", [15, 8, 4]),  # 10 - 5 - 2, and 5 - 2 - 2
         ("iterative", "global", [15, 7, 3]),  # 15 - 8 - 4
@@ -91,11 +93,12 @@ def test_the_schedule_is_what_pruning_does():
     ],
 )
 def test_counts_are_half_to_even_by_layer_or_together_and_of_the_round_that_is_pruned(
-    schedule, scope, counts
+    schedule, structure, counts
 ):
     params = {"fc1": {"kernel": np.zeros((5, 2))}, "fc2": {"kernel": np.zeros(5)[:, None]}}
     rates = Rates(conv=None, fc=0.5, output=None)
-    prune = Prune(rounds=2, rates=rates, schedule=schedule, scope=scope, fractions=(0.5, 0.3))
+    chosen = OneShot((0.5, 0.3)) if schedule == "oneshot" else schedule
+    prune = Prune(rounds=2, rates=rates, schedule=chosen, structure=structure)
     assert schedules.surviving(params, prune) == counts
 
 
@@ -112,7 +115,7 @@ def test_layers_are_ranked_apart_or_together():
     scores = {"a": {"kernel": np.array([1.0, 2, 3, 4])}, "b": {"kernel": np.array([5.0, 6, 7, 8])}}
     dense = masks.dense(scores)
     apart = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.25})
-    together = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5}, "global")
+    together = selection.prune(scores, dense, {"a/kernel": 0.5, "b/kernel": 0.5}, STRUCTURES["global"])
     chex.assert_trees_all_equal(apart, {"a": {"kernel": np.array([F, F, T, T])},
                                         "b": {"kernel": np.array([F, T, T, T])}})  # fmt: skip
     chex.assert_trees_all_equal(together, {"a": {"kernel": np.array([F, F, F, F])},
@@ -148,15 +151,15 @@ def test_layer_kinds(path, axes, kind):
 )
 def test_a_bad_rate_is_told(rates, message):
     scores = {"kernel": np.ones(4)}
-    for scope in ("layer", "global"):
+    for structure in ("layer", "global"):
         with pytest.raises(UserError, match=message):
-            selection.prune(scores, masks.dense(scores), rates, scope)
+            selection.prune(scores, masks.dense(scores), rates, STRUCTURES[structure])
 
 
-def test_global_scope_wants_one_rate():
+def test_global_structure_wants_one_rate():
     scores = {"a": {"kernel": np.ones(4)}, "b": {"kernel": np.ones(4)}}
     with pytest.raises(UserError, match="one rate"):
-        selection.prune(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1}, "global")
+        selection.prune(scores, masks.dense(scores), {"a/kernel": 0.2, "b/kernel": 0.1}, STRUCTURES["global"])
 
 
 layers = st.integers(1, 60).flatmap(
@@ -188,26 +191,28 @@ def test_counts_are_exact_masks_only_shrink_and_the_lowest_go(layer, rate):
 def test_global_counts_are_exact(parts, rate):
     scores = {str(i): {"kernel": part[0]} for i, part in enumerate(parts)}
     mask = {str(i): {"kernel": part[1]} for i, part in enumerate(parts)}
-    kept = selection.prune(scores, mask, {f"{i}/kernel": rate for i in range(len(parts))}, "global")
+    kept = selection.prune(
+        scores, mask, {f"{i}/kernel": rate for i in range(len(parts))}, STRUCTURES["global"]
+    )
     before = masks.count(mask)[0]
     assert masks.count(kept)[0] == before - round(rate * before)
     assert all((~k | m).all() for k, m in zip(jax.tree.leaves(kept), jax.tree.leaves(mask), strict=True))
 
 
-@pytest.mark.parametrize("name", sorted(SCORES))
+@pytest.mark.parametrize("name", sorted(CRITERIA))
 def test_every_score_gives_a_float_for_every_weight(name):
     params, theta0 = lenet_params((4, 3), (2, 2, 1)), lenet_params((4, 3), (2, 2, 1))
-    scores = SCORES[name](params, theta0, jax.random.key(1))
+    scores = CRITERIA[name](params, theta0, jax.random.key(1))
     chex.assert_trees_all_equal_shapes(scores, params)
     chex.assert_tree_all_finite(scores)
-    again = SCORES[name](params, theta0, jax.random.key(1))
+    again = CRITERIA[name](params, theta0, jax.random.key(1))
     chex.assert_trees_all_equal(scores, again)
 
 
 def test_magnitude_is_the_absolute_value_and_random_is_not_constant():
     params = {"kernel": np.array([-2.0, 1.0])}
-    np.testing.assert_array_equal(SCORES["magnitude"](params, params, None)["kernel"], [2.0, 1.0])
-    one, two = (SCORES["random"](params, params, jax.random.key(k))["kernel"] for k in (0, 1))
+    np.testing.assert_array_equal(CRITERIA["magnitude"](params, params, None)["kernel"], [2.0, 1.0])
+    one, two = (CRITERIA["random"](params, params, jax.random.key(k))["kernel"] for k in (0, 1))
     assert (one != two).all()
 
 
@@ -222,7 +227,7 @@ def test_vgg19_is_pruned_globally_to_the_exact_count():
     rates = selection.rates_by_path(weights, experiment.prune.rates)
     mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune)
     for round in (1, 2):
-        mask = selection.prune(weights, mask, rates, "global")
+        mask = selection.prune(weights, mask, rates, STRUCTURES["global"])
         assert masks.count(mask) == (expected[round], 20_024_000)
     assert expected[1:3] == [16_020_224, 12_817_203]
     kept, gone = zip(

@@ -28,7 +28,7 @@ WORDS = dict.fromkeys(("figure", "paper", "measured", "tolerance", "quantity"), 
 
 REGISTRIES = {
     "arm": (ltjax.ARMS, "reinit", ltjax.ARMS.register),
-    "pruning score": (ltjax.SCORES, "magnitude", ltjax.SCORES.register),
+    "criterion": (ltjax.CRITERIA, "magnitude", ltjax.CRITERIA.register),
     "schedule": (ltjax.SCHEDULES, "iterative", ltjax.SCHEDULES.register),
     "optimizer": (OPTIMIZERS, "adam", OPTIMIZERS.register),
     "augmentation": (AUGMENTATIONS, "flip_crop", AUGMENTATIONS.register),

@@ -14,6 +14,7 @@ from ltjax.lanes import history
 from ltjax.runs import tables
 from ltjax.runs.folder import read_config
 from ltjax.settings import compatible
+from ltjax.settings.plain import flatten
 
 from .test_docs import shown
 
@@ -99,7 +100,7 @@ def test_the_commands_that_a_page_shows_give_a_runs_configuration(run):
     for each in others:
         assert not compatible.differences(first, each)
         first = compatible.extended(first, each)
-    assert compatible.flatten(first) == compatible.flatten(stored)
+    assert flatten(first) == flatten(stored)
 
 
 def test_committed_environments_name_no_folder():

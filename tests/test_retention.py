@@ -26,6 +26,7 @@ from ltjax.runs.retention import disk, wanted
 from ltjax.runs.thinning import thin
 from ltjax.settings.schema import Compute, Experiment, Keep, Prune
 from ltjax.sparsity import schedules
+from ltjax.sparsity.schedules import OneShot
 
 from .conftest import TINY, finish, with_prune
 from .test_merge import halves  # noqa: F401
@@ -46,7 +47,7 @@ def thinned(finished, tmp_path_factory) -> dict[Keep, Path]:
     return {what: finish(keeping(what), home / what).folder for what in ("tickets", "masks")}
 
 
-ITERATIVE, ONESHOT = Prune(rounds=2), Prune(rounds=2, schedule="oneshot", fractions=(0.5, 0.75))
+ITERATIVE, ONESHOT = Prune(rounds=2), Prune(rounds=2, schedule=OneShot((0.5, 0.75)))
 AHEAD: set[int] = {0}
 
 
@@ -65,7 +66,7 @@ AHEAD: set[int] = {0}
     ],
 )
 def test_params_are_kept_that_are_asked_for_or_that_the_schedule_needs(prune, round, what, ahead, kept):
-    arms = ("ticket", "reinit", "continued") if prune.schedule == "continued" else ("ticket", "reinit")
+    arms = ("ticket", "reinit", "continued") if prune.schedule.name == "continued" else ("ticket", "reinit")
     experiment = Experiment(prune=prune, arms=dict.fromkeys(arms, 1))
     assert wanted(experiment, round, LANES, what, ahead) == kept
 

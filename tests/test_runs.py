@@ -144,7 +144,7 @@ def test_fewer_rounds_or_trials_than_a_run_has_leave_it_as_it_is(copy, finished)
     [
         (replace(TINY, seed=4), "seed: the run has 3, asked is 4"),
         (with_train(TINY, steps=60), "train.steps: the run has 40, asked is 60"),
-        (with_prune(TINY, score="random"), "prune.score: the run has 'magnitude', asked is 'random'"),
+        (with_prune(TINY, criterion="random"), "prune.criterion: the run has 'magnitude', asked is 'random'"),
         (replace(TINY, model=replace(TINY.model, widths=(16, 13))), "model.widths: the run has"),
         (with_prune(TINY, rates=replace(TINY.prune.rates, fc=0.3)), "prune.rates.fc: the run has 0.2"),
     ],

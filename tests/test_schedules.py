@@ -13,7 +13,7 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import lanes_of
 from ltjax.settings.schema import Prune
 from ltjax.sparsity import schedules
-from ltjax.sparsity.schedules import SCHEDULES
+from ltjax.sparsity.schedules import SCHEDULES, OneShot
 
 from .conftest import TINY, finish, with_prune
 
@@ -32,16 +32,16 @@ SIZES = {"fc1": 64 * 16, "fc2": 16 * 12, "output": 12 * 10}
     ],
 )
 def test_what_a_round_is_pruned_from_and_by_how_much(schedule, round, arm, before, fc, output):
-    prune = Prune(fractions=(0.05, 0.95))
-    step = SCHEDULES[schedule](prune, round)
+    prune = Prune(schedule=OneShot((0.05, 0.95)) if schedule == "oneshot" else schedule)
+    step = schedules.step_of(prune, round)
     assert (step.arm, step.before) == (arm, before)
     assert (step.rates.fc, step.rates.output) == (fc, output)
 
 
 def test_every_schedule_looks_back_only():
-    prune = Prune(rounds=3, fractions=(0.1, 0.2, 0.3))
-    for schedule in SCHEDULES.values():
-        assert all(0 <= schedule(prune, round).before < round for round in (1, 2, 3))
+    for schedule in (*SCHEDULES.keys() - {"oneshot"}, OneShot((0.1, 0.2, 0.3))):
+        prune = Prune(rounds=3, schedule=schedule)
+        assert all(0 <= schedules.step_of(prune, round).before < round for round in (1, 2, 3))
 
 
 def lowest_dropped(weights, alive, rate):
@@ -59,7 +59,7 @@ def assert_pruned(mask, weights, alive, fc, output):
 
 
 def test_oneshot_scores_every_fraction_on_the_dense_trained_network():
-    experiment = with_prune(ONE_TRIAL, schedule="oneshot", fractions=(0.5, 0.25), rounds=2)
+    experiment = with_prune(ONE_TRIAL, schedule=OneShot((0.5, 0.25)), rounds=2)
     dense, half, quarter = find_tickets(experiment)
     lane = Lane("ticket", 0)
     for found, fraction in ((half, 0.5), (quarter, 0.25)):
@@ -72,8 +72,8 @@ def test_oneshot_scores_every_fraction_on_the_dense_trained_network():
 
 
 def test_a_oneshot_run_grows_by_more_fractions_and_rounds(tmp_path):
-    first = with_prune(ONE_TRIAL, schedule="oneshot", fractions=(0.5,), rounds=1)
-    more = with_prune(first, fractions=(0.5, 0.25), rounds=2)
+    first = with_prune(ONE_TRIAL, schedule=OneShot((0.5,)), rounds=1)
+    more = with_prune(first, schedule=OneShot((0.5, 0.25)), rounds=2)
     finish(first, tmp_path)
     run = finish(more, tmp_path)
     assert run.experiment == more
@@ -111,7 +111,7 @@ def measured(params):
 
 
 def test_pruning_at_step_0_is_decided_by_theta0_alone():
-    experiment = with_prune(ONE_TRIAL, score="initial")
+    experiment = with_prune(ONE_TRIAL, criterion="initial")
     rounds, lane = list(find_tickets(experiment)), Lane("ticket", 0)
     for before, after in pairwise(rounds):
         assert_pruned(after.lane(lane).mask, before.theta0[0], before.lane(lane).mask, 0.2, 0.1)
@@ -119,7 +119,7 @@ def test_pruning_at_step_0_is_decided_by_theta0_alone():
 
 def test_the_sizes_of_every_schedule_are_known_without_training(finished):
     theta0 = finished.theta0(0)
-    for prune in (Prune(rounds=2), Prune(rounds=2, schedule="oneshot", fractions=(0.5, 0.25))):
+    for prune in (Prune(rounds=2), Prune(rounds=2, schedule=OneShot((0.5, 0.25)))):
         experiment = replace(ONE_TRIAL, prune=prune)
         found = [each.summary["weights_remaining"].item() for each in find_tickets(experiment)]
         assert schedules.surviving(theta0, prune) == found

@@ -20,6 +20,7 @@ from .conftest import TINY, with_prune, with_train
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 RATES = {"train.learning_rate": (1e-3, 1e-2)}
+MOMENTUM = with_train(TINY, optimizer="momentum")
 SWEPT = replace(TINY, trials=1, arms={"ticket": 1}, sweep=RATES)
 
 
@@ -162,10 +163,10 @@ def test_a_refused_sweep_changes_nothing(tmp_path):
 
 
 def test_another_spelling_of_a_number_is_the_same_point(swept):
-    one, two = (replace(TINY, sweep={"train.momentum": (value, 0.5)}) for value in (0, 0.0))
+    one, two = (replace(MOMENTUM, sweep={"train.optimizer.momentum": (value, 0.5)}) for value in (0, 0.0))
     assert list(sweeps.points(one)) == list(sweeps.points(two)) == ["momentum=0.0", "momentum=0.5"]
     with pytest.raises(UserError, match="two points are called"):
-        sweeps.points(replace(TINY, sweep={"train.momentum": (0, 0.0)}))
+        sweeps.points(replace(MOMENTUM, sweep={"train.optimizer.momentum": (0, 0.0)}))
 
 
 @pytest.mark.parametrize("asked", [replace(SWEPT, sweep={}), replace(SWEPT, sweep={"seed": (1,)})])

@@ -13,7 +13,7 @@ from ltjax.data import split
 from ltjax.models import MODELS, make_network
 from ltjax.settings.schema import Model, Train
 from ltjax.sparsity import masks
-from ltjax.training.optimizers import OPTIMIZERS, make_optimizer
+from ltjax.training.optimizers import OPTIMIZERS, Momentum, make_optimizer
 from ltjax.training.step import LaneStart, Training, course_of, tally_of
 
 from .conftest import TINY
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 @pytest.fixture(scope="module")
 def decaying():
     """Registers, for this module, the optimizer that drags every weight: Adam with weight decay."""
-    OPTIMIZERS["adamw"] = lambda train: optax.adamw(train.learning_rate, weight_decay=0.1)
+    OPTIMIZERS["adamw"] = lambda rate: optax.adamw(rate, weight_decay=0.1)
     yield
     del OPTIMIZERS["adamw"]
 
@@ -124,7 +124,9 @@ UPDATES = {
 @pytest.mark.parametrize("name", UPDATES)
 def test_an_optimizer_is_the_one_of_its_name_at_the_configurations_rate_and_momentum(name):
     """Adam's eps was once mistaken for its learning rate."""
-    optimizer = make_optimizer(Train(optimizer=name, learning_rate=0.05, momentum=0.7))
+    optimizer = make_optimizer(
+        Train(optimizer=Momentum(0.7) if name == "momentum" else name, learning_rate=0.05)
+    )
     params = {"kernel": jnp.zeros(2)}
     state = optimizer.init(params)
     for gradient, expected in zip(([1.0, -2.0], [3.0, -4.0]), UPDATES[name], strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ltjax import Lane
+from ltjax.sparsity.schedules import OneShot
 
 from .conftest import with_prune
 from .witness import ARMS, BATCH, EPOCH, STEPS, TRAIN, VALIDATION, WITNESS, every, rounds, seen
@@ -97,7 +98,7 @@ def test_theta0_is_drawn_by_trial_alone(found):
 
 def test_blind_pruning_draws_anew_in_every_trial_and_round():
     """One-shot rounds each prune the dense network; else the larger round would contain the smaller."""
-    prune = replace(WITNESS.prune, rounds=3, score="random", schedule="oneshot", fractions=(0.3, 0.4, 0.5))
+    prune = replace(WITNESS.prune, rounds=3, criterion="random", schedule=OneShot((0.3, 0.4, 0.5)))
     found = rounds(replace(WITNESS, prune=prune, arms={"ticket": 1}))[1:]
     pruned = {(each.index, trial): ~each.mask(Lane("ticket", trial))["fc1"]["kernel"]
               for each in found for trial in range(2)}  # fmt: skip

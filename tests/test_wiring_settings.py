@@ -1,6 +1,5 @@
 """Every setting arrives where it should, through ``find_tickets``, and changes nothing before that place."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,17 @@ import numpy as np
 import pytest
 
 from ltjax import DATASETS, Data, Dataset, Experiment, Model, Prune, Rates, Train, find_tickets
+from ltjax.core.choices import defaults
+from ltjax.core.registry import registry
 from ltjax.core.safetensors import save_tensors
 from ltjax.core.types import Lane
 from ltjax.data import split
 from ltjax.lanes.history import LANE
 from ltjax.settings import sweeps
+from ltjax.settings.fields import choices_of, replaced, settings_of
+from ltjax.sparsity.schedules import OneShot
+from ltjax.training.optimizers import Momentum
+from ltjax.training.rates import Drops
 
 from .witness import called
 
@@ -52,15 +57,17 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (START, {"model.start": "given.safetensors"}, {}),
     (TRAINING, {"train.batch": 31}, {}),
     (TRAINING, {"train.learning_rate": 0.01}, {}),
-    (TRAINING, {"train.warmup": 3}, {}),
+    (TRAINING, {"train.schedule.warmup": 3}, {}),
+    (TRAINING, {"train.schedule": "cosine"}, {}),
+    (TRAINING, {"train.schedule.floor": 0.5}, {"train.schedule": "linear"}),
     (LANES, {"prune.rounds": 2}, {}),
     (PRUNING, {"prune.rates.conv": 0.3}, NORMED),
     (PRUNING, {"prune.rates.fc": 0.3}, {}),
     (PRUNING, {"prune.rates.output": 0.3}, {}),
-    (PRUNING, {"prune.scope": "global"}, {}),
-    (PRUNING, {"prune.score": "initial"}, {}),
+    (PRUNING, {"prune.structure": "global"}, {}),
+    (PRUNING, {"prune.criterion": "initial"}, {}),
     (PRUNING, {"prune.schedule": "continued"}, {"arms": {"ticket": 1, "continued": 1}}),
-    (PRUNING, {"prune.fractions": (0.4,)}, {"prune.schedule": "oneshot", "prune.fractions": (0.3,)}),
+    (PRUNING, {"prune.schedule.fractions": (0.4,)}, {"prune.schedule": OneShot((0.3,))}),
     # what the next ones change each is in test_wiring_measures.py; here is that together they change no more
     (CURVES, {"train.evaluate_every": 2, "train.evaluate_batch": 100, "train.train_curve": "exact"}, {}),
     (NOTHING, {"name": "other", "data.dir": "elsewhere", "data.raw": "elsewhere", "compute.devices": 1,
@@ -77,27 +84,29 @@ INITIALIZERS = {
 }  # fmt: skip
 """Their variance in LeNet's first layer, and the largest weight in standard deviations."""
 
-MUCH = {"model.init": "he_uniform", "train.warmup": 3, "train.learning_rate": 0.01, "prune.rates.fc": 0.3}
+MUCH = {
+    "model.init": "he_uniform",
+    "train.schedule.warmup": 3,
+    "train.learning_rate": 0.01,
+    "prune.rates.fc": 0.3,
+}
 """Values with which a run of its own is set beside the point of a sweep."""
 
-BY_HAND = {"train.steps": 5, "train.optimizer": "sgd", "train.momentum": 0.0, "train.weight_decay": 0.0,
-           "train.drops": (), "train.warmup": 1, "train.learning_rate": 0.4}  # fmt: skip
+BY_HAND = {"train.steps": 5, "train.optimizer": "sgd", "train.optimizer.momentum": 0.0,
+           "train.weight_decay": 0.0, "train.schedule.drops": (), "train.schedule.warmup": 1,
+           "train.learning_rate": 0.4}  # fmt: skip
 """Settings whose effect is recomputed by NumPy, with other values than that test's."""
 
 
 def leaves(node: Any, prefix: str = "") -> dict[str, Any]:
     """Every setting of a configuration by its dotted name; dictionaries count as single settings."""
-    if not dataclasses.is_dataclass(node):
-        return {prefix[:-1]: node}
-    parts = (leaves(getattr(node, each.name), f"{prefix}{each.name}.") for each in dataclasses.fields(node))
-    return {name: value for part in parts for name, value in part.items()}
+    return {name: each.value for name, each in settings_of(node, prefix).items()}
 
 
 def changed(node: Any, settings: dict[str, Any]) -> Any:
     """A configuration with other values of some settings, by their dotted names."""
     for name, value in settings.items():
-        head, _, rest = name.partition(".")
-        node = replace(node, **{head: changed(getattr(node, head), {rest: value}) if rest else value})
+        node = replaced(node, name, value)
     return node
 
 
@@ -131,7 +140,8 @@ def mirrored(data: Data) -> Dataset:
 
 def swept(run: Callable[[Experiment], list[Any]]) -> dict[str, list[Any]]:
     """The rows of one program, and the base, run as the points of one sweep: their rounds by experiment."""
-    rows = [change for _, change, own in ROWS if not own and not set(change) & set(sweeps.FIXED)]
+    fixed = {name for name, each in settings_of(LENET).items() if each.facts.fixed}
+    rows = [change for _, change, own in ROWS if not own and not set(change) & fixed]
     others = [{"model.init": name} for name in INITIALIZERS if name not in (LENET.model.init, "he_normal")]
     apart = [{}, MUCH, *others, *filter(fits, rows)]
     names, base = {name: None for change in apart for name in change}, leaves(LENET)
@@ -191,9 +201,12 @@ def assert_close(one: list[Any], two: list[Any]) -> None:
 
 
 def test_every_setting_is_in_one_of_the_tables():
-    in_tables = {name for _, change, _ in ROWS for name in change} | set(BY_HAND)
-    only_one_way = {"numerics.random_numbers"}  # see test_numerics.py
-    assert in_tables | only_one_way == set(leaves(Experiment()))
+    every = {name for _, change, _ in ROWS for name in change} | set(BY_HAND)
+    parameters = {f"{setting}.{name}" for setting, choice in choices_of(Experiment()).items()
+                  for entry in registry(choice.kind) for name in defaults(choice.kind, entry)}  # fmt: skip
+    assert every == (set(leaves(Experiment())) | parameters) - {
+        "train.repeat", "prune.rewind", "numerics.random_numbers",
+    }  # fmt: skip
 
 
 HELD_ELSEWHERE = {
@@ -222,9 +235,9 @@ def test_a_run_of_its_own_is_what_the_point_of_a_sweep_is(found):
     assert difference(found(changed(LENET, MUCH)), list(find_tickets(changed(LENET, MUCH)))) == NOTHING
 
 
-COMPILED = {"train.steps": 5, "train.batch": 31, "train.optimizer": "sgd", "train.momentum": 0.5,
-            "train.weight_decay": 0.1, "train.drops": (2,), "train.evaluate_every": 2, "model.dropout": 0.5,
-            "data.augment": "flip_crop"}  # fmt: skip
+COMPILED = {"train.steps": 5, "train.batch": 31, "train.optimizer": "sgd", "train.optimizer.momentum": 0.5,
+            "train.weight_decay": 0.1, "train.schedule": Drops(drops=(2,)), "train.evaluate_every": 2,
+            "model.dropout": 0.5, "data.augment": "flip_crop"}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", COMPILED)
@@ -245,10 +258,11 @@ def by_hand(params: Any, mask: Any, images: np.ndarray, labels: np.ndarray, trai
     """A softmax regression trained on all examples at every step, by NumPy in float64."""
     inputs, wanted = images.reshape(len(images), -1) / 255.0, np.eye(10)[labels]
     weights = {name: np.where(mask[name], params[name], 0).astype(float) for name in params}
+    rates, moments = train.schedule.parameters, {"sgd": 0.0, "adam": 0.9, **train.optimizer.parameters}
     first, second = ({name: np.zeros_like(each) for name, each in weights.items()} for _ in range(2))
     for step in range(train.steps):
-        rate = train.learning_rate * min((step + 1) / train.warmup, 1)
-        rate /= 10 ** sum(step >= drop for drop in train.drops)
+        rate = train.learning_rate * min((step + 1) / rates["warmup"], 1)
+        rate /= 10 ** sum(step >= drop for drop in rates["drops"])
         logits = inputs @ weights["kernel"] + weights["bias"]
         likely = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         slopes = {
@@ -257,8 +271,8 @@ def by_hand(params: Any, mask: Any, images: np.ndarray, labels: np.ndarray, trai
         }
         for name, each in weights.items():
             slope = (slopes[name] + train.weight_decay * each) * mask[name]
-            moment = {"sgd": 0.0, "momentum": train.momentum, "adam": 0.9}[train.optimizer]
-            if train.optimizer == "adam":
+            moment = moments[train.optimizer.name]
+            if train.optimizer.name == "adam":
                 first[name] = 0.9 * first[name] + 0.1 * slope
                 second[name] = 0.999 * second[name] + 0.001 * slope**2
                 mean, spread = first[name] / (1 - 0.9 ** (step + 1)), second[name] / (1 - 0.999 ** (step + 1))
@@ -273,8 +287,9 @@ def by_hand(params: Any, mask: Any, images: np.ndarray, labels: np.ndarray, trai
 def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, rate, digits):
     """Rate, warm-up, drops, momentum and weight decay in their places; each round from θ₀ and no moments."""
     small = digits._replace(train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
-    train = Train(steps=6, batch=30, optimizer=optimizer, learning_rate=rate, momentum=0.7, weight_decay=0.05,
-                  warmup=3, drops=(4, 5), evaluate_every=6)  # fmt: skip
+    chosen = Momentum(0.7) if optimizer == "momentum" else optimizer
+    train = Train(steps=6, batch=30, optimizer=chosen, learning_rate=rate, weight_decay=0.05,
+                  schedule=Drops(3, (4, 5)), evaluate_every=6)  # fmt: skip
     experiment = replace(LENET, trials=1, data=Data(validation=10), model=Model(widths=()), train=train)
     seen = split(small, 10, LENET.seed).train
     for found in find_tickets(changed(experiment, {"prune.rates.output": 0.4}), dataset=small):
@@ -283,9 +298,9 @@ def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, 
         expected = by_hand(*begun, train)
         assert apart(trained["output"], expected) < 1e-4
         for name, value in BY_HAND.items():
-            other = by_hand(*begun, replace(train, **{name.split(".")[1]: value}))
-            told = (optimizer, name) not in {("sgd", "train.momentum"), ("adam", "train.momentum")}
-            assert value == leaves(experiment)[name] or not told or apart(expected, other) > 1e-3, name
+            if leaves(experiment).get(name, value) != value:
+                other = by_hand(*begun, changed(experiment, {name: value}).train)
+                assert apart(expected, other) > 1e-3, name
 
 
 def apart(one: Any, two: Any) -> float:

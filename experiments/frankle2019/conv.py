@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ltjax.settings.named import Family, Member
 from ltjax.settings.schema import Data, Experiment, Model, Prune, Rates, Train
+from ltjax.training.optimizers import Momentum
 
 convs = Family(conv2="Conv-2", conv4="Conv-4", conv6="Conv-6")
 
@@ -43,8 +44,8 @@ def iterative(conv: Member) -> Experiment:
         prune=Prune(
             rounds=conv.rounds,
             rates=Rates(conv=conv.pruned, fc=0.2, output=0.1),
-            scope="layer",
-            score="magnitude",
+            criterion="magnitude",
+            structure="layer",
         ),
     )
 
@@ -128,7 +129,7 @@ def momentum_rates(conv: Member) -> Experiment:
     Three trials each. Expected: the pattern of tickets, but for the lowest and the highest learning rates.
     """
     base = iterative(conv.key)
-    momentum = replace(base.train, optimizer="momentum", momentum=0.9)
+    momentum = replace(base.train, optimizer=Momentum(0.9))
     return replace(base, trials=3, train=momentum, sweep={"train.learning_rate": conv.rates})
 
 

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from ltjax.settings.named import named
 from ltjax.settings.schema import Data, Experiment, Model, Prune, Rates, Train
+from ltjax.sparsity.schedules import OneShot
+from ltjax.training.optimizers import Momentum
 
 
 @named
@@ -20,7 +22,7 @@ def lenet_iterative() -> Experiment:
         data=Data(name="mnist", validation=5000),
         model=Model(name="lenet", widths=(300, 100), init="glorot_normal"),
         train=Train(steps=50_000, batch=60, optimizer="adam", learning_rate=1.2e-3, evaluate_every=100),
-        prune=Prune(rounds=20, rates=Rates(fc=0.2, output=0.1), scope="layer", score="magnitude"),
+        prune=Prune(rounds=20, rates=Rates(fc=0.2, output=0.1), criterion="magnitude", structure="layer"),
     )
 
 
@@ -51,7 +53,7 @@ def lenet_oneshot() -> Experiment:
     at the smaller sizes.
     """
     fractions = (0.05, 0.325, 0.825, 0.95, 0.5, 0.9, 0.675, 0.125, 0.25, 0.375, 0.625, 0.75, 0.875, 0.975)
-    prune = replace(base.prune, schedule="oneshot", fractions=fractions, rounds=len(fractions))
+    prune = replace(base.prune, schedule=OneShot(fractions), rounds=len(fractions))
     return replace(base, arms={"ticket": 1, "reinit": 3}, prune=prune)
 
 
@@ -83,7 +85,7 @@ def lenet_step0() -> Experiment:
     Each round removes the survivors of lowest |θ₀|. Expected: worse than even reinitialised tickets; compare
     with ``lenet_controls``.
     """
-    return replace(base, prune=replace(base.prune, score="initial"))
+    return replace(base, prune=replace(base.prune, criterion="initial"))
 
 
 @named
@@ -137,7 +139,7 @@ def lenet_momentum_rates() -> Experiment:
     by pruning.
     """
     rates = (0.003125, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
-    momentum = replace(base.train, optimizer="momentum", momentum=0.9)
+    momentum = replace(base.train, optimizer=Momentum(0.9))
     return replace(base, trials=3, train=momentum, sweep={"train.learning_rate": rates})
 
 

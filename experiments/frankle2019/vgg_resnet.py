@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from ltjax.settings.named import EXPERIMENTS, Family, Member
 from ltjax.settings.schema import Data, Experiment, Model, Prune, Rates, Train
+from ltjax.training.optimizers import Momentum
+from ltjax.training.rates import Drops
 
 nets = Family(resnet18="Resnet-18", vgg19="VGG-19")
 trained = Family(
@@ -49,10 +51,9 @@ def lr001(net: Member) -> Experiment:
         train=Train(
             steps=net.steps,
             batch=net.batch,
-            optimizer="momentum",
-            momentum=0.9,
+            optimizer=Momentum(0.9),
             learning_rate=0.01,
-            drops=net.drops,
+            schedule=Drops(drops=net.drops),
             weight_decay=1e-4,
             evaluate_every=100,
             evaluate_batch=100,
@@ -60,8 +61,8 @@ def lr001(net: Member) -> Experiment:
         prune=Prune(
             rounds=net.rounds,
             rates=Rates(conv=0.2, fc=None, output=None),
-            scope="global",
-            score="magnitude",
+            criterion="magnitude",
+            structure="global",
         ),
     )
 
@@ -92,7 +93,9 @@ def warmup(net: Member) -> Experiment:
     The rate rises from 0, linearly; otherwise as ``{key}_lr001``. Expected: {expected}.
     """
     base = lr001(net.key)
-    return replace(base, train=replace(base.train, learning_rate=net.rate, warmup=net.steps))
+    drops = base.train.schedule.parameters["drops"]
+    schedule = Drops(warmup=net.steps, drops=drops)
+    return replace(base, train=replace(base.train, learning_rate=net.rate, schedule=schedule))
 
 
 @trained.each(
@@ -107,7 +110,7 @@ def layerwise(net: Member) -> Experiment:
     20% of every convolution a round, otherwise as ``{key}``. Expected: {expected}.
     """
     base = EXPERIMENTS[net.key]()
-    return replace(base, prune=replace(base.prune, scope="layer"))
+    return replace(base, prune=replace(base.prune, structure="layer"))
 
 
 @nets.each(figure=(42, 43))
@@ -130,4 +133,4 @@ def warmups(net: Member) -> Experiment:
 
     Otherwise as ``{key}_warmup``. Expected: longer is better, with most of the gain before 5,000 steps.
     """
-    return replace(warmup(net.key), arms={"ticket": 1}, sweep={"train.warmup": net.warmups})
+    return replace(warmup(net.key), arms={"ticket": 1}, sweep={"train.schedule.warmup": net.warmups})

@@ -19,8 +19,8 @@ from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
 from ltjax.settings.schema import Experiment, Train
-from ltjax.training.network import network_of, shapes_of
 from ltjax.sparsity import masks
+from ltjax.training.network import network_of, shapes_of
 from ltjax.training.step import LaneState, Tally, Training
 
 SPLITS = Splits._fields

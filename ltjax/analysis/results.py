@@ -19,8 +19,10 @@ from ltjax.core.texts import read_json, read_text
 from ltjax.lanes import history
 from ltjax.runs import paths, tables
 from ltjax.runs.folder import Run, read_config
-from ltjax.settings import compatible, sweeps
+from ltjax.settings import sweeps
+from ltjax.settings.fields import settings_of
 from ltjax.settings.loading import load_experiment
+from ltjax.settings.plain import flatten
 from ltjax.settings.schema import Experiment
 
 VALIDATION = "early_stop_validation_accuracy"
@@ -29,9 +31,10 @@ VALIDATION = "early_stop_validation_accuracy"
 RUN = "ltjax run --config"
 """The command that runs an experiment, before its name."""
 
-TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.warmup",
-           "prune.scope", "prune.score", "prune.schedule")  # fmt: skip
-"""What makes a run one of a named experiment, for figures: those that tell the named ones apart."""
+TELLING = ("model.name", "model.dropout", "train.optimizer", "train.learning_rate", "train.schedule.warmup",
+           "prune.criterion", "prune.structure", "prune.schedule", "prune.rewind")  # fmt: skip
+"""What makes a run one of a named experiment, for figures: those that tell the named ones apart; of a choice
+its parameters too, but for those that only say how much was run."""
 
 
 ENVIRONMENT = {
@@ -51,7 +54,8 @@ class Absent(Exception):
 
 def kind_of(experiment: Experiment) -> str:
     """What is run: iterative, oneshot, continued, or step0 (pruned by |θ₀| before any training)."""
-    return "step0" if experiment.prune.score == "initial" else experiment.prune.schedule
+    prune = experiment.prune
+    return "step0" if prune.criterion.name == "initial" else prune.schedule.name
 
 
 @dataclass(frozen=True)
@@ -148,9 +152,9 @@ class Study:
             Absent: there is none.
         """
         named = load_experiment(name)
-        kind, optimizer = kind_of(named), named.train.optimizer
+        kind, optimizer = kind_of(named), named.train.optimizer.name
         for run in self.runs:
-            fits = run.kind == kind and run.experiment.train.optimizer == optimizer
+            fits = run.kind == kind and run.experiment.train.optimizer.name == optimizer
             fits = fits and not run.point and run.experiment.model.name not in others
             had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
             if had and (not anatomy or run.anatomy is not None):
@@ -208,32 +212,43 @@ class Study:
             and _telling(run.experiment, named.sweep) == telling
         }
         if not found:
-            told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer}, as {name} has"
+            told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer.name}, as {name} has"
             raise Absent(told, f"{RUN} {name}")
         return found
 
 
 def _telling(experiment: Experiment, free: Collection[str]) -> dict[str, Any]:
     """What tells an experiment from others, by dotted name; of warmup, whether there is any."""
-    settings = compatible.flatten(experiment)
-    settings["train.warmup"] = settings["train.warmup"] > 0
-    return {name: settings[name] for name in TELLING if name not in free}
+    settings = {
+        name: each.value for name, each in settings_of(experiment).items()
+        if each.role != "extent" and {name, name.rpartition(".")[0]} & set(TELLING)
+    }  # fmt: skip
+    settings["train.schedule.warmup"] = settings.get("train.schedule.warmup", 0) > 0
+    return {name: value for name, value in settings.items() if name not in free}
 
 
 def _values(experiment: Experiment, setting: str | tuple[str, ...]) -> Any:
-    settings = compatible.flatten(experiment)
-    return settings[setting] if isinstance(setting, str) else tuple(settings[each] for each in setting)
+    settings = flatten(experiment)
+    return settings.get(setting) if isinstance(setting, str) else tuple(map(settings.get, setting))
 
 
-def varying(runs: Sequence[Results]) -> dict[str, list[Any]]:
-    """The settings that differ between runs, by dotted name, each with every run's value.
+ROLES = ("value", "shape", "extent", "compute", "numerics")
+"""Of what a page tells: of all but the places where things lay."""
 
-    Names, and where data lay, are no settings.
-    """
-    flat = [compatible.flatten(run.experiment) for run in runs]
+
+def varying(runs: Sequence[Results], roles: Collection[str] = ROLES) -> dict[str, list[Any]]:
+    """The settings of some roles that differ between runs, by dotted name, each with every run's value."""
+    flat = [told(run.experiment, roles) for run in runs]
     names = dict.fromkeys(name for each in flat for name in each)
-    found = {name: [each.get(name) for each in flat] for name in names if name not in compatible.INCIDENTAL}
+    found = {name: [each.get(name) for each in flat] for name in names}
     return {name: values for name, values in found.items() if any(each != values[0] for each in values)}
+
+
+def told(experiment: Experiment, roles: Collection[str] = ROLES) -> dict[str, Any]:
+    """The settings of some roles by dotted name, each arm and each swept setting by itself."""
+    having = {name for name, each in settings_of(experiment).items() if each.role in roles}
+    return {name: value for name, value in flatten(experiment).items()
+            if name in having or name.partition(".")[0] in having}  # fmt: skip
 
 
 def read_study(folders: Sequence[Path]) -> Study:

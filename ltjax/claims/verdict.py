@@ -38,14 +38,20 @@ def _as_long(command: str, study: Study) -> str:
     if asked is None or "--train.steps" in command:
         return command
     lengths = {
-        (run.experiment.train.steps, run.experiment.train.drops)
+        (run.experiment.train.steps, _drops(run.experiment))
         for run in study.runs if _network(run.experiment) == _network(asked)
     }  # fmt: skip
-    if len(lengths) != 1 or (asked.train.steps, asked.train.drops) in lengths:
+    if len(lengths) != 1 or (asked.train.steps, _drops(asked)) in lengths:
         return command
     steps, drops = lengths.pop()
-    told = "" if drops == asked.train.drops else " --train.drops " + " ".join(map(str, drops))
+    told = "" if drops == _drops(asked) else " --train.schedule.drops " + " ".join(map(str, drops))
     return f"{command} --train.steps {steps}{told}"
+
+
+def _drops(experiment: Experiment) -> tuple[int, ...]:
+    """The steps at which the learning rate drops, by the schedule of that name."""
+    drops: tuple[int, ...] = experiment.train.schedule.parameters.get("drops", ())
+    return drops
 
 
 def _asked(command: str) -> Experiment | None:

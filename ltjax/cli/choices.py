@@ -7,22 +7,28 @@ from typing import Any, Literal
 import jax
 
 from ltjax.cli.loggers import LOGGERS
+from ltjax.core.registry import registry
 from ltjax.data import DATASETS, Source
 from ltjax.lottery.arms import ARMS
+from ltjax.lottery.rewinding import REWINDINGS
 from ltjax.models import INITIALIZERS, MODELS
+from ltjax.settings.fields import choices_of
 from ltjax.settings.loading import experiments
+from ltjax.settings.schema import Experiment
+from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.schedules import SCHEDULES
-from ltjax.sparsity.scores import SCORES
+from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.optimizers import OPTIMIZERS
+from ltjax.training.rates import RATE_SCHEDULES
 
 Kind = Literal[
-    "experiments", "models", "datasets", "arms", "scores", "schedules", "optimizers", "augmentations",
-    "figures", "claims", "loggers",
+    "experiments", "models", "datasets", "arms", "criteria", "structures", "schedules", "rewindings",
+    "optimizers", "rates", "augmentations", "figures", "claims", "loggers",
 ]  # fmt: skip
 
 
-def _documented(entries: Mapping[str, Any]) -> dict[str, str]:
+def documented(entries: Mapping[str, Any]) -> dict[str, str]:
     """Functions by name, each with the first line of what it says of itself."""
     return {name: (getdoc(entry) or "").split("\n")[0] for name, entry in entries.items()}
 
@@ -51,28 +57,30 @@ def _claims() -> dict[str, str]:
 
 PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "experiments": experiments,
-    "models": lambda: _documented(MODELS),
+    "models": lambda: documented(MODELS),
     "datasets": lambda: {name: _data_set(source) for name, source in DATASETS.items()},
-    "arms": lambda: _documented(ARMS),
-    "scores": lambda: _documented(SCORES),
-    "schedules": lambda: _documented(SCHEDULES),
-    "optimizers": lambda: _documented(OPTIMIZERS),
-    "augmentations": lambda: _documented(AUGMENTATIONS),
+    "arms": lambda: documented(ARMS),
+    "criteria": lambda: documented(CRITERIA),
+    "structures": lambda: documented(STRUCTURES),
+    "schedules": lambda: documented(SCHEDULES),
+    "rewindings": lambda: documented(REWINDINGS),
+    "optimizers": lambda: documented(OPTIMIZERS),
+    "rates": lambda: documented(RATE_SCHEDULES),
+    "augmentations": lambda: documented(AUGMENTATIONS),
     "figures": _figures,
     "claims": _claims,
-    "loggers": lambda: _documented(LOGGERS),
+    "loggers": lambda: documented(LOGGERS),
 }
 """What the entries of each kind are for, by name."""
 
 OPTIONS: dict[str, Callable[[], Mapping[str, str]]] = {
     "--arms.NAME": PURPOSES["arms"],
     "--data.name": PURPOSES["datasets"],
-    "--data.augment": PURPOSES["augmentations"],
     "--model.name": PURPOSES["models"],
-    "--model.init": lambda: _documented({name: getattr(jax.nn.initializers, name) for name in INITIALIZERS}),
-    "--train.optimizer": PURPOSES["optimizers"],
-    "--prune.score": PURPOSES["scores"],
-    "--prune.schedule": PURPOSES["schedules"],
+    "--model.init": lambda: documented({name: getattr(jax.nn.initializers, name) for name in INITIALIZERS}),
     "--log": PURPOSES["loggers"],
+} | {
+    f"--{name}": lambda kind=choice.kind: documented(registry(kind))
+    for name, choice in choices_of(Experiment()).items()
 }
 """The options of ``ltjax run`` whose values are called by name, and these names with what they are for."""

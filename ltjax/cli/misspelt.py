@@ -20,7 +20,13 @@ FOREIGN = {
     "--model.widths": "hidden hidden-size hidden-sizes layers units",
     "--prune.rounds": "rounds levels pruning-rounds prune-iterations",
     "--prune.rates.fc": "pruning-rate prune-rate prune-percent pruning-fraction sparsity",
-    "--prune.score": "criterion pruning-method method",
+    "--prune.criterion": "score prune.score pruning-method method",
+    "--prune.structure": "scope prune.scope",
+    "--train.schedule": "lr-schedule scheduler lr-scheduler",
+    "--prune.schedule.fractions": "prune.fractions",
+    "--train.optimizer.momentum": "train.momentum momentum",
+    "--train.schedule.warmup": "train.warmup warmup",
+    "--train.schedule.drops": "train.drops milestones",
     "--trials": "seeds num-seeds n-seeds replicates repeats num-trials n-trials runs",
     "--seed": "random-seed random-state",
     "--workdir": "output outdir out output-dir out-dir save-dir savedir logdir log-dir run-dir folder to",
@@ -30,7 +36,7 @@ FOREIGN = {
     "--compute.devices": "gpu gpus device num-devices n-devices num-gpus",
     "--arms.reinit": "reinit",
 }  # fmt: skip
-"""What other tools, and habit, call an option of ``ltjax run``."""
+"""What other tools, and habit, call an option of ``ltjax run``; some are parameters of a choice."""
 
 CLOSE = 0.7
 """How alike a slip and what was meant must be, by difflib's measure."""
@@ -67,7 +73,11 @@ def nearest(given: str, options: Sequence[str]) -> list[str]:
     name = given.lstrip("-").lower().replace("_", "-")
     by_end = {option: option.lstrip("-").rpartition(".")[2] for option in options}
     return (
-        [option for option, names in FOREIGN.items() if option in options and name in names.split()]
+        [
+            option
+            for option, names in FOREIGN.items()
+            if {option, option.rpartition(".")[0]} & set(options) and name in names.split()
+        ]
         or [option for option, end in by_end.items() if end == name]
         or [option for option in options if option.startswith(f"--{name.rstrip('.')}.")][:3]
         or _alike(f"--{name}", {option: option for option in options})

@@ -10,14 +10,24 @@ import textwrap
 from collections.abc import Callable, Sequence
 from inspect import getdoc
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import tyro
-from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
 
 from ltjax.cli.misspelt import unknown_option
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError, shown
+from ltjax.core.registry import registry as registry_of
 from ltjax.core.texts import path_flaw
+from ltjax.settings.fields import helps_of, parameters_of
 
 Sweep = dict[str, tuple[Any, ...]]
 
@@ -81,6 +91,10 @@ def registry() -> ConstructorRegistry:
     """What tyro needs to know to read and show a sweep: ``--sweep train.learning_rate=1e-4,3e-4``."""
     rules = ConstructorRegistry()
 
+    @rules.struct_rule
+    def choice(info: StructTypeInfo) -> StructConstructorSpec | None:
+        return spec_of(info.default) if info.type is Choice and isinstance(info.default, Choice) else None
+
     @rules.primitive_rule
     def sweep(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Sweep] | None:
         if info.type != Sweep:
@@ -94,6 +108,25 @@ def registry() -> ConstructorRegistry:
         )
 
     return rules
+
+
+def spec_of(choice: Choice) -> StructConstructorSpec:
+    """A choice for tyro: an option of its own name, ``--prune.schedule``, and one for every parameter."""
+
+    def make(**given: Any) -> Choice:
+        return Choice(choice.kind, given.pop(""), given)
+
+    entry, names = registry_of(choice.kind).get(choice.name), tuple(registry_of(choice.kind))
+    helps = helps_of(entry) if choice.parameters and isinstance(entry, type) else {}
+    own = StructFieldSpec(
+        name="", type=cast(Any, Literal[names or (choice.name,)]), default=choice.name,
+        helptext=(getdoc(entry) or "").split("\n")[0],
+    )  # fmt: skip
+    parameters = [
+        StructFieldSpec(name=name, type=facts.type, default=choice.parameters[name], helptext=helps.get(name))
+        for name, facts in parameters_of(choice).items()
+    ]
+    return StructConstructorSpec(instantiate=make, fields=(own, *parameters))
 
 
 def read_sweep(texts: list[str]) -> Sweep:

@@ -244,7 +244,7 @@ def _alike(experiment: Experiment, only: Collection[int], box: Box) -> str:
 
 
 def _missing_steps(resolved: Resolved, runs: Mapping[str, Run]) -> int:
-    """Steps still to be trained, of all lanes of all rounds and points; lanes that points share count once."""
+    """Steps still to be trained, of all lanes of all rounds; lanes that points share count once."""
     left = {
         resolved.identity(point, round, lane): experiment.train.steps - resolved.step(point, round, lane)
         for point, experiment in resolved.points.items()

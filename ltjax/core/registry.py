@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ltjax.core.errors import UserError, shown, unknown
 from ltjax.core.guards import guarded
@@ -28,7 +28,7 @@ def definition_of(made: object) -> Definition:
 
 
 class Registry(dict[str, T], Generic[T]):
-    """Named entries of one kind (arms, scores, models, …), filled by decorating functions.
+    """Named entries of one kind (arms, criteria, models, …), filled by decorating functions.
 
     A name may be registered again from the same file for a function of the same name: then the file was run
     again, as ``load_experiment`` runs a user's file each time. All cells of a notebook count as one file.
@@ -86,3 +86,11 @@ class Registry(dict[str, T], Generic[T]):
         """A stretch that calls the entry called ``name``, with errors told as ``guards.guarded`` does."""
         definition = self._definitions.get(name)
         return guarded(f"the {self.kind} {shown(name)}", definition.place if definition else "")
+
+
+_REGISTRIES: dict[str, Registry[Any]] = {}
+
+
+def registry(kind: str) -> Registry[Any]:
+    """The one registry of a kind, made on the first call, so that no floor imports a higher one for it."""
+    return _REGISTRIES.setdefault(kind, Registry(kind))

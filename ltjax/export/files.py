@@ -17,8 +17,8 @@ from ltjax.data import DATASETS
 from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
-from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.rehearsal import rehearse
+from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
@@ -55,9 +55,9 @@ class Export(NamedTuple):
 def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     """Write a lane's files into a folder, each whole or not at all.
 
-    A ticket began with what it was rewound to, under its mask. What another arm began with is drawn again from θ₀ and the seed, as
-    when a run is continued; where that no longer gives the run's θ₀ and the lane's own mask, or the round
-    before is missing, ``initial`` is left out. So are ``compacted`` and ``units`` where there are no forms
+    A ticket began with what it was rewound to, under its mask. What another arm began with is drawn again
+    from θ₀ and the seed, as when a run is continued; where that no longer gives the run's θ₀ and the lane's
+    own mask, or the round before is missing, ``initial`` is left out. So are ``compacted`` and ``units`` where there are no forms
     (``forms.make_forms`` says why). Nothing of an earlier export stays.
 
     Raises:

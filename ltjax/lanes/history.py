@@ -34,8 +34,9 @@ Observer: TypeAlias = Callable[[int, dict[str, np.ndarray]], None]
 class History(NamedTuple):
     """What was measured while lanes trained.
 
-    ``steps`` [points] begins where the lanes started; ``loss`` and ``accuracy`` hold [lanes, points] per split (accuracies are
-    fractions of 1); ``final_train_accuracy`` [lanes] is exact, over the whole training split.
+    ``steps`` [points] begins where the lanes started; ``loss`` and ``accuracy`` hold [lanes, points] per
+    split (accuracies are fractions of 1); ``final_train_accuracy`` [lanes] is exact, over the whole training
+    split.
     """
 
     steps: np.ndarray

@@ -302,15 +302,12 @@ class LaneProgram:
 
 def _plain(course: Course) -> Course:
     """A lane's course as plain numbers, which can be laid out on the devices."""
-    keys = {name: jax.random.key_data(getattr(course, name)) for name in ("key", "shared")}
-    return course._replace(hold=np.bool_(course.hold), **keys)
+    return course._replace(hold=np.bool_(course.hold)).with_keys(jax.random.key_data)
 
 
 def _with_keys(course: Course) -> Course:
     """A lane's course with its keys: the inverse of ``_plain``."""
-    keys = {name: jax.random.wrap_key_data(getattr(course, name), impl=IMPLEMENTATION)
-            for name in ("key", "shared")}  # fmt: skip
-    return course._replace(**keys)
+    return course.with_keys(lambda data: jax.random.wrap_key_data(data, impl=IMPLEMENTATION))
 
 
 def _alike(starts: Sequence[LaneStart]) -> Sequence[LaneStart]:

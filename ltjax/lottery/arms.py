@@ -60,7 +60,7 @@ def random(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
 
 @ARMS.register("shuffle")
 def shuffle(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
-    """The ticket's mask shuffled within each layer, params kept: is it the structure? (Frankle et al. 2021)"""
+    """The ticket's mask shuffled within each layer, params kept: is it structure? (Frankle et al. 2021)"""
     return ticket._replace(mask=masks.shuffle(key, ticket.mask))
 
 

@@ -14,7 +14,7 @@ from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
 from ltjax.training.network import shapes_of
-from ltjax.training.step import LaneStart, Training
+from ltjax.training.step import LaneStart, Training, course_of
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,16 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     params, collections = shapes_of(network)
     counts = schedules.surviving(params, experiment.prune)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
-    start = LaneStart(params, collections, mask, key)
+    start = LaneStart(params, collections, mask, course_of(key))
     training = Training(network, experiment.train, source.train - experiment.data.validation)
-    lanes = [len(resolved.lanes(point, round)) for round in range(len(counts))]
+    lanes = [resolved.lanes(point, round) for round in range(len(counts))]
+    steps = (experiment.train.steps - resolved.step(point, round, lane)
+             for round, each in enumerate(lanes) for lane in each)  # fmt: skip
     return Plan(
         weights=counts[0],
         schedule=counts,
-        lanes=lanes,
-        trial_steps=sum(lanes) * experiment.train.steps,
+        lanes=[len(each) for each in lanes],
+        trial_steps=sum(steps),
         step_flops=step_flops(network, start, (experiment.train.batch, *source.image)),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
         data_bytes=(source.train + source.test) * (math.prod(source.image) + 4),
@@ -64,7 +66,7 @@ def step_flops(network: Network, start: LaneStart, images: tuple[int, ...]) -> i
 
     batch = jax.ShapeDtypeStruct(images, jnp.float32)
     with convolution.automatic():  # written out, a gradient multiplies the zeros that a stride leaves
-        return flops(jax.value_and_grad(loss), start.params, start.collections, batch, start.key)
+        return flops(jax.value_and_grad(loss), start.params, start.collections, batch, start.course.key)
 
 
 def describe(experiment: Experiment, planned: Plan) -> str:

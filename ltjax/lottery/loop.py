@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax.core.trees import read_only, stack, take
+from ltjax.core.trees import read_only, take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
 from ltjax.lanes import processes
@@ -29,7 +29,6 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Nothing, Outcome, Past, Search
 from ltjax.models import Collections
 from ltjax.settings.schema import Experiment
-from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.step import LaneStart, Training
 
 
@@ -156,17 +155,19 @@ class _Walk:
         self.observe, self.snapshots = observe, snapshots
         self.searches = {
             point: Search(
-                resolved.points[point], pasts.get(point, Nothing()), resolved.networks[point],
-                resolved.rehearsals[point], resolved.only,
-            )  # fmt: skip
+                resolved.points[point],
+                pasts.get(point, Nothing()),
+                resolved.networks[point],
+                resolved.rehearsals[point],
+                resolved.only,
+            )
             for point in points
         }
         # points differ in how their networks begin, not in what they compute
         first, network = resolved.points[points[0]], resolved.networks[points[0]]
         splits = split(dataset, first.data.validation, first.seed)
         self.train = first.train
-        augment = AUGMENTATIONS.find(first.data.augment)
-        training = Training(network, first.train, len(splits.train.labels), augment)
+        training = Training(network, first.train, len(splits.train.labels), first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
@@ -276,8 +277,7 @@ def by_point(lanes: Part) -> Iterator[tuple[str, list[Lane]]]:
 def digest(start: LaneStart) -> bytes:
     """What is the same for lanes that begin alike, to the bit."""
     found = hashlib.sha256()
-    keys = {name: jax.random.key_data(getattr(start.course, name)) for name in ("key", "shared")}
-    plain = start._replace(course=start.course._replace(**keys))
+    plain = start._replace(course=start.course.with_keys(jax.random.key_data))
     for leaf in jax.tree.leaves(plain):
         values = np.asarray(leaf)
         found.update(f"{values.dtype}{values.shape}".encode() + values.tobytes())
@@ -287,9 +287,7 @@ def digest(start: LaneStart) -> bytes:
 def told(tree: Any, place: int, holder: int) -> Start:
     """The lane at a place of those that ``holder`` holds, in every process."""
     own = processes.index() == holder
-    lane = jax.tree.map(
-        lambda leaf: leaf[place] if own else np.zeros(leaf.shape[1:], leaf.dtype), tree
-    )
+    lane = jax.tree.map(lambda leaf: leaf[place] if own else np.zeros(leaf.shape[1:], leaf.dtype), tree)
     return Start(*processes.broadcast(lane, holder))
 
 

@@ -63,7 +63,9 @@ class Functions:
             ticket = rewinding(found.handed(key))
         return self._checked(ticket, found, f"the rewinding {shown(name)}")
 
-    def drawn(self, arm: str, key: Key, found: Found, ticket: Ticket, init: Callable[[Key], Params]) -> Ticket:
+    def drawn(
+        self, arm: str, key: Key, found: Found, ticket: Ticket, init: Callable[[Key], Params]
+    ) -> Ticket:
         """What an arm makes of the rewound ticket.
 
         Raises:
@@ -114,7 +116,8 @@ class Functions:
             _check_shapes(ticket.pruned, theta0, f"the values that {whose} gives pruned weights")
         if not 0 <= ticket.step < self.steps:
             raise UserError(
-                f"{whose} starts at step {shown(ticket.step)}, and a training has steps 0 to {self.steps - 1}."
+                f"{whose} would start at step {shown(ticket.step)} of a training of {self.steps}; it can "
+                f"start at step 0 to {self.steps - 1}."
             )
         return ticket
 
@@ -190,8 +193,8 @@ def _rehearsed(functions: Functions, network: Network, seed: int) -> Rehearsal:
     later = replace(dense, round=1, left=left)
     functions.scores(later, key)
     read.clear()
-    return Rehearsal(functions, _steps(functions, dense, network, key), _steps(functions, later, network, key),
-                     bool(read))  # fmt: skip
+    first, after = (_steps(functions, found, network, key) for found in (dense, later))
+    return Rehearsal(functions, first, after, bool(read))
 
 
 def _steps(functions: Functions, found: Found, network: Network, key: Key) -> dict[str, int]:

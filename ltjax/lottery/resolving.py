@@ -28,8 +28,8 @@ from ltjax.training.network import network_of, shapes_of
 class Resolved:
     """An experiment that can be run, and what follows from its settings before any data is read.
 
-    ``points``, their ``networks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept; ``source`` has
-    the sizes of the data; ``only`` are the trials to train, None for all.
+    ``points``, their ``networks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept;
+    ``source`` has the sizes of the data; ``only`` are the trials to train, None for all.
     """
 
     experiment: Experiment

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from ltjax.core.found import Found
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.core.types import Mask, Params, Start, Ticket
 from ltjax.sparsity import masks
 
@@ -30,11 +30,11 @@ class Rewinding(Protocol):
         """The ticket of a round."""
 
 
-REWINDINGS: Registry[Any] = Registry("rewinding")
+REWINDINGS: Registry[Any] = registry("rewinding")
 
 
 def rewind(params: Params, mask: Mask) -> Params:
-    """What a ticket starts from: its params' own bits where the mask is True, 0 elsewhere (paper, section 1)."""
+    """What a ticket starts from: the params' own bits where the mask is True, else 0 (paper, section 1)."""
     return masks.apply(mask, params)
 
 
@@ -83,7 +83,7 @@ class LearningRate:
 @REWINDINGS.register("fine_tune")
 @dataclass(frozen=True)
 class FineTune:
-    """Weights stay as trained, and train t more steps at the schedule's last learning rate (Han et al. 2015)."""
+    """Weights stay as trained, and train on for t steps at the schedule's last rate (Han et al. 2015)."""
 
     t: int | str | None = None
     """Steps, or epochs as in 2ep; by default as many as a whole training has."""

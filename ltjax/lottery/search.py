@@ -201,14 +201,14 @@ class Search:
         if schedules.after(self.experiment.prune, round) != [round + 1]:
             return {}
         for trial in trials:
-            # weights that cannot be ranked, or an error in a user's criterion, are told when that round begins
+            # weights that cannot be ranked, or an error in a user's criterion, are told when that begins
             with contextlib.suppress(Exception):
                 self._ahead[trial, round + 1] = self._prune(trial, round + 1)
         found = {trial: self._ahead.get((trial, round + 1)) for trial in trials}
         return {trial: mask for trial, mask in found.items() if mask is not None}
 
     def theta0(self, trial: int) -> Start:
-        """How a trial begins: by the kept θ₀, else the one given (``model.start``), else drawn by the seed."""
+        """How a trial begins: with the θ₀ kept, else given (``model.start``), else drawn from the seed."""
         if trial not in self._theta0:
             kept = self.past.theta0(trial)
             self._theta0[trial] = begin(self.experiment, self.network, trial, kept)
@@ -328,7 +328,7 @@ def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
     rates = selection.rates_by_path(
         found.theta0.params, schedules.step_of(experiment.prune, found.round).rates
     )
-    return selection.prune(scores, found.mask, rates, experiment.prune.structure)
+    return selection.prune(scores, found.mask, rates, experiment.prune.structure.make())
 
 
 def as_number(value: float) -> Any:

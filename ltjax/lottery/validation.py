@@ -9,15 +9,11 @@ from ltjax.core.types import Params
 from ltjax.data import Source
 from ltjax.lottery.arms import ARMS
 from ltjax.models import MODELS
-from ltjax.settings import bounds
+from ltjax.settings.plain import check, check_choices
 from ltjax.settings.schema import Experiment, Model
 from ltjax.sparsity import masks, selection
-from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.schedules import source as source_arm
-from ltjax.sparsity.scores import SCORES
-from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.network import network_of, shapes_of
-from ltjax.training.optimizers import OPTIMIZERS
 
 LANES = 1_000_000
 """Trainings of a run, all rounds and points together: each has a row in a table, and files."""
@@ -42,7 +38,7 @@ def validate(points: Collection[Experiment], source: Source) -> None:
     shapes: dict[Model, Params] = {}  # points that differ elsewhere share their network
     for point in points:
         _names(point)
-        bounds.check(point)
+        check(point)
         if point.model not in shapes:
             shapes[point.model], _ = shapes_of(network_of(point, source))
         _kinds(point, shapes[point.model])
@@ -56,10 +52,7 @@ def _names(experiment: Experiment) -> None:
     for arm in experiment.arms:
         ARMS.find(arm)
     MODELS.find(experiment.model.name)
-    OPTIMIZERS.find(experiment.train.optimizer)
-    AUGMENTATIONS.find(experiment.data.augment)
-    SCORES.find(experiment.prune.score)
-    SCHEDULES.find(experiment.prune.schedule)
+    check_choices(experiment)
 
 
 def _evaluations(experiment: Experiment) -> None:
@@ -98,16 +91,15 @@ def _schedule(experiment: Experiment) -> None:
     prune = experiment.prune
     if not experiment.arms.get("ticket"):
         raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
-    if prune.schedule != "oneshot" and prune.fractions:
-        raise UserError(f"prune.fractions are for prune.schedule oneshot, not {prune.schedule}.")
-    if prune.schedule == "oneshot" and prune.rounds > len(prune.fractions):
+    fractions: tuple[float, ...] = prune.schedule.parameters.get("fractions", ())
+    if prune.schedule.name == "oneshot" and prune.rounds > len(fractions):
         raise UserError(
-            f"prune.rounds {prune.rounds} needs as many prune.fractions, not {len(prune.fractions)}; "
-            "three would be --prune.rounds 3 --prune.fractions 0.2 0.5 0.8."
+            f"prune.rounds {prune.rounds} needs as many prune.schedule.fractions, not {len(fractions)}; "
+            "three would be --prune.rounds 3 --prune.schedule.fractions 0.2 0.5 0.8."
         )
     if not experiment.arms.get(arm := source_arm(prune)):
         raise UserError(
-            f"prune.schedule {prune.schedule} needs --arms.{arm} 1: its training finds the masks."
+            f"prune.schedule {prune.schedule.name} needs --arms.{arm} 1: its training finds the masks."
         )
     controls = experiment.control_rounds
     if controls and not 0 <= min(controls) <= prune.rounds:
@@ -121,12 +113,7 @@ def _kinds(experiment: Experiment, params: Params) -> None:
     rates = selection.rates_by_path(params, experiment.prune.rates)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
-    firsts = {rate: path for path, rate in reversed(rates.items())}
-    if experiment.prune.scope == "global" and len(firsts) > 1:
-        raise UserError(
-            "prune.scope global ranks all layers together, so it needs one rate for every pruned layer, "
-            f"not {' and '.join(f'{rate} for {path}' for rate, path in firsts.items())}."
-        )
+    experiment.prune.structure.make()(rates)
 
 
 def _examples(experiment: Experiment, total: int) -> None:

@@ -13,9 +13,6 @@ from ltjax.plots.metrics import EARLY_STOP, TEST, TRAIN, Line, compare, draw_met
 from ltjax.plots.sources import lines
 from ltjax.plots.style import ARMS, distinct, ordered
 
-EXTENTS = ("trials", "arms.", "control_rounds", "prune.rounds", "numerics.", "compute.")
-"""Settings, and beginnings of settings' names, that say how much was run, and not of what."""
-
 
 def every_arm(run: Results) -> Figure:
     """All arms of a run at early stopping, whatever the network: the panels of the paper's Figure 4a."""
@@ -43,7 +40,7 @@ def runs(study: Study) -> Figure:
 
 def called(runs: Sequence[Results]) -> list[str]:
     """What runs are called beside one another: by one or two settings that differ, else by name or folder."""
-    differ = {name: values for name, values in varying(runs).items() if not name.startswith(EXTENTS)}
+    differ = varying(runs, ("value", "shape"))
     settings = [
         ", ".join(f"{name.rsplit('.', 1)[-1]} {valued(values[at])}" for name, values in differ.items())
         for at in range(len(runs))

@@ -9,13 +9,13 @@ from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.plots.layout import rate, thousands
 from ltjax.plots.metrics import Line
 from ltjax.plots.style import ARMS, Look, arms, sided
-from ltjax.settings import compatible
+from ltjax.settings.fields import choices_of, replaced, settings_of
 from ltjax.settings.loading import load_experiment
 
 T = TypeVar("T")
 
-SHARED = ("data.name", "data.validation", "model.", "train.")
-"""Settings in which two runs must agree to be drawn in one panel."""
+SHARED = ("data.", "model.", "train.")
+"""Where the settings are in which two runs must agree to be drawn in one panel."""
 
 
 def lines(run: Results, *names: str) -> list[Line]:
@@ -65,10 +65,14 @@ def alike(study: Study, run: Results, name: str, find: Callable[[Study], Results
 
 def _unlike(run: Results, other: Results | Any) -> list[str]:
     """The flags that would make another run's training ``run``'s; none where they agree."""
-    ours = compatible.flatten(run.experiment)
-    theirs = compatible.flatten(other.experiment if isinstance(other, Results) else other)
-    return [f"--{name} {_flag(value)}" for name, value in ours.items()
-            if name.startswith(SHARED) and theirs[name] != value]  # fmt: skip
+    asked = other.experiment if isinstance(other, Results) else other
+    theirs, chosen = settings_of(asked), choices_of(run.experiment)
+    for name, choice in chosen.items():  # a flag that chooses another brings the defaults of its parameters
+        asked = replaced(asked, name, choice.name)
+    begun = settings_of(asked) | {name: theirs[name] for name in chosen}
+    return [f"--{name} {_flag(mine.value)}" for name, mine in settings_of(run.experiment).items()
+            if name.startswith(SHARED) and mine.role in ("value", "shape")
+            and begun[name].value != mine.value]  # fmt: skip
 
 
 def _flag(value: Any) -> str:
@@ -108,9 +112,8 @@ def curved(study: Study, setting: str, name: str) -> dict[Any, Results]:
 def told(run: Results) -> str:
     """How a run was trained, in the words of a legend: ``rate 0.1, warmup 10K``."""
     train = run.experiment.train
-    return f"rate {rate(train.learning_rate)}" + (
-        f", warmup {thousands(train.warmup)}" if train.warmup else ""
-    )
+    warmup = train.schedule.parameters.get("warmup", 0)
+    return f"rate {rate(train.learning_rate)}" + (f", warmup {thousands(warmup)}" if warmup else "")
 
 
 def rounds_near(run: Results, percents: Sequence[float]) -> dict[float, int]:

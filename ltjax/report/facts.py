@@ -16,7 +16,9 @@ from ltjax.core.texts import duration, written
 from ltjax.lottery.arms import in_order
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
-from ltjax.settings import compatible
+from ltjax.settings.fields import settings_of
+from ltjax.settings.plain import flatten
+from ltjax.settings.schema import Experiment
 
 COLUMNS = {
     "early-stop step": ("early_stop_step", 1, ",.0f"),
@@ -27,9 +29,6 @@ COLUMNS = {
     "test % untrained": ("initial_test_accuracy", 100, ".1f"),
 }
 """The table's columns after round, percent left and arm: the summary's column, a factor and a format."""
-
-ELSEWHERE = ("--workdir", "--data.dir", "--data.raw")
-"""Options that say where things lay on the machine of the run, which is no part of repeating it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Sheet:
         experiment = self.runs[0].experiment
         trials = max(run.summary["trial"].nunique() for run in self.runs)
         rounds = max(run.summary["round"].max() for run in self.runs)
-        train = f"{experiment.train.steps:,} steps each by {experiment.train.optimizer}"
+        train = f"{experiment.train.steps:,} steps each by {experiment.train.optimizer.name}"
         swept = f"; {len(self.runs)} values of {' and '.join(self.varies)}" if self.varies else ""
         return (
             f"{experiment.model.name} on {experiment.data.name}, {trials} trial{'s' * (trials > 1)}, "
@@ -72,7 +71,7 @@ class Sheet:
     def settings(self) -> dict[str, dict[str, str]]:
         """Every setting that all points share, by the part of the configuration it belongs to."""
         found: dict[str, dict[str, str]] = {}
-        for name, value in compatible.flatten(self.runs[0].experiment).items():
+        for name, value in flatten(self.runs[0].experiment).items():
             part, _, rest = name.rpartition(".")
             if name not in self.varies and not name.startswith("sweep"):
                 found.setdefault(part or "experiment", {})[rest] = written(value)
@@ -122,7 +121,8 @@ class Sheet:
         starts = [*self.environment.get("earlier", ()), self.environment]
         given = [_arguments(start.get("command", ())) for start in starts]
         program, option = RUN.split()[:-1], RUN.split()[-1]
-        lines = [shlex.join([*program, *_portable(each)]) for each in given if each is not None]
+        lines = [shlex.join([*program, *_portable(each, self.runs[0].experiment)]) for each in given
+                 if each is not None]  # fmt: skip
         again = shlex.join([*program, option, str(paths.config(self.folder))])
         return list(dict.fromkeys(lines)) or [again]
 
@@ -195,11 +195,13 @@ def _arguments(command: Sequence[str]) -> Sequence[str] | None:
     return given[1:] if name in ("ltjax", "__main__.py") and given[:1] == ["run"] else None
 
 
-def _portable(arguments: Sequence[str]) -> list[str]:
-    """A command's arguments without those that name folders of the machine it ran on."""
+def _portable(arguments: Sequence[str], experiment: Experiment) -> list[str]:
+    """A command's arguments without those that say where things lay on the machine it ran on."""
+    places = {name for name, each in settings_of(experiment).items() if each.role == "place"} - {"name"}
+    elsewhere = {"--workdir", *(f"--{name}" for name in places)}
     kept, skip = [], False
     for argument in arguments:
-        if not skip and argument.split("=")[0] not in ELSEWHERE:
+        if not skip and argument.split("=")[0] not in elsewhere:
             kept.append(argument)
-        skip = not skip and argument in ELSEWHERE
+        skip = not skip and argument in elsewhere
     return kept

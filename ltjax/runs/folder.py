@@ -5,7 +5,6 @@ whose note holds its summary rows: once the checkpoint is there the part is done
 always what the notes say. So a kill at any moment loses at most the part being trained.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from ltjax.lottery.search import Outcome, begin
 from ltjax.models import Collections
 from ltjax.runs import checkpoints, parts, paths, retention, tables
 from ltjax.runs.parts import Stored
-from ltjax.settings import bounds, compatible
+from ltjax.settings import compatible
+from ltjax.settings.plain import Former, check, plain
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
 from ltjax.training.network import network_of
@@ -201,7 +201,7 @@ class Run:
             "rows": found.summary.to_dict("records"), "seconds": seconds,
             "theta0": {str(trial): checkpoints.checksums(tree) for trial, tree in found.theta0.items()},
             "starts": [[trial, step] for trial, starts in found.starts.items() for step in starts],
-            "experiment": dataclasses.asdict(self.experiment),
+            "experiment": plain(self.experiment),
         }  # fmt: skip
         if processes.first():  # whose note is the one that is kept
             curves = paths.curves(self.folder, found.index, part)
@@ -236,7 +236,7 @@ class Run:
         """
         self._check_theta0(trial, params)
         if retention.keeps_theta0(self.experiment, self.keep):
-            note = {"trial": trial, "experiment": dataclasses.asdict(self.experiment)}
+            note = {"trial": trial, "experiment": plain(self.experiment)}
             checkpoints.save(paths.theta0(self.folder, trial), params, note)
 
     def save_start(self, trial: int, step: int, start: Start) -> None:
@@ -245,7 +245,7 @@ class Run:
         Raises:
             OSError: it could not be written.
         """
-        note = {"trial": trial, "step": step, "experiment": dataclasses.asdict(self.experiment)}
+        note = {"trial": trial, "step": step, "experiment": plain(self.experiment)}
         tree = {name: value for name, value in start._asdict().items() if jax.tree.leaves(value)}
         checkpoints.save(paths.start(self.folder, trial, step), tree, note)
 
@@ -280,8 +280,11 @@ class Run:
                 not retention.keeps_theta0(self.experiment, self.keep)
                 or all(paths.theta0(self.folder, trial).exists() for trial in drawn)
             )
-            and all(paths.start(self.folder, *each).exists()
-                    for note in self._notes() for each in note.get("starts", []))
+            and all(
+                paths.start(self.folder, *each).exists()
+                for note in self._notes()
+                for each in note.get("starts", [])
+            )
             and len(list(filter(paths.is_curves, curves.glob("*")))) == len(self._notes())
         )
 
@@ -342,7 +345,9 @@ def read_config(folder: Path) -> Experiment:
         )
     try:
         experiment = compatible.begun(compatible.from_json(read_text(path)))
-        bounds.check(experiment)
+        check(experiment)
+    except Former as error:
+        raise UserError(f"'{path}': {error}") from error
     except UserError as error:
         if isinstance(error.__cause__, OSError):
             raise UserError(f"'{folder}' holds no run of ltjax (there is no readable '{path}').") from error

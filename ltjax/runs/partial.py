@@ -15,7 +15,6 @@ from ltjax.lanes.snapshots import Snapshot, Snapshots
 from ltjax.lottery.loop import Part
 from ltjax.runs import checkpoints, paths
 
-
 CAPTURED = "captured_"
 """What the names begin with under which a snapshot has the dense network at a step before."""
 

@@ -10,6 +10,7 @@ from ltjax.core.errors import UserError
 from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import read_config
 from ltjax.settings import compatible, sweeps
+from ltjax.settings.plain import built
 from ltjax.settings.schema import Experiment
 
 
@@ -142,7 +143,7 @@ def _stored(folder: Path, asked: Experiment, points: Points) -> Experiment | Non
     kept = [checkpoints.note(path).get("experiment")
             for home in homes for path in checkpoints.finished(home)]  # fmt: skip
     try:
-        found = functools.reduce(compatible.extended, map(compatible.from_settings, kept or [asked]))
+        found = functools.reduce(compatible.extended, map(built, kept or [asked]))
         return compatible.begun(found) if kept else found
     except (ValueError, TypeError):  # another version's settings, or none
         return None

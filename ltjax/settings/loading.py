@@ -7,8 +7,9 @@ from pathlib import Path
 from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.registry import Registry
 from ltjax.core.texts import path_flaw, read_text
-from ltjax.settings import bounds, compatible
+from ltjax.settings import compatible
 from ltjax.settings.named import EXPERIMENTS, Make
+from ltjax.settings.plain import check
 from ltjax.settings.schema import Experiment
 
 DEFAULT = "mnist_5k"
@@ -92,7 +93,7 @@ def _run(path: Path) -> Experiment:
 
 
 def _checked(experiment: Experiment) -> Experiment:
-    bounds.check(experiment)
+    check(experiment)
     return experiment
 
 

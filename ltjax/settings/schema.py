@@ -1,31 +1,69 @@
 """The configuration of an experiment: frozen dataclasses whose defaults are the experiment ``digits``.
 
 They train LeNet on scikit-learn's digits, which come with a package; every experiment in ``experiments/``
-states what differs. ``settings.compatible`` says what makes two experiments one.
+states what differs. A field's annotation states its bound and its role, where that is not the role of what it
+lies in; the text under it is its help. ``settings.compatible`` says what makes two experiments one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
+from ltjax.core.choices import Choice, chosen
 from ltjax.core.keys import PINNED
+from ltjax.settings.bounds import (
+    AMOUNT,
+    BELOW_1,
+    MANY,
+    NAME,
+    NOT_NEGATIVE,
+    PATH,
+    POSITIVE,
+    ROUNDS,
+    STEPS,
+    real,
+    share,
+    whole,
+)
+from ltjax.settings.fields import (
+    ALL_POINTS,
+    COMPUTE,
+    GREATER,
+    NUMERICS,
+    PLACE,
+    SHAPE,
+    VALUE,
+    Kind,
+    Role,
+    facts_of,
+)
 
 Keep: TypeAlias = Literal["all", "tickets", "masks"]
 """Whose trained params a run's folder keeps, from the most to the least."""
 
 
+class _Choosing:
+    """Settings among which are choices: a name, or an instance of what is registered, is made one."""
+
+    def __post_init__(self) -> None:
+        for name, facts in facts_of(type(self)).items():
+            if facts.kind:
+                object.__setattr__(self, name, chosen(facts.kind, getattr(self, name)))
+
+
 @dataclass(frozen=True)
-class Data:
+class Data(_Choosing):
     """The data set, where it lies, and what is held out of its training split."""
 
-    name: str = "digits"
+    name: Annotated[str, ALL_POINTS] = "digits"
     """Data set, by its name in the registry."""
-    validation: int = 200
+    validation: Annotated[int, whole(1, MANY * 1000)] = 200
     """Examples of the training split held out, drawn by seed, to find the early-stop step."""
-    dir: str | None = None
+    dir: Annotated[str | None, PATH, PLACE] = None
     """Folder of prepared data sets; otherwise $TFDS_DATA_DIR, otherwise TFDS's own default."""
-    raw: str | None = None
+    raw: Annotated[str | None, PATH, PLACE] = None
     """Folder with the data set's original files, to prepare it from without a network."""
-    augment: str = "none"
+    augment: Annotated[Choice, Kind("augmentation")] = Choice("augmentation", "none")
     """What is done to training images at random, by its name in the registry."""
 
 
@@ -35,79 +73,78 @@ class Model:
 
     name: str = "lenet"
     """Network, by its name in the registry."""
-    widths: tuple[int, ...] = (300, 100)
+    widths: Annotated[tuple[int, ...], whole(1, MANY, values=100)] = (300, 100)
     """Units of each hidden fully-connected layer."""
-    channels: tuple[int, ...] | None = None
+    channels: Annotated[tuple[int, ...] | None, whole(1, MANY, values=100)] = None
     """Channels of each stage of convolutions; by default the network's own."""
-    dropout: float = 0.0
+    dropout: Annotated[float, BELOW_1] = 0.0
     """Share of the units of each hidden fully-connected layer that a training step leaves out."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What layers compute in; params, masks and the optimizer stay float32."""
-    init: str = "glorot_normal"
+    init: Annotated[str, VALUE] = "glorot_normal"
     """Initializer of the kernels (from jax.nn.initializers); biases begin at 0."""
-    init_std: float | None = None
+    init_std: Annotated[float | None, POSITIVE, VALUE] = None
     """Draws all kernels from N(0, init_std²), in place of what init says."""
-    start: str | None = None
+    start: Annotated[str | None, PATH, VALUE] = None
     """Safetensors file of params that trials begin with; {trial} in it is replaced by the trial's number."""
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(_Choosing):
     """How one lane is trained, and when it is evaluated."""
 
-    steps: int = 1500
+    steps: Annotated[int, whole(1, STEPS)] = 1500
     """Optimizer updates of every lane in every round."""
-    batch: int = 60
+    batch: Annotated[int, whole(1, MANY * 1000)] = 60
     """Examples per update."""
-    optimizer: str = "adam"
+    optimizer: Annotated[Choice, Kind("optimizer")] = Choice("optimizer", "adam")
     """Optimizer, by its name in the registry."""
-    learning_rate: float = 1.2e-3
-    """Step size of the optimizer."""
-    momentum: float = 0.9
-    """Momentum, for the optimizer of that name."""
-    weight_decay: float = 0.0
+    learning_rate: Annotated[float, POSITIVE, VALUE] = 1.2e-3
+    """Step size of the optimizer; the schedule says how it goes from step to step."""
+    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.0
     """L2 penalty: this much of every param is added to its gradient."""
-    warmup: int = 0
-    """Steps over which the learning rate first rises from 0, linearly."""
-    drops: tuple[int, ...] = ()
-    """Steps from which on the learning rate is a tenth of what it was before."""
-    evaluate_every: int = 20
-    """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
-    evaluate_batch: int = 1000
-    """Examples per batch of an evaluation; smaller ones need less memory."""
+    schedule: Annotated[Choice, Kind("rate schedule")] = Choice("rate schedule", "constant")
+    """Rate schedule: how the learning rate goes from step to step, by its name in the registry."""
     repeat: tuple[Literal["order", "augmentation", "dropout"], ...] = ("order", "augmentation", "dropout")
     """Draws in which the repeats of an arm differ; the others are those of its first repeat."""
+    evaluate_every: Annotated[int, whole(1, STEPS)] = 20
+    """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
+    evaluate_batch: Annotated[int, whole(1, MANY * 1000)] = 1000
+    """Examples per batch of an evaluation; smaller ones need less memory."""
     train_curve: Literal["running", "exact"] = "running"
     """Train curve: mean over the minibatches since the last evaluation (free), or the whole split."""
+
+
+Rate: TypeAlias = Annotated[float | None, share(hint="; None leaves these layers unpruned")]
 
 
 @dataclass(frozen=True)
 class Rates:
     """Fraction of a layer's surviving weights that a round removes; None never prunes it."""
 
-    conv: float | None = 0.1
+    conv: Rate = 0.1
     """Of convolutions."""
-    fc: float | None = 0.2
+    fc: Rate = 0.2
     """Of fully-connected layers."""
-    output: float | None = 0.1
+    output: Rate = 0.1
     """Of the output layer (half of fc's in the paper)."""
 
 
 @dataclass(frozen=True)
-class Prune:
+class Prune(_Choosing):
     """What a round removes."""
 
-    rounds: int = 10
+    rounds: Annotated[int, whole(0, ROUNDS), GREATER] = 10
     """Rounds after the dense one: 10 trains rounds 0 to 10."""
     rates: Rates = Rates()
-    scope: Literal["layer", "global"] = "layer"
-    """Rank weights within each layer, or all prunable layers together (their rates must agree)."""
-    score: str = "magnitude"
+    criterion: Annotated[Choice, Kind("criterion")] = Choice("criterion", "magnitude")
     """What ranks the weights, by its name in the registry; the lowest are removed."""
-    schedule: str = "iterative"
+    structure: Annotated[Choice, Kind("structure")] = Choice("structure", "layer")
+    """Which layers' weights are ranked together, by its name in the registry."""
+    schedule: Annotated[Choice, Kind("schedule")] = Choice("schedule", "iterative")
     """Whose weights are ranked before each round, by its name in the registry."""
-    fractions: tuple[float, ...] = ()
-    """For schedule oneshot: the fc rate of rounds 1, 2, … by which the dense network is pruned at once."""
+    rewind: Annotated[Choice, Kind("rewinding")] = Choice("rewinding", "original")
+    """What survivors are reset to before they train again, by its name in the registry."""
 
 
 @dataclass(frozen=True)
@@ -126,43 +163,79 @@ class Numerics:
 class Compute:
     """How the work is laid out on the devices; the same experiment whatever is chosen here."""
 
-    devices: int | None = None
+    devices: Annotated[int | None, whole(1, MANY)] = None
     """Devices of each process to use; by default all of them, and on CPU one per core."""
-    data: int = 1
+    data: Annotated[int, whole(1, MANY)] = 1
     """Devices among which each lane's batches are split, where a network or batch is too large for one."""
     batching: Literal["auto", "map", "vmap", "unrolled"] = "auto"
     """Lanes of one device: in a loop (map; auto on CPU), each written out (unrolled), or together (vmap)."""
     convolution: Literal["auto", "grouped", "unrolled", "loop"] = "auto"
     """How vmapped lanes convolve: as one grouped convolution, lane by lane written out, or in a loop."""
-    lanes: int | None = None
+    lanes: Annotated[int | None, whole(1, MANY)] = None
     """Lanes trained at once; by default as many as the devices' memory holds."""
-    memory: float | None = None
+    memory: Annotated[float | None, AMOUNT] = None
     """GiB that training may use of each device; by default nearly all it has."""
-    snapshot_minutes: float = 5.0
+    snapshot_minutes: Annotated[float, AMOUNT] = 5.0
     """Minutes between snapshots within a round, from which a killed run continues."""
     keep: Keep = "tickets"
     """Whose trained params the run's folder keeps: every lane's, the tickets' or nobody's; also --keep."""
+
+
+def _arms(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """The arms of both, each with the more repeats."""
+    return {arm: max(one.get(arm, 0), other.get(arm, 0)) for arm in {**one, **other}}
+
+
+def _union(one: tuple[int, ...] | None, other: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """The rounds of both; None are all."""
+    return None if one is None or other is None else tuple(sorted({*one, *other}))
+
+
+def _points(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """The points of both sweeps, those of the first one first."""
+    if not one:
+        return {}
+    rows = list(zip(*one.values(), strict=True))
+    rows += [row for row in zip(*(other[name] for name in one), strict=True) if row not in rows]
+    return dict(zip(one, zip(*rows, strict=True), strict=True))
+
+
+REPEATS = Role("extent", grow=_arms)
+CONTROLS = Role(
+    "extent", grow=_union,
+    heard=lambda experiment: any(count for arm, count in experiment.arms.items() if arm != "ticket"),
+)  # fmt: skip
+POINTS = Role(
+    "extent", grow=_points, fits=lambda one, other: list(one) == list(other),  # whose order names the points
+    told=lambda sweep: " and ".join(sweep) or "nothing",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Experiment:
     """One lottery-ticket experiment, whole."""
 
-    name: str = "digits"
+    name: Annotated[str, NAME, PLACE] = "digits"
     """Name; results go to runs/NAME unless --workdir says otherwise."""
-    trials: int = 5
+    trials: Annotated[int, whole(1, 10_000), GREATER] = 5
     """Random initialisations, each with its own tickets and controls."""
-    seed: int = 0
+    seed: Annotated[int, real(lambda value: 0 <= value < 2**32, f"must lie between 0 and {2**32 - 1}")] = 0
     """The one seed from which every random number of the experiment follows."""
-    arms: dict[str, int] = field(default_factory=lambda: {"ticket": 1})
+    arms: Annotated[dict[str, int], whole(0, 10_000), REPEATS, ALL_POINTS] = field(
+        default_factory=lambda: {"ticket": 1}
+    )
     """What is trained in each round, and its repeats per trial; 0 switches an arm off."""
-    control_rounds: tuple[int, ...] | None = None
+    control_rounds: Annotated[
+        tuple[int, ...] | None,
+        real(lambda value: value <= ROUNDS, f"must be rounds up to {ROUNDS}", values=ROUNDS + 1),
+        CONTROLS,
+    ] = None
     """Rounds in which the arms that are no tickets are trained; by default all."""
-    sweep: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    sweep: Annotated[dict[str, tuple[Any, ...]], POINTS, ALL_POINTS] = field(default_factory=dict)
     """Settings that vary, by dotted name; the i-th point has the i-th value of each."""
-    data: Data = Data()
-    model: Model = Model()
-    train: Train = Train()
-    prune: Prune = Prune()
-    numerics: Numerics = Numerics()
-    compute: Compute = Compute()
+    data: Annotated[Data, SHAPE] = field(default_factory=Data)
+    model: Annotated[Model, SHAPE] = field(default_factory=Model)
+    train: Annotated[Train, SHAPE] = field(default_factory=Train)
+    prune: Annotated[Prune, VALUE] = field(default_factory=Prune)
+    numerics: Annotated[Numerics, NUMERICS] = field(default_factory=Numerics)
+    compute: Annotated[Compute, COMPUTE] = field(default_factory=Compute)

@@ -4,6 +4,7 @@ The i-th point takes the i-th value of every swept setting. Points that differ o
 lanes of one program (``program_key``); where shapes differ, each has a program of its own.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
@@ -12,13 +13,13 @@ from typing import Any
 from ltjax.core.errors import UserError, shown, unknown
 from ltjax.core.texts import name_flaw
 from ltjax.settings import compatible
-from ltjax.settings.schema import Experiment, Prune
+from ltjax.settings.fields import choices_of, replaced, settings_of
+from ltjax.settings.plain import flatten, lacking
+from ltjax.settings.roles import TRACED, lane_values
+from ltjax.settings.schema import Experiment
 
 MOST = 1000
 """Points of a sweep."""
-
-FIXED = ("name", "sweep", "arms", "data.name", "data.dir", "data.raw")
-"""What cannot vary: all points have one folder, one set of arms and one data set."""
 
 
 def points(experiment: Experiment) -> dict[str, Experiment]:
@@ -40,7 +41,7 @@ def points(experiment: Experiment) -> dict[str, Experiment]:
         raise UserError(f"a sweep must have at most {MOST} points.")
     names, plain = list(experiment.sweep), replace(experiment, sweep={})
     every = [
-        reduce(lambda point, each: with_setting(point, *each), zip(names, values, strict=True), plain)
+        reduce(lambda point, each: with_setting(point, *each), _chosen_first(names, values), plain)
         for values in zip(*experiment.sweep.values(), strict=True)
     ]
     if not every:
@@ -54,6 +55,11 @@ def points(experiment: Experiment) -> dict[str, Experiment]:
     raise UserError(f"two points are called {shown(twice)}; the settings of a sweep must tell them apart.")
 
 
+def _chosen_first(names: Sequence[str], values: Sequence[Any]) -> list[tuple[str, Any]]:
+    """The settings of a point and their values: a choice comes before its parameters."""
+    return sorted(zip(names, values, strict=True), key=lambda each: each[0].count("."))
+
+
 def _check_names(called: Sequence[str]) -> None:
     for name in called:
         if wrong := name_flaw(name):
@@ -62,8 +68,8 @@ def _check_names(called: Sequence[str]) -> None:
 
 def _called(point: Experiment, names: Sequence[str]) -> str:
     """A point's name; of a setting's own value, in which 1 and 1.0 are one."""
-    settings = compatible.flatten(point)
-    return ",".join(point_name(name, settings[name]) for name in names)
+    settings = flatten(point)
+    return ",".join(point_name(name, settings.get(name)) for name in names)
 
 
 def point_name(setting: str, value: Any) -> str:
@@ -75,22 +81,24 @@ def point_name(setting: str, value: Any) -> str:
 def with_setting(experiment: Experiment, name: str, value: Any) -> Experiment:
     """The experiment with one setting changed, by its dotted name.
 
+    A parameter that the point's choice does not have may be None, where other points' choices have it.
+
     Raises:
         UserError: there is no such setting, or it cannot vary.
     """
-    settings = compatible.flatten(experiment)
-    if {name, name.split(".")[0]} & set(FIXED):
+    settings = settings_of(experiment)
+    fixed = {each for each, setting in settings.items() if setting.facts.fixed}
+    if {name, name.split(".")[0]} & fixed:
         raise UserError(f"{name} cannot be swept: all points have one name, data set and set of arms.")
     if name not in settings:
-        free = [each for each in settings if not {each, each.split(".")[0]} & set(FIXED)]
-        raise unknown("setting", name, free)
-    changed = _replaced(experiment, name.split("."), tuple(value) if isinstance(value, list) else value)
-    return compatible.checked(changed)
-
-
-def _replaced(node: Any, path: list[str], value: Any) -> Any:
-    head, *rest = path
-    return replace(node, **{head: _replaced(getattr(node, head), rest, value) if rest else value})
+        parent, _, parameter = name.rpartition(".")
+        choice = choices_of(experiment).get(parent)
+        if choice and value is None:
+            return experiment
+        if choice:
+            raise UserError(f"--sweep {name}: {lacking(parent, choice, parameter)}")
+        raise unknown("setting", name, settings.keys() - fixed)
+    return compatible.checked(replaced(experiment, name, tuple(value) if isinstance(value, list) else value))
 
 
 def program_key(experiment: Experiment) -> str:
@@ -98,10 +106,8 @@ def program_key(experiment: Experiment) -> str:
 
     Left out is what only decides the values a lane starts with: θ₀, the mask, learning rate and warmup.
     """
-    return compatible.to_json(
-        replace(
-            experiment, name="", trials=1, arms={}, control_rounds=None, sweep={}, prune=Prune(),
-            model=replace(experiment.model, init="", init_std=1.0, start=None),
-            train=replace(experiment.train, learning_rate=1.0, warmup=0),
-        )
-    )  # fmt: skip
+    own = {name: type(value).__name__ for name, value in lane_values(experiment).items()}
+    return json.dumps({
+        name: own.get(name, each.value) for name, each in settings_of(experiment).items()
+        if each.role in ("shape", "compute", "numerics") or name.startswith(TRACED)
+    })  # fmt: skip

@@ -1,19 +1,23 @@
 """Schedules: whose trained weights decide the mask of a round, and at which rates.
 
-A schedule is a pure function ``(Prune, round) -> Step``. Adding one takes a function and its
-``@SCHEDULES.register`` line. Pruning before any training is no schedule but a score, ``initial``.
+A schedule is a pure function ``(Prune, round) -> Step``. Adding one takes a function, or a frozen
+dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line. Pruning before any training
+is not a schedule but a criterion, ``initial``.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import NamedTuple, TypeAlias
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.core.types import Params
+from ltjax.settings.bounds import ROUNDS, share
+from ltjax.settings.fields import LONGER
 from ltjax.settings.schema import Prune, Rates
 from ltjax.sparsity import masks, selection
+from ltjax.sparsity.structures import Group
 
 
 class Step(NamedTuple):
@@ -26,7 +30,7 @@ class Step(NamedTuple):
 
 Schedule: TypeAlias = Callable[[Prune, int], Step]
 
-SCHEDULES: Registry[Schedule] = Registry("schedule")
+SCHEDULES: Registry[Callable[..., Any]] = registry("schedule")
 
 
 @SCHEDULES.register("iterative")
@@ -36,16 +40,23 @@ def iterative(prune: Prune, round: int) -> Step:
 
 
 @SCHEDULES.register("oneshot")
-def oneshot(prune: Prune, round: int) -> Step:
-    """All sizes at once from the dense network, by ``prune.fractions`` (paper, Figure 4c).
+@dataclass(frozen=True)
+class OneShot:
+    """All sizes at once from the dense network, by the fraction of each round (paper, Figure 4c).
 
     The fraction is the rate of the layers pruned most; the others' rates keep their proportion to it (the
     output layer's half, in the paper).
     """
-    rates = {kind: rate for kind, rate in asdict(prune.rates).items() if rate is not None}
-    fraction, most = prune.fractions[round - 1], max(rates.values())
-    scaled = {kind: fraction * (rate / most) for kind, rate in rates.items()}
-    return Step("ticket", 0, replace(prune.rates, **scaled))
+
+    fractions: Annotated[tuple[float, ...], share(values=ROUNDS), LONGER] = ()
+    """The fc rate of rounds 1, 2, … by which the dense network is pruned at once."""
+
+    def __call__(self, prune: Prune, round: int) -> Step:
+        """The step of a round."""
+        rates = {kind: rate for kind, rate in asdict(prune.rates).items() if rate is not None}
+        fraction, most = self.fractions[round - 1], max(rates.values())
+        scaled = {kind: fraction * (rate / most) for kind, rate in rates.items()}
+        return Step("ticket", 0, replace(prune.rates, **scaled))
 
 
 @SCHEDULES.register("continued")
@@ -56,7 +67,8 @@ def continued(prune: Prune, round: int) -> Step:
 
 def step_of(prune: Prune, round: int) -> Step:
     """How the mask of a round, from 1 on, is made."""
-    return SCHEDULES.find(prune.schedule)(prune, round)
+    step: Step = prune.schedule.make()(prune, round)
+    return step
 
 
 def source(prune: Prune) -> str:
@@ -85,12 +97,12 @@ def after(prune: Prune, round: int) -> list[int]:
 def surviving(params: Params, prune: Prune) -> list[int]:
     """Surviving kernel weights in rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
     sizes = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
-    gone: list[dict[selection.Group, int]] = [{}]  # by round
+    gone: list[dict[Group, int]] = [{}]  # by round
     for round in range(1, prune.rounds + 1):
         step = step_of(prune, round)
         rates = selection.rates_by_path(params, step.rates)
         gone.append(dict(gone[step.before]))
-        for group, rate in selection.groups(rates, prune.scope).items():
+        for group, rate in prune.structure.make()(rates).items():
             before = gone[round].get(group, 0)
             alive = sum(sizes[path] for path in group) - before
             gone[round][group] = before + selection.removed(rate, alive)

@@ -6,7 +6,7 @@ same on every backend, nothing to compile, and a round sorts only once.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,7 @@ from ltjax.core.trees import leaves_by_path, replace_leaves
 from ltjax.core.types import Mask, Params
 from ltjax.settings.schema import Rates
 from ltjax.sparsity import masks
-
-Group: TypeAlias = tuple[str, ...]
-"""Path names of the layers whose weights are ranked together."""
+from ltjax.sparsity.structures import Group, Structure, layer
 
 
 def removed(rate: float, alive: int) -> int:
@@ -71,38 +69,25 @@ def lowest(scores: Any, mask: Mask, numbers: Mapping[Group, int]) -> Mask:
     return replace_leaves(mask, kept)
 
 
-def prune(scores: Any, mask: Mask, rates: Mapping[str, float], scope: str = "layer") -> Mask:
-    """One round of pruning, each layer by itself (paper, section 2) or all together (section 4).
+def prune(scores: Any, mask: Mask, rates: Mapping[str, float], structure: Structure = layer) -> Mask:
+    """One round of pruning: of every group of layers the lowest-scoring weights.
 
     Args:
         scores: pytree like the mask; the lowest are removed.
         mask: what is alive now.
         rates: fraction of survivors to remove, in (0, 1), by leaf path (``"fc1/kernel"``); leaves not
             named are left alone.
-        scope: ``layer`` or ``global``; global wants one rate for all.
+        structure: says which layers are ranked together.
 
     Raises:
-        UserError: a rate names no leaf or lies outside (0, 1), or global scope has several.
+        UserError: a rate names no leaf or lies outside (0, 1), or the structure wants one rate for all.
     """
     _check(rates, mask)
     alive = {path: int(np.count_nonzero(leaf)) for path, leaf in leaves_by_path(mask).items()}
     return lowest(scores, mask, {
         group: removed(rate, sum(alive[path] for path in group))
-        for group, rate in groups(rates, scope).items()
+        for group, rate in structure(rates).items()
     })  # fmt: skip
-
-
-def groups(rates: Mapping[str, float], scope: str) -> dict[Group, float]:
-    """The layers that are ranked together, and their rate: all of them under global scope, else each.
-
-    Raises:
-        UserError: global scope has several rates.
-    """
-    if scope == "layer":
-        return {(path,): rate for path, rate in rates.items()}
-    if len(set(rates.values())) != 1:
-        raise UserError(f"global scope needs one rate for every pruned layer, not {dict(rates)}.")
-    return {tuple(rates): next(iter(rates.values()))}
 
 
 def rates_by_path(params: Params, rates: Rates) -> dict[str, float]:

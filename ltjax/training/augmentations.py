@@ -1,21 +1,22 @@
 """Augmentations by name: what is done to training images at random, on the device, from a lane's own key.
 
 An augmentation is a pure function ``(key, images) -> images`` over uint8 [batch, height, width, channels].
-Adding one takes a function and its ``@AUGMENTATIONS.register`` line.
+Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
+``@AUGMENTATIONS.register`` line.
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.core.types import Key
 
 Augmentation: TypeAlias = Callable[[Key, jax.Array], jax.Array]
 
-AUGMENTATIONS: Registry[Augmentation] = Registry("augmentation")
+AUGMENTATIONS: Registry[Callable[..., Any]] = registry("augmentation")
 
 PADDING = 4
 """Pixels by which an image can be moved (paper, Figure 2)."""

@@ -4,7 +4,7 @@ A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever 
 round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -13,14 +13,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ltjax.core.choices import Choice
 from ltjax.core.keys import named_key
 from ltjax.core.types import Key, Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.models import Collections, Network
-from ltjax.settings.schema import Train
+from ltjax.settings.roles import with_values
+from ltjax.settings.schema import Data, Experiment, Train
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
-from ltjax.training.optimizers import make_optimizer, scheduled
+from ltjax.training.optimizers import make_optimizer
 
 
 class Course(NamedTuple):
@@ -37,6 +39,10 @@ class Course(NamedTuple):
     shared: Key
     values: dict[str, Any] = {}  # noqa: RUF012  # a mapping proxy would be a leaf to JAX
     hold: Any = False
+
+    def with_keys(self, change: Callable[[Any], Any]) -> "Course":
+        """The same with both keys changed alike: into plain numbers, or back."""
+        return self._replace(key=change(self.key), shared=change(self.shared))
 
 
 def course_of(key: Key) -> Course:
@@ -69,7 +75,7 @@ class LaneState(NamedTuple):
 
     @property
     def weights(self) -> Params:
-        """The effective weights: the params where the mask is True, elsewhere the values of pruned weights."""
+        """The effective weights: params where the mask is True, elsewhere the values of pruned weights."""
         return masks.weights(self.params, self.mask, self.pruned)
 
 
@@ -91,7 +97,7 @@ class Training:
     network: Network
     train: Train
     examples: int
-    augment: Augmentation = AUGMENTATIONS["none"]
+    augment: Augmentation | Choice = AUGMENTATIONS["none"]
     spread: Callable[[Examples], Examples] = lambda batch: batch
     """How a batch is laid out, where ``spread_over`` devices share a lane."""
     spread_over: int = 1
@@ -125,9 +131,7 @@ class Training:
         def of_batch(batch: Examples) -> Tally:
             # evaluation draws nothing: dropout is off, so any key will do
             batch = self.spread(batch)
-            logits, _ = self.network.apply(
-                weights, state.collections, batch.floats(), False, named_key(0)
-            )
+            logits, _ = self.network.apply(weights, state.collections, batch.floats(), False, named_key(0))
             return tally_of(logits, batch.labels)
 
         tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch, self.spread_over))
@@ -140,7 +144,8 @@ class Training:
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
         batch = self.spread(data.take(picked))
-        batch = batch._replace(images=self.augment(self._key(course, "augmentation", step), batch.images))
+        images = self._augment(course)(self._key(course, "augmentation", step), batch.images)
+        batch = batch._replace(images=images)
         # the mask in the forward pass: the loss's gradient is dense, of the weights, the optimizer's is not
         weights, pull = jax.vjp(lambda params: state._replace(params=params).weights, state.params)
         dense, (tally, collections) = jax.grad(self._loss, has_aux=True)(
@@ -161,10 +166,18 @@ class Training:
 
     def _optimizer(self, course: Course, step: Any) -> optax.GradientTransformation:
         """The optimizer at a step's learning rate, of the lane's own values: traced ones."""
-        train = _with_values(self.train, course.values)
+        train = self._own(course).train
         at = jnp.where(course.hold, train.steps - 1, step)
-        rate = scheduled(train.learning_rate, train.warmup, train.drops, at)
+        rate = train.schedule.make()(train.learning_rate, at, train.steps)
         return make_optimizer(replace(train, learning_rate=rate))
+
+    def _augment(self, course: Course) -> Augmentation:
+        return self._own(course).data.augment.make() if isinstance(self.augment, Choice) else self.augment
+
+    def _own(self, course: Course) -> Experiment:
+        """What a training step computes with, of the lane's own values if it has any."""
+        data = Data(augment=self.augment) if isinstance(self.augment, Choice) else Data()
+        return with_values(Experiment(data=data, train=self.train), course.values)
 
     def _key(self, course: Course, stream: Literal["order", "augmentation", "dropout"], step: Any) -> Key:
         """The key of a stream of draws: at a step, or in the epoch of a step for the order of examples."""
@@ -184,11 +197,6 @@ class Training:
         return jax.lax.cond(
             step % self.epoch_steps == 0, lambda: self._permutation(course, step), lambda: order
         )
-
-
-def _with_values(train: Train, values: Mapping[str, Any]) -> Train:
-    """The settings, with a lane's own values."""
-    return replace(train, **{name.removeprefix("train."): value for name, value in values.items()})
 
 
 ORDER = 2**31 - 1

@@ -17,8 +17,10 @@ from ltjax.cli import boxes, helping, running
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import Quiet, read
+from ltjax.core.choices import Choice, having
 from ltjax.core.errors import UserError, shown
 from ltjax.core.interrupts import Interrupts
+from ltjax.core.registry import registry
 from ltjax.core.started import running_for
 from ltjax.lanes import distributed, processes
 from ltjax.lanes.box import Box
@@ -28,6 +30,7 @@ from ltjax.lottery.dry_run import describe, plan
 from ltjax.lottery.resolving import resolve
 from ltjax.runs.retention import disk
 from ltjax.settings import loading
+from ltjax.settings.fields import choices_of, replaced
 from ltjax.settings.schema import Experiment
 
 PROGRAM = "python -m ltjax.run"
@@ -97,10 +100,41 @@ def parse(arguments: list[str], program: str = PROGRAM) -> Options:
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--config", nargs="?", default=loading.DEFAULT)
     config = first.parse_known_args(arguments)[0].config or loading.DEFAULT  # tyro tells of a missing name
+    begun = defaults(config)
+    begun = dataclasses.replace(begun, experiment=chosen(begun.experiment, arguments))
     with helping.more(arguments, program):
-        options = read(Options, arguments, program, default=defaults(config))
+        options = read(Options, arguments, program, default=begun)
     arms = {arm: repeats for arm, repeats in options.experiment.arms.items() if repeats}
     return dataclasses.replace(options, experiment=dataclasses.replace(options.experiment, arms=arms))
+
+
+def chosen(experiment: Experiment, arguments: Sequence[str]) -> Experiment:
+    """The experiment with the choices that a command line names, each with its parameters' defaults.
+
+    Where a name is the experiment's own, its parameters are the experiment's.
+
+    Raises:
+        UserError: there is nothing of a name, or a parameter belongs to a choice that is not made.
+    """
+    for path, choice in choices_of(experiment).items():
+        reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        reader.add_argument(f"--{path}", nargs="?", dest="name")
+        name = reader.parse_known_args(arguments)[0].name or choice.name  # tyro tells of a missing name
+        registry(choice.kind).find(name)
+        experiment = replaced(experiment, path, name)
+        _check_parameters(path, choices_of(experiment)[path], arguments)
+    return experiment
+
+
+def _check_parameters(path: str, choice: Choice, arguments: Sequence[str]) -> None:
+    given = [each.partition("=")[0] for each in arguments if each.startswith(f"--{path}.")]
+    for parameter in (each.removeprefix(f"--{path}.").replace("-", "_") for each in given):
+        if parameter not in choice.parameters and (there := having(choice.kind, parameter)):
+            option = parameter.replace("_", "-")
+            raise UserError(
+                f"--{path}.{option} is for --{path} {' or '.join(there)}, not {choice.name}; "
+                f"say --{path} {there[0]} too."
+            )
 
 
 def _check(arguments: Sequence[str]) -> None:
@@ -126,6 +160,9 @@ def _dry_run(options: Options, console: Console) -> None:
         console.print(describe(each, plan(resolved, point)), highlight=False, soft_wrap=True)
         sizes = ", ".join(f"{decimal(size)} of {keep}" for keep, size in disk(resolved, point).items())
         console.print(f"{'disk':15} {sizes} (--keep), tables not counted", highlight=False, soft_wrap=True)
+    if len(resolved.points) > 1:
+        told = f"{len(resolved.programs())} for {len(resolved.points)} points of the sweep"
+        console.print(f"{'programs':15} {told}", highlight=False, soft_wrap=True)
     if told := boxes.taken(_folder(options), resolved):
         console.print(told, highlight=False, soft_wrap=True)
 

@@ -1,10 +1,10 @@
 """Weights & Biases: a run of ltjax is one of theirs, with charts over a round's steps and over rounds."""
 
-import dataclasses
 import uuid
 
 from ltjax.cli.loggers.logs import LOGGERS, Place, Sink, extra
 from ltjax.core.errors import UserError, first_line
+from ltjax.settings.plain import plain
 
 
 class Wandb:
@@ -18,7 +18,7 @@ class Wandb:
         try:
             self.run = library.init(
                 project="ltjax", name=place.folder.name, dir=str(place.folder), id=id, resume="allow",
-                config=dataclasses.asdict(place.experiment),
+                config=plain(place.experiment),
                 settings=library.Settings(silent=True, console="off", disable_git=True),
             )  # fmt: skip
         except (library.errors.UsageError, library.errors.AuthenticationError) as error:

@@ -8,26 +8,27 @@ from typing import Any
 from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.claims import statistics
 from ltjax.runs import paths
-from ltjax.settings import compatible, loading
+from ltjax.settings import loading
+from ltjax.settings.fields import settings_of
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
 from ltjax.studies.frankle2019 import runs
 from ltjax.studies.frankle2019.facts import LENET, NETWORKS
 
-SETUP = ("data.name", "data.augment", "model.", "train.batch", "train.optimizer", "train.learning_rate",
-         "train.momentum", "train.weight_decay", "prune.rates.", "prune.scope", "prune.score")  # fmt: skip
-"""Settings, and beginnings of settings' names, in which a run has to be the paper's. Lengths are not among
-them: verdicts tell a length that is not the paper's."""
+FREE = ("seed", "data.validation", "model.precision", "train.steps", "train.evaluate_every",
+        "train.evaluate_batch", "train.train_curve", "prune.schedule", "train.schedule.drops")  # fmt: skip
+"""Settings in which a run need not be the paper's: draws, how it is measured, what ``kind`` says, lengths,
+since verdicts tell a length that is not the paper's."""
 
 
 def setup(experiment: Experiment) -> dict[str, Any]:
     """What has to be the paper's, by dotted name: of warmup whether there is any, of drops how many."""
-    every = compatible.flatten(experiment)
-    found = {name: value for name, value in every.items() if name.startswith(SETUP)}
-    del found["model.precision"]
+    found = {name: each.value for name, each in settings_of(experiment).items()
+             if each.role in ("value", "shape") and name not in FREE}  # fmt: skip
+    rates = experiment.train.schedule.parameters
     return found | {
-        "train.warmup": experiment.train.warmup > 0,
-        "train.drops": len(experiment.train.drops),
+        "train.schedule.warmup": rates.get("warmup", 0) > 0,
+        "train.schedule.drops": len(rates.get("drops", ())),
     }
 
 

@@ -47,7 +47,7 @@ def _above_reinit(run: Results, rounds: tuple[int, ...]) -> pd.Series:
 def longer_warmup_is_better(study: Study, network: Deep) -> Measured:
     """What the length of warmup is worth."""
     rounds, name = network.shown, f"{network.key}_warmups"
-    runs = points(study, "train.warmup", name, rounds[-1], values=(0, 5_000, 20_000))
+    runs = points(study, "train.schedule.warmup", name, rounds[-1], values=(0, 5_000, 20_000))
     each: Mapping[int, pd.Series] = {k: over(_end(run), rounds) for k, run in sorted(runs.items())}
     level = pd.Series({k: values.mean() for k, values in each.items()})
     order = rank_correlation(level, pd.Series(level.index, index=level.index))

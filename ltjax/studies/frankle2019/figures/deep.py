@@ -123,7 +123,7 @@ def figure_43(study: Study) -> Figure:
 
 def _warmups(study: Study, network: str) -> Figure:
     """Tickets of every length of warmup."""
-    found = curved(study, "train.warmup", f"{network}_warmups")
+    found = curved(study, "train.schedule.warmup", f"{network}_warmups")
     looks = ordered([thousands(steps) for steps in found])
     drawn = [Drawn(look, run) for look, run in zip(looks, found.values(), strict=True)]
     return at_moments(network, drawn, title="steps of warmup")

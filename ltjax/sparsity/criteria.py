@@ -1,8 +1,8 @@
 """Criteria rank weights for pruning: the lowest are removed first.
 
 A criterion is a pure function ``(found) -> pytree`` of floats shaped like the params: ``found.trained`` is
-what training left, ``found.mask`` says which weights of it are alive. Adding one takes a function and its
-``@SCORES.register`` line.
+what training left, ``found.mask`` says which weights of it are alive. Adding one takes a function, or a
+frozen dataclass with parameters and ``__call__``, and its ``@CRITERIA.register`` line.
 """
 
 from collections.abc import Callable
@@ -12,30 +12,31 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.core.found import Found
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.core.trees import keys_like
 
-Score: TypeAlias = Callable[[Found], Any]
+Criterion: TypeAlias = Callable[[Found], Any]
 
-SCORES: Registry[Score] = Registry("pruning score")
+CRITERIA: Registry[Callable[..., Any]] = registry("criterion")
 
 
-@SCORES.register("magnitude")
+@CRITERIA.register("magnitude")
 def magnitude(found: Found) -> Any:
     """|w| at the end of training: the paper's criterion (section 2)."""
     assert found.trained is not None
     return jax.tree.map(jnp.abs, found.trained.params)
 
 
-@SCORES.register("initial")
+@CRITERIA.register("initial")
 def initial(found: Found) -> Any:
     """|θ₀|: pruning that no training decides, "at iteration 0" (paper, Figure 18)."""
     return jax.tree.map(jnp.abs, found.theta0.params)
 
 
-@SCORES.register("random")
+@CRITERIA.register("random")
 def random(found: Found) -> Any:
     """Uniform in [0, 1): the control that removes weights blindly."""
     params = found.theta0.params
-    return jax.tree.map(lambda k, leaf: jax.random.uniform(k, jnp.shape(leaf)),
-                        keys_like(found.key, params), params)  # fmt: skip
+    return jax.tree.map(
+        lambda k, leaf: jax.random.uniform(k, jnp.shape(leaf)), keys_like(found.key, params), params
+    )
