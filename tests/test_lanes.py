@@ -90,7 +90,7 @@ def test_one_compilation_serves_every_round(setting):
     compiled.run(starts[:2])
     made = dict(compiled.compiled)
     assert {key[:2] for key in made} == {("begin", 0), ("inspect", 0), ("interval", 20)}
-    other = [start._replace(params=starts[0].params, key=named_key(9)) for start in starts[2:4]]
+    other = [start._replace(params=starts[0].params, course=course_of(named_key(9))) for start in starts[2:4]]
     compiled.run(other)
     assert compiled.compiled == made
 

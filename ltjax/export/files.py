@@ -57,8 +57,8 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
 
     A ticket began with what it was rewound to, under its mask. What another arm began with is drawn again
     from θ₀ and the seed, as when a run is continued; where that no longer gives the run's θ₀ and the lane's
-    own mask, or the round before is missing, ``initial`` is left out. So are ``compacted`` and ``units`` where there are no forms
-    (``forms.make_forms`` says why). Nothing of an earlier export stays.
+    own mask, or the round before is missing, ``initial`` is left out. So are ``compacted`` and ``units``
+    where there are no forms (``forms.make_forms`` says why). Nothing of an earlier export stays.
 
     Raises:
         UserError: the run has no such lane, or the folder holds something else.

@@ -173,13 +173,14 @@ class _Walk:
         )
 
     def round(self, index: int) -> Iterator[Round]:
-        """Train what a round lacks, those that start first first: others may start from what they leave."""
-        lanes = [(point, lane) for point, search in self.searches.items() for lane in search.missing(index)]
-        by_step: dict[int, list[tuple[str, Lane]]] = {}
-        for point, lane in lanes:
-            by_step.setdefault(self.searches[point].step(index, lane), []).append((point, lane))
-        for step in sorted(by_step):
-            yield from self.lanes(index, step, by_step[step])
+        """Train what a round lacks: lanes that start at a step together, those that wait for others last."""
+        turns: dict[tuple[bool, int], list[tuple[str, Lane]]] = {}
+        for point, search in self.searches.items():
+            for lane in search.missing(index):
+                turn = search.waits(index, lane), search.step(index, lane)
+                turns.setdefault(turn, []).append((point, lane))
+        for turn in sorted(turns):
+            yield from self.lanes(index, turn[1], turns[turn])
 
     def lanes(self, index: int, step: int, lanes: Part) -> Iterator[Round]:
         """Train lanes of all points that start at a step together, or as many at once as memory holds."""

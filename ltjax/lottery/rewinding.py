@@ -7,14 +7,14 @@ trained from θ₀, and controls beside it are given what the rewinding makes of
 function and its ``@REWINDINGS.register`` line.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol, TypeAlias
+from typing import Annotated, Any, Protocol, TypeAlias
 
 from ltjax.core.found import Found
 from ltjax.core.registry import Registry, registry
 from ltjax.core.types import Mask, Params, Start, Ticket
+from ltjax.settings.bounds import EPOCHS, STEPS_OR_EPOCHS
 from ltjax.sparsity import masks
 
 Capture: TypeAlias = Callable[[Start], Start]
@@ -54,7 +54,7 @@ def original(found: Found) -> Ticket:
 class Step:
     """To the dense network of step k, from which the training goes on (Frankle et al. 2020)."""
 
-    k: int | str = 0
+    k: Annotated[int | str, STEPS_OR_EPOCHS] = 0
     """Steps, or epochs as in 2ep."""
 
     def captures(self, steps: int) -> Sequence[int]:
@@ -72,7 +72,7 @@ class Step:
 class LearningRate:
     """Weights stay as trained; the learning rate goes back, t steps or to the start (Renda et al. 2020)."""
 
-    t: int | str | None = None
+    t: Annotated[int | str | None, STEPS_OR_EPOCHS] = None
     """The last steps of the schedule, or epochs as in 2ep; by default all."""
 
     def __call__(self, found: Found) -> Ticket:
@@ -85,7 +85,7 @@ class LearningRate:
 class FineTune:
     """Weights stay as trained, and train on for t steps at the schedule's last rate (Han et al. 2015)."""
 
-    t: int | str | None = None
+    t: Annotated[int | str | None, STEPS_OR_EPOCHS] = None
     """Steps, or epochs as in 2ep; by default as many as a whole training has."""
 
     def __call__(self, found: Found) -> Ticket:
@@ -100,10 +100,6 @@ def _trained(found: Found, last: int | str | None) -> Ticket:
         return original(found)
     step = 0 if last is None else found.steps - int(last)
     return Ticket(start.params, found.mask, start.state, step=step)
-
-
-EPOCHS = re.compile(r"(\d+(?:\.\d+)?)ep")
-"""A number of steps that is given in epochs."""
 
 
 def in_steps(rewinding: Any, epoch_steps: int) -> Any:

@@ -143,6 +143,11 @@ class Search:
         """The step that a lane starts at."""
         return 0 if is_dense(self.experiment, round, lane) else self.rehearsal.step(round, lane.arm)
 
+    def waits(self, round: int, lane: Lane) -> bool:
+        """Whether a lane may start from what another one of its round is still to leave: the dense network."""
+        dense = is_dense(self.experiment, round, lane)
+        return not round and not dense and bool(self.functions.captures)
+
     def captures(self, round: int, lane: Lane) -> tuple[int, ...]:
         """The steps at which a lane's params and state are to be kept."""
         dense = not round and lane == Lane("ticket", lane.trial)

@@ -4,6 +4,7 @@ The upper bounds are far beyond any experiment and within what arithmetic and fo
 the device, rounds have three digits in the files' names, and every lane has a row in a table.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,19 @@ def whole(least: int, most: int, *, values: int | None = None) -> Bound:
 def real(holds: Callable[[float], bool], words: str, *, hint: str = "", values: int | None = None) -> Bound:
     """A number that ``holds``; not-a-number never does, if that is a comparison."""
     return Bound(lambda value: "" if holds(value) else words, hint, values)
+
+
+EPOCHS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)ep")
+"""A number of steps that is given in epochs, such as ``2ep``."""
+
+
+def _steps(value: int | str) -> str:
+    if isinstance(value, str):
+        return "" if EPOCHS.fullmatch(value) else "must be steps, or epochs as in 2ep"
+    return "" if 0 <= value <= STEPS else f"must lie between 0 and {STEPS}"
+
+
+STEPS_OR_EPOCHS = Bound(_steps)
 
 
 def share(*, hint: str = "", values: int | None = None) -> Bound:
