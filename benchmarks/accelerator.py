@@ -2,7 +2,7 @@
 
     python benchmarks/accelerator.py --minutes 8                         # whatever device there is
     python benchmarks/accelerator.py --minutes 4 --parts conv2 kernels   # some parts
-    python benchmarks/accelerator.py --quick                             # all, tiny: four minutes on a CPU
+    python benchmarks/accelerator.py --quick                             # all, tiny: some minutes on a CPU
 
 Each part is measured by a process of its own with a time limit of its own, so one that hangs or dies costs no
 other. ``parts.py`` says what the parts are. Two files hold the results, whole after each row: ``--out``.md,
@@ -83,6 +83,7 @@ def rows_of(part: Part, options: argparse.Namespace, known: Sequence[Row], limit
     environment = os.environ | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {part.flags}".strip()}
     if options.quick:  # a tiny part takes as long as its compilation
         environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+        environment["OMP_NUM_THREADS"] = "1"  # PyTorch's threads wait for each other longer than they compute
     log = open(options.out.with_suffix(".log"), "a") if options.out else subprocess.DEVNULL  # noqa: SIM115, PTH123
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment

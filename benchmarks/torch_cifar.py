@@ -71,27 +71,33 @@ STAGES: dict[str, list[tuple[int, int]]] = {
 
 def network(experiment: Experiment) -> nn.Module:
     """The network of an experiment, for 32 × 32 images in colour."""
-    name, layers, inputs = experiment.model.name, [], 3
-    if name == "resnet18":
-        layers += [Conv(3, 16), nn.BatchNorm2d(16), nn.ReLU()]
-        for inputs, outputs, stride in [(16, 16, 1), (16, 32, 2), (32, 64, 2)]:
+    model, layers, inputs = experiment.model, [], 3
+    if model.name == "resnet18":
+        first, second, third = model.channels or (16, 32, 64)
+        layers += [Conv(3, first), nn.BatchNorm2d(first), nn.ReLU()]
+        for inputs, outputs, stride in [(first, first, 1), (first, second, 2), (second, third, 2)]:
             blocks = [(inputs, stride), (outputs, 1), (outputs, 1)]
             layers += [Block(into, outputs, by) for into, by in blocks]
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(64, 10))
-    for at, (outputs, depth) in enumerate(STAGES[name]):
-        if name == "vgg19" and at:
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(third, 10))
+    vgg, stages = model.name == "vgg19", STAGES[model.name]
+    channels = model.channels or [outputs for outputs, _ in stages]
+    for at, (outputs, (_, depth)) in enumerate(zip(channels, stages, strict=True)):
+        if vgg and at:
             layers.append(nn.MaxPool2d(2))
         for _ in range(depth):
-            normed: list[Any] = [nn.BatchNorm2d(outputs)] if name == "vgg19" else []
+            normed: list[Any] = [nn.BatchNorm2d(outputs)] if vgg else []
             layers += [Conv(inputs, outputs, bias=not normed), *normed, nn.ReLU()]
             inputs = outputs
-        if name != "vgg19":
+        if not vgg:
             layers.append(nn.MaxPool2d(2))
-    if name == "vgg19":
-        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(512, 10))
-    units = inputs * (32 // 2 ** len(STAGES[name])) ** 2
-    hidden = [Linear(units, 256), nn.ReLU(), Linear(256, 256), nn.ReLU(), Linear(256, 10)]
-    return nn.Sequential(*layers, nn.Flatten(), *hidden)
+    if vgg:
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), Linear(inputs, 10))
+    units = inputs * (32 // 2 ** len(stages)) ** 2
+    hidden: list[nn.Module] = []
+    for width in model.widths:
+        hidden += [Linear(units, width), nn.ReLU()]
+        units = width
+    return nn.Sequential(*layers, nn.Flatten(), *hidden, Linear(units, 10))
 
 
 def optimizer(experiment: Experiment, model: nn.Module) -> torch.optim.Optimizer:
