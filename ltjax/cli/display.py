@@ -111,6 +111,7 @@ class Display:
     ) -> None:  # fmt: skip
         self.todo, self.console, self.quiet, self.box = todo, console, pace, box or Box()
         self.rounds, self.steps = resolved.rounds, resolved.experiment.train.steps
+        self.start_of = resolved.step
         self.done = self.begun = self.step = 0
         self.part: tuple[int, Part] | None = None
         self.spoke = time.monotonic()
@@ -133,9 +134,10 @@ class Display:
         if (round, part) != self.part:  # which may begin in the middle, from a snapshot
             self.part, self.finished, self.first = (round, part), self.done, time.monotonic()
             self.begun = self.step = step
+            self.start = self.start_of(part[0][0], round, part[0][1])
             self.pace.begin()
         self.pace.advance((step - self.step) * len(part))
-        self.done, self.step = self.finished + step * len(part), step
+        self.done, self.step = self.finished + (step - self.start) * len(part), step
         forms = self._forms(round, part, step, seen)
         self.bar.update(self.task, completed=self.done, forms=forms)
         if not self.console.is_terminal and self._time_to_speak(step):

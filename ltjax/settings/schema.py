@@ -153,7 +153,7 @@ class Numerics:
 
     convolution: Literal["auto", "direct", "winograd"] = "auto"
     """Sums of products, or Winograd's fewer products where they are faster; auto: winograd on CPU."""
-    random_numbers: str = PINNED
+    random_numbers: Annotated[str, SHAPE] = PINNED
     """How JAX draws random numbers; ltjax has one way."""
     x64: bool | None = None
     """Whether JAX has 64-bit numbers (JAX_ENABLE_X64); None: as it is where the run begins."""
