@@ -144,7 +144,7 @@ class Search:
         return 0 if is_dense(self.experiment, round, lane) else self.rehearsal.step(round, lane.arm)
 
     def waits(self, round: int, lane: Lane) -> bool:
-        """Whether a lane may start from what another one of its round is still to leave: the dense network."""
+        """Whether a lane may start from what another of its round is still to leave: the dense network."""
         dense = is_dense(self.experiment, round, lane)
         return not round and not dense and bool(self.functions.captures)
 
