@@ -31,7 +31,7 @@ from ltjax.settings.schema import Experiment
 def rounds(experiment: Experiment) -> Iterator[Round]:
     """The rounds of a run whose training is a draw of random numbers."""
     resolved, draw = resolve(experiment), np.random.default_rng(0)
-    search = Search(resolved.experiment, Nothing(), resolved.networks[""])
+    search = Search(resolved.experiment, Nothing(), resolved.networks[""], resolved.rehearsals[""])
     for index in range(experiment.prune.rounds + 1):
         lanes = resolved.lanes("", index)
         starts = search.starts(index, lanes)
@@ -43,7 +43,7 @@ def rounds(experiment: Experiment) -> Iterator[Round]:
         history = measured(experiment, len(lanes), draw)
         masks = [start.mask for start in starts]
         yield Round(
-            index, tuple(lanes), {lane.trial: search.theta0(lane.trial) for lane in lanes}, stack(masks),
+            index, tuple(lanes), {lane.trial: search.theta0(lane.trial).params for lane in lanes}, stack(masks),
             stack(trained), {}, summarise(lanes, index, history, masks), curves(lanes, index, history),
             ahead=search.ahead(index, lanes),
         )  # fmt: skip

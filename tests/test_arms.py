@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from ltjax.lottery.arms import ARMS, Found
-from ltjax.lottery.rewinding import rewind
+from ltjax.core.found import Found
+from ltjax.core.types import Start
+from ltjax.lottery.arms import ARMS
+from ltjax.lottery.rewinding import original, rewind
 from ltjax.models import make_network
 from ltjax.settings.schema import Model
 from ltjax.sparsity import masks
@@ -28,33 +30,39 @@ def found(init):
     theta0 = init(jax.random.key(0))
     keep = jax.tree.map(lambda leaf: np.random.default_rng(0).random(leaf.shape) < 0.4, theta0)
     mask = {name: {**layer, "bias": np.ones_like(layer["bias"])} for name, layer in keep.items()}
-    return Found(theta0, mask, jax.tree.map(lambda leaf: leaf + 1, theta0))
+    return found_with(theta0, mask, jax.tree.map(lambda leaf: leaf + 1, theta0))
+
+
+def found_with(theta0, mask, trained=None):
+    """What is known of a trial without anything beside params."""
+    left = None if trained is None else Start(trained, {})
+    return Found(Start(theta0, {}), mask, jax.random.key(5), left=left)
 
 
 def draw(name, found, init, key=7):
-    return jax.device_get(ARMS[name](jax.random.key(key), found, init))
+    return jax.device_get(ARMS[name](jax.random.key(key), found, original(found), init))
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_an_arm_trains_as_many_weights_as_the_ticket_in_every_layer(name, found, init):
     start = draw(name, found, init)
-    chex.assert_trees_all_equal_shapes(start.params, found.params)
+    chex.assert_trees_all_equal_shapes(start.params, found.theta0.params)
     chex.assert_trees_all_equal_structs(start.mask, found.mask)
-    chex.assert_trees_all_equal_dtypes(start.params, found.params)
+    chex.assert_trees_all_equal_dtypes(start.params, found.theta0.params)
     assert masks.densities(start.mask) == masks.densities(found.mask)
     chex.assert_tree_all_finite(start.params)
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_an_arm_is_a_function_of_its_key_and_leaves_what_was_found_as_it_was(name, found, init):
-    before = jax.tree.map(np.copy, found)
+    before = jax.tree.map(np.copy, (found.theta0, found.mask, found.trained))
     chex.assert_trees_all_equal(draw(name, found, init), draw(name, found, init))
-    chex.assert_trees_all_equal(before, found)
+    chex.assert_trees_all_equal(before, (found.theta0, found.mask, found.trained))
 
 
 @pytest.mark.parametrize("name", sorted(ARMS))
 def test_an_arm_runs_in_the_dense_round_too(name, found, init):
-    dense = Found(found.params, masks.dense(found.params))
+    dense = found_with(found.theta0.params, masks.dense(found.theta0.params))
     assert masks.percent_remaining(draw(name, dense, init).mask) == 100
 
 
@@ -70,8 +78,8 @@ def test_what_an_arm_keeps_of_the_ticket(name, keeps_mask, keeps_theta0, found, 
     """And what it draws anew differs from key to key (the ticket and continued training draw nothing)."""
     start, other = draw(name, found, init), draw(name, found, init, key=8)
     for kept, field in ((keeps_mask, "mask"), (keeps_theta0, "params")):
-        one, two, original = (getattr(each, field)["fc1"]["kernel"] for each in (start, other, found))
-        assert np.array_equal(one, original) == kept
+        one, two, own = (getattr(each, field)["fc1"]["kernel"] for each in (start, other, original(found)))
+        assert np.array_equal(one, own) == kept
         assert np.array_equal(one, two) == (kept or name == "continued")
     assert start.mask["fc1"]["bias"].all()
 
@@ -85,7 +93,7 @@ def test_resample_draws_each_layers_survivors_from_its_own_survivors(found, init
     start = draw("resample", found, init)
     for path, kernel in masks.kernels(start.params).items():
         mask = masks.kernels(found.mask)[path]
-        own = masks.kernels(found.params)[path][mask]
+        own = masks.kernels(found.theta0.params)[path][mask]
         assert set(kernel[mask].tolist()) <= set(own.tolist())
         assert not np.array_equal(kernel[mask], own)
 
@@ -96,7 +104,7 @@ def test_resample_draws_each_layers_survivors_from_its_own_survivors(found, init
 def test_noise_is_so_many_times_its_layers_spread_and_biases_have_none(name, scale):
     wide = make_network(Model(widths=(400, 300)), (8, 8, 1), 10)
     theta0 = jax.device_get(wide.init(jax.random.key(0))[0])
-    start = draw(name, Found(theta0, masks.dense(theta0)), lambda key: wide.init(key)[0])
+    start = draw(name, found_with(theta0, masks.dense(theta0)), lambda key: wide.init(key)[0])
     for layer in ("fc1", "fc2"):
         noise = start.params[layer]["kernel"] - theta0[layer]["kernel"]
         assert noise.std() == pytest.approx(scale * theta0[layer]["kernel"].std(), rel=0.02)
@@ -105,8 +113,10 @@ def test_noise_is_so_many_times_its_layers_spread_and_biases_have_none(name, sca
 
 
 def test_continued_training_starts_from_the_trained_weights_and_in_round_0_from_theta0(found, init):
-    chex.assert_trees_all_equal(draw("continued", found, init).params, found.trained)
-    chex.assert_trees_all_equal(draw("continued", replace(found, left=None), init).params, found.params)
+    chex.assert_trees_all_equal(draw("continued", found, init).params, found.trained.params)
+    chex.assert_trees_all_equal(
+        draw("continued", replace(found, left=None), init).params, found.theta0.params
+    )
 
 
 @given(theta0=arrays.arrays(np.float32, (3, 4)), mask=arrays.arrays(bool, (3, 4)))

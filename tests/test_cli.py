@@ -90,7 +90,7 @@ def test_help_tells_what_ones_own_file_registers(capsys, tmp_path):
     path.write_text(
         "from ltjax import CRITERIA, Experiment\n"
         "@CRITERIA.register('smallest')\n"
-        "def smallest(trained, theta0, key):\n"
+        "def smallest(found):\n"
         '    """The other way round."""\n'
         "experiment = Experiment()\n"
     )

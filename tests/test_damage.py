@@ -9,6 +9,7 @@ import pytest
 
 from ltjax.analysis.results import read_study
 from ltjax.core.errors import UserError
+from ltjax.core.types import Start
 from ltjax.data import cache, prepared
 from ltjax.runs import checkpoints, opening, parts, paths, tables
 from ltjax.runs.folder import Run
@@ -115,7 +116,7 @@ def test_older_runs_without_these_checksums_are_read(copy, finished, monkeypatch
 def test_initial_params_that_cannot_be_drawn_again_are_told(copy, monkeypatch):  # noqa: F811
     """As with a version of JAX that draws other numbers: nothing is trained from them."""
     shutil.rmtree(paths.theta0(copy, 1))
-    monkeypatch.setattr("ltjax.runs.folder.draw_theta0", lambda *_: {"fc1": np.zeros(3)})
+    monkeypatch.setattr("ltjax.runs.folder.begin", lambda *_: Start({"fc1": np.zeros(3)}, {}))
     with pytest.raises(UserError, match="initial params of trial 1 .* drawn again they are others"):
         opening.restore_theta0(Run(copy))
 

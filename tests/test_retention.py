@@ -15,7 +15,7 @@ from ltjax.analysis import weight_statistics
 from ltjax.cli.commands import keep
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
-from ltjax.lottery.arms import ARMS, uses_trained
+from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.resolving import resolve
 from ltjax.runs import checkpoints, opening, parts, paths
@@ -276,23 +276,16 @@ def test_a_run_that_is_being_trained_is_not_thinned(copy, finished, capfd):  # n
     assert_same_results(copy, finished.folder)
 
 
-def arm(key, found, init):
+def half(key, found, ticket, init):
     """Half way back."""
-    return ARMS["ticket"](key, found, init) if found.trained is None else ARMS["continued"](key, found, init)
+    return ticket if found.trained is None else ARMS["continued"](key, found, ticket, init)
 
 
-@pytest.mark.parametrize("mark", [uses_trained, lambda arm: arm], ids=["marked", "not marked"])
-def test_an_arm_that_says_that_it_uses_trained_weights_has_them_when_the_run_is_continued(
-    mark: Callable, tmp_path
-):
+def test_an_arm_that_reads_trained_weights_has_them_when_the_run_is_continued(tmp_path):
+    """That it reads them is seen where it is rehearsed."""
     own = keeping("masks", replace(with_prune(TINY, rounds=0), arms={"ticket": 1, "half": 1}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(ARMS, "half", mark(lambda *given: arm(*given)))
+        patch.setitem(ARMS, "half", half)
         finish(own, tmp_path / "run")
-        later = with_prune(own, rounds=1)
-        if mark is uses_trained:
-            finish(later, tmp_path / "run")
-            assert Lane("half", 1) in Run(tmp_path / "run").lanes(1)
-        else:
-            with pytest.raises(UserError, match="does not hold the trained params of ticket"):
-                finish(later, tmp_path / "run")
+        finish(with_prune(own, rounds=1), tmp_path / "run")
+        assert Lane("half", 1) in Run(tmp_path / "run").lanes(1)

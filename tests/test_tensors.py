@@ -201,7 +201,9 @@ def test_a_run_from_exported_theta0_is_the_run_they_were_exported_from(finished,
 def test_a_start_that_cannot_be_had_again_is_told_and_not_made_up(finished, tmp_path, capsys, monkeypatch):
     command(f"{finished.folder} --round 1 --arm reinit --to {tmp_path}")
     # as if another version of ltjax, whose reinit was dense, had trained it
-    monkeypatch.setitem(ARMS, "reinit", lambda key, found, init: Ticket(init(key), masks.dense(found.mask)))
+    monkeypatch.setitem(
+        ARMS, "reinit", lambda key, found, ticket, init: Ticket(init(key), masks.dense(found.mask))
+    )
     capsys.readouterr()
     command(f"{finished.folder} --round 1 --arm reinit --to {tmp_path}")
     assert f"not written: {tmp_path}/initial.safetensors" in capsys.readouterr().out
