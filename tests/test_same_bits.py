@@ -103,7 +103,7 @@ def test_a_file_that_only_one_has_is_told(first, tmp_path, file):
     [
         ("columns", "final_test_accuracy", "point=1/summary.csv",
          {"arm": ["ticket"], "early_stop_step": [1], "accuracy": [0.1]}),
-        ("settings", "train.warmup", "config.json",
+        ("settings", "train.schedule.warmup", "config.json",
          {"name": "case", "train": {"steps": 2, "rise": 0}, "sweep": {"train.batch": [5, 6]}}),
         ("settings", "train.batch", "config.json",
          {"name": "case", "train": {"steps": 2, "warmup": 0}, "sweep": {"data.batch": [5, 6]}}),
@@ -185,13 +185,13 @@ def test_every_entry_of_the_registries_is_in_a_case():
 
 
 def test_every_setting_is_another_than_its_default_in_a_case(tmp_path):
-    untouched = set(same_bits.settings(dataclasses.asdict(ltjax.Experiment()))) - UNSEEN
+    untouched = set(same_bits.settings(plain(ltjax.Experiment()))) - UNSEEN
     untouched |= {f"{section}.{field}={choice}" for section, field, choice in choices()}
     for settings in stages():
         (tmp_path / "case.json").write_text(json.dumps(nested(settings, {})))
         asked = ltjax.load_experiment(tmp_path / "case.json")  # and each is one that can be loaded
-        default = same_bits.settings(dataclasses.asdict(ltjax.Experiment()))
-        flat = same_bits.settings(dataclasses.asdict(asked))
+        default = same_bits.settings(plain(ltjax.Experiment()))
+        flat = same_bits.settings(plain(asked))
         untouched -= {name for name in flat if name not in default or flat[name] != default[name]}
         untouched -= {f"{name}={json.loads(str(value))}" for name, value in flat.items()}
         untouched -= set(asked.sweep)
