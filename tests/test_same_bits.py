@@ -1,6 +1,5 @@
 """Comparing two revisions: whatever differs is told by name, and the cases cover what there is to cover."""
 
-import dataclasses
 import json
 import typing
 from pathlib import Path
@@ -13,7 +12,7 @@ from orbax.checkpoint import v1 as ocp
 import ltjax
 
 from . import same_bits
-from .same_bits_runs import cases, nested, registries, renamed
+from .same_bits_runs import cases, nested, plain, registries, renamed, translate
 
 PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.parquet"
 
@@ -22,9 +21,18 @@ UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_mi
 
 LATER = {
     "numerics.convolution", "compute.batching=unrolled", "compute.keep", "compute.keep=all",
-    "compute.keep=masks",
+    "compute.keep=masks", "train.repeat", "prune.rewind",
 }  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
+
+
+TABLE = same_bits.RENAMED["settings"]
+
+
+@pytest.fixture(autouse=True)
+def unnamed(monkeypatch):
+    """The tables say nothing, but where a test says otherwise."""
+    monkeypatch.setitem(same_bits.RENAMED, "settings", {})
 
 
 def values() -> dict:
@@ -103,7 +111,7 @@ def test_a_file_that_only_one_has_is_told(first, tmp_path, file):
     [
         ("columns", "final_test_accuracy", "point=1/summary.csv",
          {"arm": ["ticket"], "early_stop_step": [1], "accuracy": [0.1]}),
-        ("settings", "train.schedule.warmup", "config.json",
+        ("settings", "train.warmup", "config.json",
          {"name": "case", "train": {"steps": 2, "rise": 0}, "sweep": {"train.batch": [5, 6]}}),
         ("settings", "train.batch", "config.json",
          {"name": "case", "train": {"steps": 2, "warmup": 0}, "sweep": {"data.batch": [5, 6]}}),
@@ -206,3 +214,26 @@ def choices():
         for field, hint in typing.get_type_hints(kind).items():
             if typing.get_origin(hint) is typing.Literal:
                 yield from ((section, field, choice) for choice in typing.get_args(hint))
+
+
+def test_a_configuration_from_before_choices_is_compared_and_continued_under_the_new_names(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(same_bits.RENAMED, "settings", TABLE)
+    old = {
+        "train": {"optimizer": "sgd", "momentum": 0.9, "warmup": 3, "drops": [], "learning_rate": 0.1},
+        "prune": {"schedule": "oneshot", "fractions": [0.5], "scope": "layer", "score": "random"},
+        "sweep": {"train.warmup": [1, 2]}, "crc32": 1,
+    }  # fmt: skip
+    write(tmp_path / "old", {"config.json": old, "warmup=1,scope=layer/config.json": old})
+    write(tmp_path / "new", {"config.json": old, "warmup=1,structure=layer/config.json": old})
+    called = {new: before for before, new in TABLE.items()}
+    translate(tmp_path / "new", called)
+    again = (tmp_path / "new" / "case" / "config.json").read_bytes()
+    translate(tmp_path / "new", called)
+    assert (tmp_path / "new" / "case" / "config.json").read_bytes() == again
+    asked = ltjax.load_experiment(tmp_path / "new" / "case" / "config.json")
+    assert asked.prune.schedule.parameters == {"fractions": (0.5,)} and asked.prune.criterion.name == "random"
+    assert asked.train.schedule.parameters == {"warmup": 3}
+    assert asked.sweep == {"train.schedule.warmup": (1, 2)}
+    assert same_bits.compared("case", tmp_path / "old", tmp_path / "new") == []
