@@ -19,6 +19,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,10 +34,24 @@ import numpy as np
 import pandas as pd
 from orbax.checkpoint import v1 as ocp
 
-from .same_bits_runs import Order, cases, renamed
+from .same_bits_runs import CHOICES, Order, cases, renamed
 
-RENAMED: dict[str, dict[str, str]] = {"settings": {}, "columns": {}, "experiments": {}}
+RENAMED: dict[str, dict[str, str]] = {
+    "settings": {
+        "prune.score": "prune.criterion", "prune.scope": "prune.structure",
+        "prune.fractions": "prune.schedule.fractions", "train.momentum": "train.optimizer.momentum",
+        "train.warmup": "train.schedule.warmup", "train.drops": "train.schedule.drops",
+    },
+    "columns": {},
+    "experiments": {},
+}  # fmt: skip
 """What the working tree calls otherwise than revisions before it: the old name, and the new one."""
+
+ADDED = ("train.schedule",)
+"""Settings of cases that revisions before had no name for: what these did follows from the others."""
+
+LACKING = {"prune.schedule.fractions": "[]", "train.optimizer.momentum": "0.9", "train.schedule.drops": "[]"}
+"""What revisions before said, as JSON, also where a choice has no such parameter."""
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,9 +64,20 @@ def settings(tree: Mapping[str, Any], prefix: str = "") -> Values:
     found: Values = {}
     for key, value in tree.items():
         name = f"{prefix}{key}"
+        if name in CHOICES and isinstance(value, dict):
+            found[name] = np.array(json.dumps(value["name"]))
+            value = {parameter: each for parameter, each in value.items() if parameter != "name"}
         inner = isinstance(value, dict)
         found |= settings(value, f"{name}.") if inner else {name: np.array(json.dumps(value))}
     return found
+
+
+def point_renamed(name: str) -> str:
+    """The name of a sweep's point, or a path with it, by what settings are called now."""
+    for old, new in RENAMED["settings"].items():
+        word, other = (each.rsplit(".", 1)[-1] for each in (old, new))
+        name = re.sub(rf"(^|[/,]){word}=", rf"\g<1>{other}=", name)
+    return name
 
 
 def checkpoint(folder: Path) -> Values:
@@ -113,7 +139,10 @@ def differing(one: np.ndarray, other: np.ndarray) -> str:
 def differences(old: Mapping[str, Values], new: Mapping[str, Values]) -> list[str]:
     """What differs between two runs, a line each; columns and settings that only the new one has do not."""
     found = []
-    for file, values in old.items():
+    for file, values in {point_renamed(file): values for file, values in old.items()}.items():
+        if "point" in values:
+            points = [point_renamed(each) for each in values["point"]]
+            values = {**values, "point": np.array(points, values["point"].dtype)}
         if file not in new:
             found.append(f"{file} is missing")
             continue
@@ -121,10 +150,12 @@ def differences(old: Mapping[str, Values], new: Mapping[str, Values]) -> list[st
         table = RENAMED["settings" if file.endswith(".json") else "columns"] if grows else {}
         named = {renamed(name, table): each for name, each in values.items()}
         for name, each in named.items():
+            if name not in new[file] and file.endswith(".json") and LACKING.get(name) == str(each):
+                continue
             how = differing(each, new[file][name]) if name in new[file] else "is missing"
             found += [f"{file}: {name}: {how}"] if how else []
         found += [f"{file}: {name}: is new" for name in new[file] if name not in named and not grows]
-    return [*found, *(f"{file} is new" for file in new if file not in old)]
+    return [*found, *(f"{file} is new" for file in new if file not in map(point_renamed, old))]
 
 
 def compared(name: str, old: Path, new: Path) -> list[str]:
@@ -182,9 +213,9 @@ def drive(work: Path, order: Order) -> None:
 def compare(trees: Sequence[Path], work: Path, only: Sequence[str], whole: bool) -> int:
     """Drive two trees, tell what differs, and give the exit status."""
     old, new = work / "first", work / "second"
-    called = {new: old for old, new in RENAMED["settings"].items()}
+    called = {new: old for old, new in RENAMED["settings"].items()} | dict.fromkeys(ADDED, "")
     drive(work, Order(str(trees[0]), str(old), "", called, {}, list(only), whole))
-    drive(work, Order(str(trees[1]), str(new), str(old), {}, RENAMED["experiments"], list(only), whole))
+    drive(work, Order(str(trees[1]), str(new), str(old), called, RENAMED["experiments"], list(only), whole))
     found = {"named experiments": compared_experiments(old, new)}
     names = cases(json.loads((old / "names.json").read_text())["registries"])
     for name in [*found, *names]:

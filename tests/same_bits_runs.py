@@ -13,7 +13,7 @@ import itertools
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -25,7 +25,15 @@ Settings: TypeAlias = Mapping[str, Any]
 Names: TypeAlias = Mapping[str, list[str]]
 """Entries of the registries by the registries' own names."""
 
-REGISTRIES = ("ARMS", "AUGMENTATIONS", "INITIALIZERS", "MODELS", "OPTIMIZERS", "SCHEDULES", "SCORES")
+REGISTRIES = {
+    "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "INITIALIZERS": "", "MODELS": "", "OPTIMIZERS": "",
+    "RATE_SCHEDULES": "", "REWINDINGS": "", "SCHEDULES": "", "STRUCTURES": "",
+}  # fmt: skip
+"""Registries, and what revisions before called them; one that a revision lacks is empty."""
+
+CHOICES = ("data.augment", "prune.criterion", "prune.rewind", "prune.schedule", "prune.structure",
+           "train.optimizer", "train.schedule")  # fmt: skip
+"""Settings that are a name and parameters; revisions before had the name alone."""
 
 LENET = {
     "trials": 1, "data.validation": 137, "model.widths": [8, 6], "prune.rounds": 1, "train.steps": 12,
@@ -64,13 +72,13 @@ def cases(names: Names) -> dict[str, list[Settings]]:
     both = dict.fromkeys(("ticket", "reinit"), 1)
     found: dict[str, list[Settings]] = {
         "arms": [{**LENET, "trials": 2, "prune.rounds": 2, "arms": dict.fromkeys(names["ARMS"], 2)}],
-        "schedules, scores, scopes": [_pruning(names)],
         "given params": [{
             **LENET, "trials": 2, "seed": 7, "model.start": START, "control_rounds": [1], "arms": both,
         }],
         "weight decay, warmup, drops": [{
-            **LENET, "train.optimizer": "momentum", "train.momentum": 0.8, "train.learning_rate": 0.1,
-            "train.weight_decay": 0.01, "train.warmup": 3, "train.drops": [6, 9],
+            **LENET, "train.optimizer": "momentum", "train.optimizer.momentum": 0.8,
+            "train.learning_rate": 0.1, "train.weight_decay": 0.01, "train.schedule": "drops",
+            "train.schedule.warmup": 3, "train.schedule.drops": [6, 9],
         }],
         "dropout, exact curves": [{
             **LENET, "model.dropout": 0.3, "train.train_curve": "exact", "train.evaluate_every": 5,
@@ -80,8 +88,9 @@ def cases(names: Names) -> dict[str, list[Settings]]:
             "model.init": [*names["INITIALIZERS"], names["INITIALIZERS"][0]],
             "model.init_std": [None] * len(names["INITIALIZERS"]) + [0.2],
         }}],
-        "sweep as lanes": [{**LENET, "train.optimizer": "sgd", "train.drops": [7], "sweep": {
-            "train.learning_rate": [0.1, 0.01, 0.1], "train.warmup": [0, 0, 3],
+        "sweep as lanes": [{**LENET, "train.optimizer": "sgd", "train.schedule": "drops",
+                            "train.schedule.drops": [7], "sweep": {
+            "train.learning_rate": [0.1, 0.01, 0.1], "train.schedule.warmup": [0, 0, 3],
         }}],
         "sweep as programs": [{**LENET, "sweep": {
             "model.widths": [[8, 6], [7]], "train.batch": [250, 200], "seed": [0, 1],
@@ -102,6 +111,12 @@ def cases(names: Names) -> dict[str, list[Settings]]:
             {**LENET, "prune.rounds": 2, "sweep": {"train.learning_rate": [0.1, 0.01]}},
         ],
     }  # fmt: skip
+    for schedule in names["SCHEDULES"]:
+        found[f"schedule {schedule}"] = [_pruning(schedule, names)]
+    for rates in names["RATE_SCHEDULES"]:
+        found[f"rates {rates}"] = [{**LENET, "train.schedule": rates}]
+    for rewinding in names["REWINDINGS"]:
+        found[f"rewinding {rewinding}"] = [{**LENET, "prune.rewind": rewinding}]
     for optimizer in names["OPTIMIZERS"]:
         found[f"optimizer {optimizer}"] = [{**LENET, "train.optimizer": optimizer}]
     for augmentation in names["AUGMENTATIONS"]:
@@ -110,24 +125,23 @@ def cases(names: Names) -> dict[str, list[Settings]]:
         found[f"network {model}"] = [{
             **CONV, "model.name": model, "model.channels": CHANNELS.get(model), "arms": both,
             "sweep": {
-                "prune.scope": ["layer", "global"], "prune.rates.conv": [0.15, 0.25],
+                "prune.structure": ["layer", "global"], "prune.rates.conv": [0.15, 0.25],
                 "prune.rates.fc": [0.2, 0.25], "prune.rates.output": [None, 0.25],
             },
         }]  # fmt: skip
     return found
 
 
-def _pruning(names: Names) -> Settings:
-    """Every schedule with every score in either scope, as one sweep."""
-    points = list(itertools.product(names["SCHEDULES"], names["SCORES"], ("layer", "global")))
-    schedules, scores, scopes = zip(*points, strict=True)
+def _pruning(schedule: str, names: Names) -> Settings:
+    """A schedule with every criterion in every structure, as one sweep."""
+    points = list(itertools.product(names["CRITERIA"], names["STRUCTURES"] or ("layer", "global")))
+    criteria, structures = zip(*points, strict=True)
+    own = {"prune.schedule.fractions": [0.3, 0.6]} if schedule == "oneshot" else {}
     rates = dict.fromkeys(("prune.rates.conv", "prune.rates.fc", "prune.rates.output"), 0.3)
     return {
-        **LENET, **rates, "prune.rounds": 2, "arms": {"ticket": 1, "continued": 1},
-        "sweep": {
-            "prune.schedule": schedules, "prune.score": scores, "prune.scope": scopes,
-            "prune.fractions": [[0.3, 0.6] if each == "oneshot" else [] for each in schedules],
-        },
+        **LENET, **rates, **own, "prune.rounds": 2, "prune.schedule": schedule,
+        "arms": {"ticket": 1, "continued": 1},
+        "sweep": {"prune.criterion": criteria, "prune.structure": structures},
     }  # fmt: skip
 
 
@@ -139,7 +153,7 @@ class Order(NamedTuple):
         home: a new folder for its runs.
         before: the home of the revision that went before, whose cases these are and whose runs are continued;
             empty for the first.
-        called: what the revision calls a setting, by its present name, where that is another.
+        called: what revisions before call a setting, by its present name; empty where they have none.
         experiments: what the revision calls a named experiment, by what the first one calls it.
         only: the cases to run; none are all.
         whole: whether all cases are compiled as they are for users.
@@ -167,11 +181,16 @@ def renamed(name: str, table: Mapping[str, str]) -> str:
 def nested(settings: Settings, called: Mapping[str, str]) -> dict[str, Any]:
     """Settings as a ``config.json`` has them, under the names of a revision."""
     tree: dict[str, Any] = {}
-    for name, value in settings.items():
-        *folders, last = renamed(name, called).split(".")
+    named = {renamed(name, called): value for name, value in settings.items()}
+    for name, value in named.items():
+        if not name:
+            continue
+        *folders, last = name.split(".")
         node = tree
         for folder in folders:
             node = node.setdefault(folder, {})
+        if name in CHOICES and any(each.startswith(f"{name}.") for each in named):
+            node, last = node.setdefault(last, {}), "name"
         node[last] = {renamed(key, called): each for key, each in value.items()} if name == "sweep" else value
     return tree
 
@@ -189,7 +208,10 @@ def own_experiments(tree: Path) -> None:
 def registries() -> Names:
     """The entries of the registries, wherever ltjax keeps them."""
     modules = [vars(module) for name, module in sorted(sys.modules.items()) if name.startswith("ltjax")]
-    return {each: list(next(names[each] for names in modules if each in names)) for each in REGISTRIES}
+    return {
+        each: list(next((names[name] for names in modules for name in (each, before) if name in names), ()))
+        for each, before in REGISTRIES.items()
+    }  # fmt: skip
 
 
 def colours() -> None:
@@ -223,11 +245,51 @@ def known() -> list[str]:
     """Every setting of this revision by its dotted name."""
     import ltjax
 
-    def walk(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:
-        for key, value in tree.items():
-            yield from walk(value, f"{prefix}{key}.") if isinstance(value, dict) else [prefix + key]
+    return list(flat(plain(ltjax.Experiment())))
 
-    return list(walk(dataclasses.asdict(ltjax.Experiment()), ""))
+
+def plain(node: Any) -> Any:
+    """A configuration as dictionaries; a choice is its name and parameters."""
+    if not dataclasses.is_dataclass(node):
+        return node
+    if hasattr(node, "parameters"):
+        return {"name": node.name, **node.parameters}
+    return {each.name: plain(getattr(node, each.name)) for each in dataclasses.fields(node)}
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Settings by dotted name, of a configuration as dictionaries; a sweep is one."""
+    found: dict[str, Any] = {}
+    for key, value in tree.items():
+        name = prefix + key
+        if name in CHOICES and isinstance(value, dict):
+            found[name] = value["name"]
+            value = {parameter: each for parameter, each in value.items() if parameter != "name"}
+        inner = isinstance(value, dict) and name != "sweep"
+        found |= flat(value, f"{name}.") if inner else {name: value}
+    return found
+
+
+def translate(folder: Path, called: Settings) -> None:
+    """Write a run's configurations by the present names, where a revision before wrote them."""
+    for path in folder.rglob("config.json"):
+        settings = flat(json.loads(path.read_text()))
+        before = {old: new for new, old in called.items() if old in settings}
+        if before:
+            del settings["crc32"]
+            now = {renamed(name, before): value for name, value in settings.items()}
+            if (
+                now.setdefault("train.schedule", "drops" if now["train.schedule.drops"] else "constant")
+                == "constant"
+            ):
+                del now["train.schedule.drops"]
+            if now["train.optimizer"] != "momentum":
+                del now["train.optimizer.momentum"]
+            if now["prune.schedule"] != "oneshot":
+                del now["prune.schedule.fractions"]
+            if "sweep" in now:
+                now["sweep"] = {renamed(name, before): values for name, values in now["sweep"].items()}
+            path.write_text(json.dumps(nested(now, {})))
 
 
 def run(name: str, stages: Sequence[Settings], order: Order, fixed: Settings) -> None:
@@ -236,15 +298,18 @@ def run(name: str, stages: Sequence[Settings], order: Order, fixed: Settings) ->
 
     import ltjax
 
-    home, last = Path(order.home), len(stages) - 1
+    home, last, own = Path(order.home), len(stages) - 1, known()
+    called = {name: before for name, before in order.called.items()
+              if before in own or (not before and name not in own)}  # fmt: skip
     folder, begun = home / name, f"{name} (begun)"
     jax.config.update("jax_disable_most_optimizations", not (order.whole or name.startswith(WHOLLY)))
     for number, settings in enumerate(stages):
         if number < last and order.before:
             shutil.copytree(Path(order.before) / begun, folder)
+            translate(folder, order.called)
             continue
         config = home / f"{name} {number}.json"
-        config.write_text(json.dumps(nested({"name": "case", **settings, **fixed}, order.called)))
+        config.write_text(json.dumps(nested({"name": "case", **settings, **fixed}, called)))
         ltjax.run_experiment(ltjax.load_experiment(config), folder, quiet=True)
         if number < last:
             shutil.copytree(folder, home / begun)
@@ -257,7 +322,7 @@ def configurations(names: Iterable[str], order: Order) -> dict[str, Any]:
     found = {}
     for name in names:
         try:
-            found[name] = dataclasses.asdict(ltjax.load_experiment(order.experiments.get(name, name)))
+            found[name] = plain(ltjax.load_experiment(order.experiments.get(name, name)))
         except Exception as error:
             found[name] = {"error": str(error)}
     return found

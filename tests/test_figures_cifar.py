@@ -203,7 +203,7 @@ def test_accuracy_in_the_midst_of_training_is_the_curves_at_the_nearest_step(dra
 
 
 def test_shortened_runs_are_shown_at_the_same_fractions_of_training():
-    short = {"steps": 3000, "drops": (2000, 2500), "warmup": 2000}
+    short = {"steps": 3000, "schedule": Drops(2000, (2000, 2500))}
     figure = draw("8", varied("resnet18_lr01", steps=3000), varied("resnet18_warmup", **short))
     assert [axes.get_ylabel() for axes in panels(figure)] == at(["1K", "2K", "3K"])
     assert labels(figure) == beside("reinit", "rate 0.1", "rate 0.03, warmup 2K")

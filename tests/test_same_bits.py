@@ -1,6 +1,5 @@
 """Comparing two revisions: whatever differs is told by name, and the cases cover what there is to cover."""
 
-import dataclasses
 import json
 import typing
 from pathlib import Path
@@ -13,7 +12,7 @@ from orbax.checkpoint import v1 as ocp
 import ltjax
 
 from . import same_bits
-from .same_bits_runs import cases, nested, registries, renamed
+from .same_bits_runs import cases, nested, plain, registries, renamed, translate
 
 PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.parquet"
 
@@ -21,10 +20,19 @@ UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_mi
 """Settings that say what a run is called, where things lie, and how much is used and how often."""
 
 LATER = {
-    "numerics.convolution", "numerics.random_numbers", "numerics.x64",
-    "compute.batching=unrolled", "compute.keep", "compute.keep=all", "compute.keep=masks",
+    "numerics.convolution", "numerics.random_numbers", "numerics.x64", "compute.batching=unrolled",
+    "compute.keep", "compute.keep=all", "compute.keep=masks", "train.repeat", "prune.rewind",
 }  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
+
+
+TABLE = same_bits.RENAMED["settings"]
+
+
+@pytest.fixture(autouse=True)
+def unnamed(monkeypatch):
+    """The tables say nothing, but where a test says otherwise."""
+    monkeypatch.setitem(same_bits.RENAMED, "settings", {})
 
 
 def values() -> dict:
@@ -185,13 +193,13 @@ def test_every_entry_of_the_registries_is_in_a_case():
 
 
 def test_every_setting_is_another_than_its_default_in_a_case(tmp_path):
-    untouched = set(same_bits.settings(dataclasses.asdict(ltjax.Experiment()))) - UNSEEN
+    untouched = set(same_bits.settings(plain(ltjax.Experiment()))) - UNSEEN
     untouched |= {f"{section}.{field}={choice}" for section, field, choice in choices()}
     for settings in stages():
         (tmp_path / "case.json").write_text(json.dumps(nested(settings, {})))
         asked = ltjax.load_experiment(tmp_path / "case.json")  # and each is one that can be loaded
-        default = same_bits.settings(dataclasses.asdict(ltjax.Experiment()))
-        flat = same_bits.settings(dataclasses.asdict(asked))
+        default = same_bits.settings(plain(ltjax.Experiment()))
+        flat = same_bits.settings(plain(asked))
         untouched -= {name for name in flat if name not in default or flat[name] != default[name]}
         untouched -= {f"{name}={json.loads(str(value))}" for name, value in flat.items()}
         untouched -= set(asked.sweep)
@@ -206,3 +214,26 @@ def choices():
         for field, hint in typing.get_type_hints(kind).items():
             if typing.get_origin(hint) is typing.Literal:
                 yield from ((section, field, choice) for choice in typing.get_args(hint))
+
+
+def test_a_configuration_from_before_choices_is_compared_and_continued_under_the_new_names(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(same_bits.RENAMED, "settings", TABLE)
+    old = {
+        "train": {"optimizer": "sgd", "momentum": 0.9, "warmup": 3, "drops": [], "learning_rate": 0.1},
+        "prune": {"schedule": "oneshot", "fractions": [0.5], "scope": "layer", "score": "random"},
+        "sweep": {"train.warmup": [1, 2]}, "crc32": 1,
+    }  # fmt: skip
+    write(tmp_path / "old", {"config.json": old, "warmup=1,scope=layer/config.json": old})
+    write(tmp_path / "new", {"config.json": old, "warmup=1,structure=layer/config.json": old})
+    called = {new: before for before, new in TABLE.items()}
+    translate(tmp_path / "new", called)
+    again = (tmp_path / "new" / "case" / "config.json").read_bytes()
+    translate(tmp_path / "new", called)
+    assert (tmp_path / "new" / "case" / "config.json").read_bytes() == again
+    asked = ltjax.load_experiment(tmp_path / "new" / "case" / "config.json")
+    assert asked.prune.schedule.parameters == {"fractions": (0.5,)} and asked.prune.criterion.name == "random"
+    assert asked.train.schedule.parameters == {"warmup": 3}
+    assert asked.sweep == {"train.schedule.warmup": (1, 2)}
+    assert same_bits.compared("case", tmp_path / "old", tmp_path / "new") == []

@@ -19,7 +19,7 @@ COMMANDS = {
     "keep": "drop trained params from a run, and nothing else of it",
     "pack": "write a run as one small file, to be carried to another machine",
     "unpack": "make a run's folder of such a file",
-    "list": "show the experiments, models, arms, scores … there are, by name",
+    "list": "show the experiments, models, arms, criteria … there are, by name",
 }
 """Every command and what it does; ``commands`` has a module of the name."""
 

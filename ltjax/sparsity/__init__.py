@@ -1,1 +1,1 @@
-"""Which weights are there: masks, scores that rank them, their selection, and schedules of rounds."""
+"""Which weights are there: masks, criteria, structures, selection, and schedules of rounds."""
