@@ -1,7 +1,6 @@
 """What a run's folder keeps of trained params, what that changes (nothing that is measured), and thinning."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 

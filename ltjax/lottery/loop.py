@@ -92,8 +92,9 @@ Part: TypeAlias = Sequence[tuple[str, Lane]]
 Observe: TypeAlias = Callable[[int, Part, int, dict[str, np.ndarray]], None]
 """Called with round, lanes, step and the accuracies per split [lanes] there."""
 
-Keeper: TypeAlias = Callable[[int, Part], Snapshots]
-"""Asked, with the round, for the snapshots of a part that is about to be trained."""
+Keeper: TypeAlias = Callable[[int, Part, Sequence[Part]], Snapshots]
+"""Asked, with the round, for the snapshots of a part that is about to be trained, and of whom each lane of it
+is trained for too."""
 
 
 def find_tickets(
@@ -189,12 +190,12 @@ class _Walk:
         while waiting:
             point, lane = waiting[0]
             size, compiled = self.programs.expected(len(waiting))
-            kept, expected = self.enter(index, waiting[:size], step, compiled), size
+            kept, expected = self.enter(index, waiting[:size], alike, step, compiled), size
             program, size = self.programs.of(len(waiting), self.searches[point].starts(index, [lane])[0])
             if kept:
                 kept.box.compiled()
             if self.snapshots and size < expected:
-                kept = self.snapshots(index, waiting[:size])
+                kept = self.snapshots(index, waiting[:size], [alike[each][1:] for each in waiting[:size]])
             shared = {each: alike[each] for each in waiting[:size]}
             yield from self.part(index, step, shared, program, kept)
             waiting = waiting[size:]
@@ -210,9 +211,11 @@ class _Walk:
             found.setdefault(start, []).append((point, lane))
         return {each[0]: each for each in found.values()}
 
-    def enter(self, index: int, part: Part, step: int, compiled: bool) -> Snapshots | None:
+    def enter(
+        self, index: int, part: Part, alike: Mapping[tuple[str, Lane], Part], step: int, compiled: bool
+    ) -> Snapshots | None:
         """The snapshots of a part that is about to be trained, if their box has time for it."""
-        kept = self.snapshots and self.snapshots(index, part)
+        kept = self.snapshots and self.snapshots(index, part, [alike[each][1:] for each in part])
         if kept:
             steps = self.train.steps - (kept.begun.step if kept.begun else step)
             work = Work(index, len(part), steps, min(steps, self.train.evaluate_every), compiled, step)

@@ -39,13 +39,18 @@ class Begun:
         if processes.first():
             checkpoints.sweep(self._folder)
 
-    def of(self, round: int, part: Part) -> Snapshots:
+    def of(self, round: int, part: Part, others: Sequence[Part] = ()) -> Snapshots:
         """The snapshots of a part; it continues from one that has all of its lanes.
+
+        Args:
+            round: the round.
+            part: the lanes that train.
+            others: those that each of them is trained for too, if any: lanes of other points.
 
         Raises:
             UserError: there is one, but damaged; the message says what to remove.
         """
-        told = {"round": round, "lanes": [[point, *lane] for point, lane in part]}
+        told = {"round": round, "lanes": _plain(part), "others": [_plain(each) for each in others]}
         self._before, self._began = 0.0, self._box.now()
         return Snapshots(
             self._find(told), lambda snapshot: self._keep(snapshot, told), self._minutes, self._box
@@ -65,7 +70,8 @@ class Begun:
         notes = {path: checkpoints.note(path) for path in checkpoints.finished(self._folder)}
         _remove(*(
             path for path, note in notes.items()
-            if all(Lane(*lane) in trained(note["round"], point) for point, *lane in note["lanes"])
+            if all(Lane(*lane) in trained(note["round"], point)
+                   for each in _groups(note) for point, *lane in each)
         ))  # fmt: skip
 
     def clear(self) -> None:
@@ -78,11 +84,10 @@ class Begun:
         """A snapshot that has these lanes, perhaps among others that are done by now."""
         for path in reversed(checkpoints.finished(self._folder)):
             note = checkpoints.note(path)
-            kept = note["lanes"]
-            if note["round"] == told["round"] and all(lane in kept for lane in told["lanes"]):
+            places = [_place(note, lane) for lane in told["lanes"]]
+            if note["round"] == told["round"] and None not in places:
                 self._before = float(note.get("seconds", 0.0))
-                places = [kept.index(lane) for lane in told["lanes"]]
-                return _of_lanes(checkpoints.load(path), note, places)
+                return _of_lanes(checkpoints.load(path), note, [at for at in places if at is not None])
         return None
 
     def _keep(self, snapshot: Snapshot, told: dict[str, Any]) -> None:
@@ -109,6 +114,21 @@ def _remove(*snapshots: Path) -> None:
                 checkpoints.remove(each)
 
     processes.first_alone(remove)
+
+
+def _plain(lanes: Part) -> list[list[Any]]:
+    return [[point, *lane] for point, lane in lanes]
+
+
+def _groups(note: dict[str, Any]) -> list[list[list[Any]]]:
+    """The lanes of a snapshot, each with those that it is trained for too."""
+    others = note.get("others") or [[] for _ in note["lanes"]]
+    return [[lane, *each] for lane, each in zip(note["lanes"], others, strict=True)]
+
+
+def _place(note: dict[str, Any], lane: list[Any]) -> int | None:
+    """The place of a lane in a snapshot, perhaps of one that is trained for it."""
+    return next((place for place, each in enumerate(_groups(note)) if lane in each), None)
 
 
 def _numbered(leaves: Sequence[Any]) -> dict[str, np.ndarray]:
