@@ -42,8 +42,9 @@ def rounds(experiment: Experiment) -> Iterator[Round]:
                 search.keep(index, lane, Outcome(start.mask, params, {}))
         history = measured(experiment, len(lanes), draw)
         masks = [start.mask for start in starts]
+        theta0 = {lane.trial: search.theta0(lane.trial).params for lane in lanes}
         yield Round(
-            index, tuple(lanes), {lane.trial: search.theta0(lane.trial).params for lane in lanes}, stack(masks),
+            index, tuple(lanes), theta0, stack(masks),
             stack(trained), {}, summarise(lanes, index, history, masks), curves(lanes, index, history),
             ahead=search.ahead(index, lanes),
         )  # fmt: skip
