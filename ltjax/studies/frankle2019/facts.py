@@ -92,6 +92,16 @@ class LeNet(Network):
     """Rounds looked into: 100, 41.05, 16.88 and 6.95% remaining (Figures 15, 16 and 21 to 24)."""
     noise: tuple[str, ...] = ("noise_0.5", "noise", "noise_2", "noise_3")
     """Arms whose initial weights have noise added, of 0.5, 1, 2 and 3 standard deviations (Figure 25)."""
+    adam_alike: tuple[float, ...] = (2e-4, 8e-4, 1.2e-3, 2e-3)
+    """Learning rates by Adam of similar accuracy; the last two learn fastest (Figure 26)."""
+    adam_short: tuple[float, float] = (2.5e-5, 6.4e-3)
+    """The least and the greatest, which do not reach their lowest validation loss (Figure 26)."""
+    sgd_rates: tuple[float, float] = (0.4, 0.8)
+    """Learning rates by SGD that stop about as early as Adam at its best (Figure 27)."""
+    momentum_best: tuple[float, ...] = (0.025, 0.05, 0.1)
+    """The best learning rates with momentum; the first has the most accurate dense network (Figure 28)."""
+    gentle: tuple[float, ...] = (0.1, 0.2)
+    """Shares pruned in a round that beat the others (Figure 29)."""
     momentum_rates: tuple[float, ...] = (0.003125, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.4)
     """Learning rates with momentum 0.9 (Figure 28)."""
     pruning_rates: tuple[float, ...] = (0.1, 0.2, 0.4, 0.6, 0.8)
@@ -137,6 +147,8 @@ class Conv(Network):
     """By Adam's rate: times sooner than dense at best (Appendix H.2)."""
     adam_best: int
     """The latest round of those bests (Appendix H.2)."""
+    high_rates: tuple[float, float, float] = (2e-4, 3e-4, 8e-4)
+    """Two of Adam's rates at which the pattern is there, and the highest, at which it is not (Figure 32)."""
     dropout_validation: tuple[float, float, str, float] | None = None
     """On validation (Appendix H.5): points that dropout adds, and pruning to that; the best ticket; times
     sooner at best. None where the paper gives no numbers."""

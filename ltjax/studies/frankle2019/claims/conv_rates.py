@@ -96,13 +96,14 @@ def _pattern(run: Results) -> tuple[float, float]:
 )
 def high_rates_have_no_tickets(study: Study, net: Conv) -> Measured:
     """Where Adam's learning rate is too high for tickets."""
-    runs = points(study, RATE, f"{net.key}_adam_rates", SEEN[-1], values=(2e-4, 3e-4, 8e-4))
-    found = {rate: _pattern(runs[rate]) for rate in (2e-4, 3e-4, 8e-4)}
+    runs = points(study, RATE, f"{net.key}_adam_rates", SEEN[-1], values=net.high_rates)
+    found = {rate: _pattern(runs[rate]) for rate in net.high_rates}
     ours = "; ".join(
         f"{rate:g} {fast:.0f}% earlier and {more:+.2f} pp" for rate, (fast, more) in found.items()
     )
-    holds = np.min([found[2e-4], found[3e-4]]) > 0 and np.min(found[8e-4]) <= 0
-    return measured(ours, over(gain(runs[8e-4], VALIDATION), SEEN), holds, *runs.values())
+    *there, high = net.high_rates
+    holds = np.min([found[rate] for rate in there]) > 0 and np.min(found[high]) <= 0
+    return measured(ours, over(gain(runs[high], VALIDATION), SEEN), holds, *runs.values())
 
 
 @claim_each(

@@ -49,18 +49,18 @@ def _best_gain(run: Results) -> float:
 )
 def adam_rates(study: Study) -> Measured:
     """How wide the choice of Adam's learning rate is."""
-    alike = (2e-4, 8e-4, 1.2e-3, 2e-3)
-    runs = points(study, RATE, "lenet_adam_rates", 10, values=(2.5e-5, *alike, 6.4e-3))
+    alike, short = LENET.adam_alike, LENET.adam_short
+    runs = points(study, RATE, "lenet_adam_rates", 10, values=(short[0], *alike, short[1]))
     each = pd.DataFrame({rate: _accuracy(runs[rate]) for rate in alike})
     spread, stop = np.ptp(each.mean()), {rate: _stop(runs[rate]) for rate in alike}
-    late = mean(by_trial(runs[2.5e-5], STOP))[0] / runs[2.5e-5].experiment.train.steps
-    gains = [_best_gain(runs[rate]) for rate in (2.5e-5, 6.4e-3)]
+    late = mean(by_trial(runs[short[0]], STOP))[0] / runs[short[0]].experiment.train.steps
+    gains = [_best_gain(runs[rate]) for rate in short]
     ours = (
         f"within {spread:.2f} pp; stops "
         + ", ".join(f"{rate:g} at {step:,.0f}" for rate, step in stop.items())
         + f"; 2.5e-5 stops after {100 * late:.0f}% of training; gains {gains[0]:+.2f} and {gains[1]:+.2f} pp"
     )
-    fastest = max(stop[1.2e-3], stop[2e-3]) < min(stop[2e-4], stop[8e-4])
+    fastest = max(stop[rate] for rate in alike[2:]) < min(stop[rate] for rate in alike[:2])
     holds = spread <= 0.3 and fastest and late >= 0.9 and np.min(gains) >= 0.1
     return measured(ours, each.max(axis=1) - each.min(axis=1), holds, *runs.values())
 
@@ -82,14 +82,15 @@ def adam_rates(study: Study) -> Measured:
 def sgd_rates(study: Study) -> Measured:
     """Sparser tickets by plain SGD."""
     adam = need(study, {"ticket": range(18)}, curves=True)
-    runs = points(study, RATE, "lenet_sgd_rates", 19, values=(0.4, 0.8))
-    chosen = {rate: runs[rate] for rate in (0.4, 0.8)}
+    runs = points(study, RATE, "lenet_sgd_rates", 19, values=LENET.sgd_rates)
+    chosen = {rate: runs[rate] for rate in LENET.sgd_rates}
     ratios = [_stop(run) / _stop(adam) for run in chosen.values()]
     held = pd.DataFrame({rate: at(gain(run, VALIDATION), 19) for rate, run in chosen.items()})
     lost = mean(gain(adam, VALIDATION))[17]
     ours = (
         f"SGD at 0.4 and 0.8 stops at {ratios[0]:.2f} and {ratios[1]:.2f} of Adam's step; "
-        f"{held[0.4].mean():+.2f} and {held[0.8].mean():+.2f} pp at r19, Adam {lost:+.2f} pp at r17"
+        + " and ".join(f"{held[rate].mean():+.2f}" for rate in LENET.sgd_rates)
+        + f" pp at r19, Adam {lost:+.2f} pp at r17"
     )
     holds = all(2 / 3 <= ratio <= 3 / 2 for ratio in ratios) and (held.mean() >= -0.1).all() and lost < 0
     return measured(ours, held.mean(axis=1), holds, adam, *chosen.values())
@@ -110,18 +111,18 @@ def sgd_rates(study: Study) -> Measured:
 )
 def momentum_rates(study: Study) -> Measured:
     """Where tickets are not better than a well trained dense network."""
-    good = [0.025, 0.05, 0.1]
+    good = list(LENET.momentum_best)
     runs = points(study, RATE, "lenet_momentum_rates", 10, values=LENET.momentum_rates)
     level = pd.Series({rate: _accuracy(run).mean() for rate, run in runs.items()})
     dense = pd.Series({rate: 100 * at(by_trial(run, VALIDATION), 0).mean() for rate, run in runs.items()})
-    gains = gain(runs[0.025], VALIDATION).loc[1:10]
+    gains = gain(runs[good[0]], VALIDATION).loc[1:10]
     top, rest = level.loc[good].mean(skipna=False), level.drop(good).max()  # a rate that diverges is no best
     ours = (
         f"0.025 to 0.1 at {top:.2f}%, the best other at {rest:.2f}%; "
-        f"dense {dense[0.025]:.2f}% at 0.025, at most {dense.max():.2f}%; "
+        f"dense {dense[good[0]]:.2f}% at 0.025, at most {dense.max():.2f}%; "
         f"pruning gains {mean(gains).max():+.2f} pp at 0.025"
     )
-    holds = top > rest and dense[0.025] >= dense.max() - 0.1 and mean(gains).max() <= 0.1
+    holds = top > rest and dense[good[0]] >= dense.max() - 0.1 and mean(gains).max() <= 0.1
     return measured(ours, at(gains, best(gains)), holds, *runs.values())
 
 
@@ -141,7 +142,8 @@ def momentum_rates(study: Study) -> Measured:
 def pruning_rates(study: Study) -> Measured:
     """What a gentle schedule is worth."""
     runs = points(study, "prune.rates.fc", "lenet_pruning_rates", 0, values=LENET.pruning_rates)
-    pairs = [(runs[fine], runs[coarse]) for fine in (0.1, 0.2) for coarse in (0.4, 0.6, 0.8)]
+    rest = [rate for rate in LENET.pruning_rates if rate not in LENET.gentle]
+    pairs = [(runs[fine], runs[coarse]) for fine in LENET.gentle for coarse in rest]
     more = pd.DataFrame([100 * _against(fine, coarse, VALIDATION) for fine, coarse in pairs])
     later = pd.DataFrame([_against(fine, coarse, STOP) for fine, coarse in pairs])
     ours = (

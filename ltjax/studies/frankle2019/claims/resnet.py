@@ -25,7 +25,7 @@ from ltjax.studies.frankle2019.requirements import measured, need
 )
 def no_tickets_at_high_rates(study: Study) -> Measured:
     """Whether iterative pruning finds anything at the usual learning rate."""
-    rounds = (6, 8, 10)
+    rounds = RESNET18.shown
     run = need(study, {"ticket": (0, *rounds), "reinit": rounds}, name="resnet18_lr01")
     each, below = against_reinit(run, rounds), mean(gain(run, FINAL))[10]
     ours = f"{each.mean():+.2f} pp against reinit; {below:+.2f} pp against dense at {place(run, 10)}"

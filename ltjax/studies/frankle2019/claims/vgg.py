@@ -25,7 +25,7 @@ from ltjax.studies.frankle2019.requirements import measured, need
 )
 def no_tickets_at_high_rates(study: Study) -> Measured:
     """Whether iterative pruning finds anything at the usual learning rate."""
-    rounds = (8, 12, 15)
+    rounds = VGG19.shown
     run = need(study, {"ticket": (0, *rounds), "reinit": rounds}, name="vgg19_lr01")
     each, below = against_reinit(run, rounds), mean(gain(run, FINAL))[15]
     ours = f"{each.mean():+.2f} pp against reinit; {below:+.2f} pp against dense at {place(run, 15)}"
