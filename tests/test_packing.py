@@ -21,6 +21,7 @@ from ltjax.runs.packing import EQUAL, WHOLE, WITHIN, Coder, pack, unpack
 from ltjax.runs.partial import Begun
 from ltjax.runs.thinning import thin
 from ltjax.settings.schema import Compute, Prune
+from ltjax.sparsity.schedules import OneShot
 
 from .conftest import TINY, finish, with_prune
 from .damage import SNAPSHOT, damages
@@ -71,16 +72,10 @@ def test_the_same_run_gives_the_same_file_and_packing_an_unpacked_run_gives_its_
     assert_same_results_as_masks(tmp_path / "twice", tmp_path / "once")
 
 
-@pytest.mark.parametrize(
-    ("schedule", "changes"),
-    [
-        ("oneshot", {"fractions": (0.5, 0.75)}),
-        ("continued", {}),
-    ],
-)
-def test_params_that_the_schedule_needs_go_along(schedule, changes, tmp_path):
+@pytest.mark.parametrize("schedule", [OneShot((0.5, 0.75)), "continued"], ids=str)
+def test_params_that_the_schedule_needs_go_along(schedule, tmp_path):
     arms = {"ticket": 1} | ({"continued": 1} if schedule == "continued" else {})
-    prune = Prune(rounds=1, schedule=schedule, **changes)
+    prune = Prune(rounds=1, schedule=schedule)
     own = replace(TINY, trials=1, arms=arms, prune=prune, compute=Compute(keep="masks"))
     finish(own, tmp_path / "stayed")
     pack(tmp_path / "stayed", tmp_path / "run.tar.gz")
