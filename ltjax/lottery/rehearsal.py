@@ -5,6 +5,7 @@ them is told at once, and it is known where each arm starts, what of the dense n
 whether trained weights are needed to continue a run.
 """
 
+import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -114,6 +115,11 @@ class Functions:
             _check_shapes(ticket.state, found.theta0.state, f"the state of {whose}")
         if ticket.pruned is not None:
             _check_shapes(ticket.pruned, theta0, f"the values that {whose} gives pruned weights")
+        try:
+            rate = None if ticket.rate is None else float(ticket.rate)
+            ticket = ticket._replace(step=operator.index(ticket.step), hold=bool(ticket.hold), rate=rate)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{whose} must return a ticket whose step, hold and rate are numbers.") from error
         if not 0 <= ticket.step < self.steps:
             raise UserError(
                 f"{whose} would start at step {shown(ticket.step)} of a training of {self.steps}; it can "
