@@ -206,3 +206,22 @@ def test_a_capture_may_be_a_function_of_the_dense_network(tmp_path):
         whole = finish(with_prune(own, rewind=Step(15)), tmp_path / "whole")
         half = jax.tree.map(lambda leaf: leaf / 2, whole.starts(0)[15].params)
         chex.assert_trees_all_equal(run.starts(0)[15].params, half)
+
+
+def test_a_round_like_the_one_before_compiles_nothing(monkeypatch):
+    """Nor traces anything: programs are kept by what they are of, and the length of an interval."""
+    made, program = [], LaneProgram._program
+
+    def counting(self, name, *arguments, **static):
+        before = len(self.compiled)
+        found = program(self, name, *arguments, **static)
+        made.extend([name] * (len(self.compiled) - before))
+        return found
+
+    monkeypatch.setattr(LaneProgram, "_program", counting)
+    parts = iter(find_tickets(with_prune(replace(LATE, arms={"ticket": 1, "reinit": 1}), rounds=3)))
+    compiled = Counter()
+    for part in parts:
+        compiled[part.index] += len(made)
+        made.clear()
+    assert compiled[0] and not compiled[2] and not compiled[3], compiled
