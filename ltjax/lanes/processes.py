@@ -132,6 +132,19 @@ def places(holders: Sequence[int]) -> tuple[list[int], int]:
     return [holder * share + holders[:at].count(holder) for at, holder in enumerate(holders)], share
 
 
+def by_lane(own: Any, holders: Sequence[int]) -> Any:
+    """A pytree with a leading lane axis, of which each process has its own lanes, of all lanes everywhere.
+
+    Args:
+        own: the lanes that this process holds.
+        holders: the process that holds each lane, in the order of the lanes.
+    """
+    if count() == 1:
+        return own
+    rows, share = places(holders)
+    return jax.tree.map(lambda leaf: gathered_rows(leaf, share)[rows], own)
+
+
 def leave(status: int) -> NoReturn:
     """End this process; one of a job at once, for in the ordinary way Python would wait for the others.
 

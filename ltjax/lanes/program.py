@@ -39,8 +39,8 @@ class Trained(NamedTuple):
     """Weights, collections and masks after training, NumPy with a leading lane axis, and what was measured.
 
     ``params`` are the effective weights. ``captured`` has params and collections by the step at which they
-    were kept. ``holders`` says for each lane which process holds all these: here are only this process's own
-    lanes. What was measured is known of all lanes everywhere.
+    were kept. ``holders`` says for each lane which process holds these: here are only this process's own
+    lanes. Masks, and what was measured, are known of all lanes everywhere.
     """
 
     params: Params
@@ -55,8 +55,9 @@ class Trained(NamedTuple):
         own = processes.index()
         held = [place for place, holder in enumerate(self.holders) if holder == own]
         here = [held.index(place) for place in chosen if place in held]
-        trees = (self.params, self.collections, self.masks)
-        params, collections, masks = jax.tree.map(lambda leaf: leaf[here], trees)
+        own_trees = (self.params, self.collections)
+        params, collections = jax.tree.map(lambda leaf: leaf[here], own_trees)
+        masks = jax.tree.map(lambda leaf: leaf[list(chosen)], self.masks)
         captured = {step: jax.tree.map(lambda leaf: leaf[here], tree)
                     for step, tree in self.captured.items()}  # fmt: skip
         holders = [self.holders[place] for place in chosen]
@@ -161,9 +162,9 @@ class LaneProgram:
             recorder.add(step, tallies)
             box.passed(step)
         exact = self._call("inspect", real, state, self.splits)[1]["train"]
-        params, collections, mask = held((state.weights, state.collections, state.mask), lanes)
-        history = recorder.history(exact)
-        return Trained(params, collections, mask, history, owners, captured)
+        params, collections, own_masks = held((state.weights, state.collections, state.mask), lanes)
+        masks, history = processes.by_lane(own_masks, owners), recorder.history(exact)
+        return Trained(params, collections, masks, history, owners, captured)
 
     def _next_evaluation(self, step: int) -> int:
         """The step after this one at which lanes are evaluated: a multiple of the interval, or the last."""
