@@ -84,7 +84,7 @@ def test_params_that_the_schedule_needs_go_along(schedule, tmp_path):
         finish(with_prune(own, rounds=2), tmp_path / name)
     tables = [paths.summary(tmp_path / name).read_bytes() for name in ("carried", "stayed")]
     assert tables[0] == tables[1]
-    needed = Lane("ticket" if schedule == "oneshot" else "continued", 0)
+    needed = Lane("continued" if schedule == "continued" else "ticket", 0)
     runs = [Run(tmp_path / name) for name in ("carried", "stayed")]
     chex.assert_trees_all_equal(*(run.outcome(0, needed)._asdict() for run in runs))
 
