@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 from ltjax.core.errors import UserError
+from ltjax.core.found import Found
 from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Start
 from ltjax.models import make_network
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Model, Prune, Rates
@@ -199,20 +201,26 @@ def test_global_counts_are_exact(parts, rate):
     assert all((~k | m).all() for k, m in zip(jax.tree.leaves(kept), jax.tree.leaves(mask), strict=True))
 
 
+def trained(params, key=1):
+    """What was found of a trial that training left as it began."""
+    start = Start(params, {})
+    return Found(start, masks.dense(params), jax.random.key(key), left=start)
+
+
 @pytest.mark.parametrize("name", sorted(CRITERIA))
-def test_every_score_gives_a_float_for_every_weight(name):
-    params, theta0 = lenet_params((4, 3), (2, 2, 1)), lenet_params((4, 3), (2, 2, 1))
-    scores = CRITERIA[name](params, theta0, jax.random.key(1))
+def test_every_criterion_gives_a_float_for_every_weight(name):
+    params = lenet_params((4, 3), (2, 2, 1))
+    scores = CRITERIA[name](trained(params))
     chex.assert_trees_all_equal_shapes(scores, params)
     chex.assert_tree_all_finite(scores)
-    again = CRITERIA[name](params, theta0, jax.random.key(1))
+    again = CRITERIA[name](trained(params))
     chex.assert_trees_all_equal(scores, again)
 
 
 def test_magnitude_is_the_absolute_value_and_random_is_not_constant():
     params = {"kernel": np.array([-2.0, 1.0])}
-    np.testing.assert_array_equal(CRITERIA["magnitude"](params, params, None)["kernel"], [2.0, 1.0])
-    one, two = (CRITERIA["random"](params, params, jax.random.key(k))["kernel"] for k in (0, 1))
+    np.testing.assert_array_equal(CRITERIA["magnitude"](trained(params))["kernel"], [2.0, 1.0])
+    one, two = (CRITERIA["random"](trained(params, key))["kernel"] for key in (0, 1))
     assert (one != two).all()
 
 
