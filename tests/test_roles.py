@@ -124,7 +124,7 @@ from ltjax import REWINDINGS, Experiment
 class Own:
     """A rewinding of one's own."""
 
-    k: int | str = 500
+    back: int | str = 500
     """Where training begins again."""
 
     def __call__(self, found):
@@ -146,29 +146,32 @@ def mine(tmp_path, monkeypatch):
 
 def test_what_a_users_file_registers_is_at_once_an_option_with_its_help(mine, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "100")
-    for line in ("--prune.rewind own --prune.rewind.k 2ep", "--prune.rewind=own --prune.rewind.k=2ep"):
+    for line in ("--prune.rewind own --prune.rewind.back 2ep", "--prune.rewind=own --prune.rewind.back=2ep"):
         parsed = run.parse(["--config", mine, *line.split()]).experiment
-        assert parsed.prune.rewind == Choice("rewinding", "own", {"k": "2ep"})
+        assert parsed.prune.rewind == Choice("rewinding", "own", {"back": "2ep"})
     assert run.parse(["--config", mine, "--prune.rewind", "own"]).experiment.prune.rewind.parameters == {
-        "k": 500
+        "back": 500
     }
     with pytest.raises(SystemExit):
         run.parse(["--config", mine, "--prune.rewind", "own", "--help"])
     out = capsys.readouterr().out
-    assert "--prune.rewind.k" in out and "Where training begins again." in out
-    assert "--prune.rewind {original,own}" in out and "A rewinding of one's own." in out
+    assert "--prune.rewind.back" in out and "Where training begins again." in out
+    assert (
+        "--prune.rewind {original,step,learning_rate,fine_tune,own}" in out
+        and "A rewinding of one's own." in out
+    )
 
 
 def test_what_a_users_file_registers_is_a_sweep_axis_and_in_the_configuration(mine):
-    line = ["--config", mine, "--sweep", "prune.rewind=original,own,own", "prune.rewind.k=None,0,100"]
+    line = ["--config", mine, "--sweep", "prune.rewind=original,own,own", "prune.rewind.back=None,0,100"]
     asked = run.parse(line).experiment
     points = sweeps.points(asked)
-    assert list(points) == ["rewind=original,k=None", "rewind=own,k=0", "rewind=own,k=100"]
-    own = points["rewind=own,k=100"]
-    assert json.loads(compatible.to_json(own))["prune"]["rewind"] == {"name": "own", "k": 100}
-    assert flatten(own)["prune.rewind"] == "own" and flatten(own)["prune.rewind.k"] == 100
+    assert list(points) == ["rewind=original,back=None", "rewind=own,back=0", "rewind=own,back=100"]
+    own = points["rewind=own,back=100"]
+    assert json.loads(compatible.to_json(own))["prune"]["rewind"] == {"name": "own", "back": 100}
+    assert flatten(own)["prune.rewind"] == "own" and flatten(own)["prune.rewind.back"] == 100
     assert compatible.from_json(compatible.to_json(own)) == own
-    assert sweeps.program_key(own) == sweeps.program_key(points["rewind=original,k=None"])
+    assert sweeps.program_key(own) == sweeps.program_key(points["rewind=original,back=None"])
 
 
 def test_a_configuration_is_read_without_the_users_code_and_refused_where_it_is_resolved(mine):
@@ -178,7 +181,7 @@ def test_a_configuration_is_read_without_the_users_code_and_refused_where_it_is_
     text = compatible.to_json(own)
     del REWINDINGS["own"]
     read = compatible.from_json(text)
-    assert read.prune.rewind.parameters == {"k": 500} and compatible.to_json(read) == text
+    assert read.prune.rewind.parameters == {"back": 500} and compatible.to_json(read) == text
     with pytest.raises(UserError, match="there is no rewinding 'own'"):
         resolve(read)
 
@@ -187,12 +190,12 @@ def test_a_configuration_is_read_without_the_users_code_and_refused_where_it_is_
     ("line", "message"),
     [
         (
-            "--prune.rewind.k 3",
-            "--prune.rewind.k is for --prune.rewind own, not original; say --prune.rewind own",
+            "--prune.rewind.back 3",
+            "--prune.rewind.back is for --prune.rewind own, not original; say --prune.rewind own",
         ),
         (
-            "--sweep prune.rewind.k=0,100",
-            "prune.rewind original has no parameter 'k'; choose prune.rewind own",
+            "--sweep prune.rewind.back=0,100",
+            "prune.rewind original has no parameter 'back'; choose prune.rewind own",
         ),
         ("--prune.rewind ovn", "there is no rewinding 'ovn'; did you mean 'own'?"),
         ("--prune.rewind own --prune.rewind.l 3", "there is no --prune.rewind.l"),
