@@ -21,12 +21,9 @@ from .test_installed import compare_rows, rows_of, steps
 
 SHORT = (
     "--trials 1 --prune.rounds 1 --train.steps 80 --train.evaluate-every 20 --train.batch 20 --keep all "
-    "--data.name digits --data.validation 100 --model.widths 12"
+    "--data.name digits --data.validation 100 --model.widths 12 --compute.lanes 4"
 ).split()
-"""What the short form of these tests adds to the page's commands ``run``."""
-
-LONGER = {"Fine-tuning": ["--train.steps", "300"]}
-"""What it adds where a recipe needs longer: 300 steps of fine-tuning."""
+"""What makes a recipe's experiment a short one."""
 
 
 class Own(NamedTuple):
@@ -42,7 +39,7 @@ OWN = {
     "A rewinding of your own": Own(
         ltjax.REWINDINGS, "signs", "--prune.rewind signs --prune.rewind.k 5", "prune.rewind.k"
     ),
-    "An arm of your own": Own(ltjax.ARMS, "constant", "--arms.constant 2"),
+    "An arm of your own": Own(ltjax.ARMS, "constant", "--arms.constant 1"),
     "A rate schedule of your own": Own(
         ltjax.RATE_SCHEDULES, "triangle",
         "--train.schedule triangle --train.schedule.rise 0.2", "train.schedule.rise",
@@ -69,6 +66,10 @@ SMALL, *RECIPES = PARTS
 def put_back():
     """Entries of the recipes are taken back."""
     yield
+    forget()
+
+
+def forget():
     for own in OWN.values():
         own.registry.pop(own.name, None)
 
@@ -84,14 +85,13 @@ def written(title: str, folder: Path) -> list[list[str]]:
     return commands
 
 
-def shortened(words: list[str], title: str) -> list[str]:
-    """A command of the page in the short form."""
-    added = {"run": [*SHORT, *LONGER.get(title, [])], "export": ["--round", "1"]}
-    return [*words, *added.get(words[0], [])]
-
-
 def rows(folder: Path) -> pd.DataFrame:
     return pd.read_csv(paths.summary(folder))
+
+
+def name_of(title: str) -> str:
+    """What a recipe calls its experiment."""
+    return re.search(r'name="(\w+)"', PARTS[title])[1]
 
 
 @pytest.fixture(scope="module")
@@ -103,106 +103,113 @@ def place(tmp_path_factory):
         yield folder
 
 
-def run_of(title: str) -> Path:
-    """The folder of a recipe's run, of its first point if it has several."""
-    folder = Path("runs", re.search(r'name="(\w+)"', PARTS[title])[1])
-    return next(iter(sorted(path.parent for path in folder.glob("*/config.json"))), folder)
-
-
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_runs_as_the_page_has_it(title, place, capsys):
-    for words in written(title, place):
-        status, out, err = answer(capsys, *shortened(words, title))
-        assert status == 0, err
-        assert words[0] != "run" or "--config mine.py" in out or "nothing left to train" in out
-    figure = "figure_sweep.png" if "--sweep" in PARTS[title] else "figure_4a.png"
-    assert list(run_of(title).parent.rglob(figure)) or list(run_of(title).rglob(figure))
+def test_a_recipes_commands_are_accepted(title, place, capsys):
+    commands = [words for words in written(title, place) if words[0] == "run"]
+    assert commands
+    for words in commands:
+        status, out, err = answer(capsys, *words, "--dry-run")
+        assert status == 0 and "weights         266,200" in out, err
     assert (ROOT / "docs" / re.search(r"!\[.*\]\((.*)\)", PARTS[title])[1]).exists()
 
 
 @pytest.mark.parametrize("title", OWN)
-def test_a_recipes_entry_is_an_option_in_help_and_is_resolved(title, place, capsys):
+def test_a_recipes_entry_is_an_option_with_its_parameters_in_help(title, place, capsys):
     written(title, place)
     own = OWN[title]
     status, out, _ = answer(capsys, "run", "--config", "mine.py", *own.chosen.split(), "--help")
     assert status == 0 and own.name in out
     assert all(option in out for option in re.findall(r"--\S+", own.chosen))
-    status, _, err = answer(capsys, "run", "--config", "mine.py", *own.chosen.split(), *SHORT, "--dry-run")
-    assert status == 0, err
 
 
-@pytest.mark.parametrize("title", OWN)
-def test_the_same_command_continues_a_recipes_run(title, place, capsys):
-    command, *_ = written(title, place)
-    run = run_of(title)
+@pytest.fixture(scope="module")
+def together(place):
+    """The command of a run that uses what all recipes register, and swept; and the run's folder."""
+    forget()  # other files register them
+    files = [f"own_{own.name}.py" for own in OWN.values()]
+    for title, file in zip(OWN, files, strict=True):
+        written(title, place)
+        (place / "mine.py").rename(place / file)
+    loads = "".join(f'ltjax.load_experiment("{file}")\n' for file in files)
+    (place / "all.py").write_text(f'import ltjax\n\n{loads}experiment = ltjax.load_experiment("small.py")\n')
+    options = " ".join(own.chosen for own in OWN.values())
+    command = f"run --config all.py {options} --sweep prune.rewind.k=0,20 --workdir runs/all"
+    return [*command.split(), *SHORT], place / "runs" / "all"
+
+
+def test_all_entries_of_the_recipes_train_together_swept_and_the_command_continues(together, capsys):
+    command, run = together
+    status, out, err = answer(capsys, *command)
+    assert status == 0 and "figure_sweep" in out, err
     before = rows(run)
-    status, out, _ = answer(capsys, *shortened(command, title))
-    assert status == 0 and "nothing left to train" in out
-    assert answer(capsys, *shortened(command, title), "--trials", "2")[0] == 0
-    grown = rows(run)
-    assert set(grown["trial"]) == {0, 1}
-    pd.testing.assert_frame_equal(grown.query("trial == 0").reset_index(drop=True), before)
+    later = before.query("round == 1 and arm == 'ticket'")["final_test_accuracy"]
+    assert len(later) == 2 and set(before["arm"]) == {"ticket", "constant"}
+    assert "nothing left to train" in answer(capsys, *command)[1]
+    grown = [*command, "--prune.rounds", "2", "--quiet"]
+    assert answer(capsys, *grown)[0] == 0 and set(rows(run)["round"]) == {0, 1, 2}
+    pd.testing.assert_frame_equal(rows(run).query("round < 2").reset_index(drop=True), before)
 
 
-@pytest.mark.parametrize("title", OWN)
-def test_a_swept_parameter_makes_other_networks(title, place, capsys):
-    if not OWN[title].swept:
-        pytest.skip("an arm has no parameters")
-    table = rows(run_of(title).parent)
-    later = table.query("round == 1").groupby("point")["final_test_accuracy"].first()
-    assert len(later) >= 2 and len(set(later)) >= 2
+def test_an_own_arm_starts_where_its_own_rewinding_puts_the_ticket(together):
+    for k in (0, 20):
+        curves = pd.read_parquet(together[1] / f"k={k}" / "curves").query("round == 1")
+        assert dict(curves.groupby("arm")["step"].min()) == {"ticket": k, "constant": k}
 
 
-def test_an_own_rewinding_at_step_0_gives_the_bits_of_the_original(place):
-    """θ₀ with its own signs is θ₀, and the rewinding ``step`` at 0 is θ₀ too."""
-    one, other = (rows(Path("runs") / name / "k=0") for name in ("late", "signs"))
-    other = other.query("trial == 0").reset_index(drop=True)
-    pd.testing.assert_frame_equal(one, other)
+@pytest.mark.parametrize("arm", ["ticket", "constant"])
+def test_what_the_entries_trained_is_exported(arm, together, place, capsys):
+    words = (
+        f"export {together[1]}/k=20 --round 1 --trial 0 --arm {arm} --to {arm} --no-measure --config all.py"
+    )
+    assert answer(capsys, *words.split())[0] == 0
+    assert (place / arm / "final.safetensors").exists()
 
 
-def test_an_own_arm_starts_where_its_ticket_does_and_is_drawn_beside_it(place):
-    curves = pd.read_parquet(Path("runs") / "sizes" / "curves").query("round == 1")
-    assert dict(curves.groupby("arm")["step"].min()) == {"ticket": 60, "constant": 60}
-    assert "constant" in (Path("runs") / "sizes" / "figures" / "figure_4a.svg").read_text()
+def test_what_the_entries_trained_is_reported_by_their_names(together, place, capsys):
+    assert answer(capsys, "report", f"{together[1]}/k=20", "--config", "all.py", "--to", "page")[0] == 0
+    page = (place / "page" / "report.html").read_text()
+    assert [own.name for own in OWN.values() if own.name not in page] == []
 
 
-@pytest.mark.parametrize("title", OWN)
-def test_what_was_trained_is_exported_and_reported_with_the_recipes_file(title, place, capsys):
-    written(title, place)
-    run, arm = run_of(title), "constant" if OWN[title].registry is ltjax.ARMS else "ticket"
-    to = f"exported_{OWN[title].name}"
-    words = f"export {run} --round 1 --trial 0 --arm {arm} --to {to} --no-measure --config mine.py"
-    status, _, err = answer(capsys, *words.split())
-    assert status == 0 and (place / to / "final.safetensors").exists(), err
-    status, _, err = answer(capsys, "report", str(run), "--config", "mine.py", "--to", f"page_{to}")
-    assert status == 0 and OWN[title].name in (place / f"page_{to}" / "report.html").read_text(), err
+def test_a_runs_configuration_is_read_without_the_recipes_files(together):
+    with_entries = load_experiment(together[1])
+    entries = {own.name: own.registry.pop(own.name) for own in OWN.values()}
+    experiment = load_experiment(together[1])
+    for own in OWN.values():
+        own.registry[own.name] = entries[own.name]
+    assert experiment == with_entries
+    assert experiment.train.schedule == ltjax.Choice("rate schedule", "triangle", {"rise": 0.2})
+    assert experiment.train.optimizer == ltjax.Choice("optimizer", "adamw", {"decay": 0.2})
 
 
-@pytest.mark.parametrize("title", OWN)
-def test_a_run_is_read_without_the_recipes_file(title, place):
-    """Its configuration is data: the choice keeps its name and parameters."""
-    own = OWN[title]
-    if own.registry is ltjax.ARMS:
-        assert load_experiment(run_of(title)).arms == {"ticket": 1, "constant": 1}
-        return
-    entry = own.registry.pop(own.name)
-    choice = load_experiment(run_of(title))
-    *parts, parameter = own.swept.split(".")
-    for part in parts:
-        choice = getattr(choice, part)
-    own.registry[own.name] = entry
-    assert isinstance(choice, ltjax.Choice) and choice.name == own.name
-    assert parameter in choice.parameters
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A reader's folder in which the page is followed from its first recipe to its last."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("whole")
+        patch.chdir(folder)
+        yield folder
 
 
-@pytest.mark.long  # six minutes of training
+@pytest.mark.long  # four minutes of training, all in all
 @pytest.mark.parametrize("title", RECIPES)
-def test_a_recipe_prints_what_the_page_shows(title, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    said = ""
-    for words in written(title, tmp_path):
-        done = started("ltjax", *words, COLUMNS="80")
+def test_a_recipe_prints_what_the_page_shows_and_is_continued_exported_and_reported(title, whole):
+    run = whole / "runs" / name_of(title)
+    commands = written(title, whole)
+    said = [started("ltjax", *words, COLUMNS="80") for words in commands]
+    assert [done.stderr for done in said if done.returncode] == []
+    compare_rows(rows_of(PARTS[title]), rows_of(said[0].stdout))
+    figure = re.search(r"the picture: (\S+)", PARTS[title])[1]
+    assert (whole / figure).exists()
+    point = min((path.parent for path in run.glob("*/config.json")), default=run)
+    export = ["export", str(point), "--round", "3", "--trial", "0", "--to", f"{run}_exported", "--no-measure"]
+    for words in (commands[0], export, ["report", str(run)]):
+        done = started("ltjax", *words, *([] if words is commands[0] else ["--config", "mine.py"]))
         assert done.returncode == 0, done.stderr
-        said += done.stdout
-    shown = rows_of(PARTS[title])
-    compare_rows(shown, rows_of(said)[: len(shown)])
+        assert words is not commands[0] or "nothing left to train" in done.stdout
+
+
+@pytest.mark.long  # of the runs that the test above made
+def test_theta0_with_its_own_signs_gives_the_bits_of_step_0(whole):
+    one, other = (rows(whole / "runs" / name / "k=0") for name in ("late", "signs"))
+    pd.testing.assert_frame_equal(one, other)
