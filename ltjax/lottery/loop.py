@@ -256,7 +256,7 @@ class _Walk:
                 search.keep(index, lane, everywhere(result, lane, holder))
         tickets = {trial: search.ticket(index, trial) for trial in trials if Lane("ticket", trial) in lanes}
         result = replace(result, ahead=search.ahead(index, lanes), rewound=tickets)
-        arrays = ("theta0", "masks", "trained", "collections", "ahead", "starts")
+        arrays = ("theta0", "masks", "trained", "collections", "ahead", "starts", "rewound")
         return replace(result, **{name: read_only(getattr(result, name)) for name in arrays})
 
     def starts(
