@@ -21,7 +21,7 @@ UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_mi
 
 LATER = {
     "numerics.convolution", "numerics.random_numbers", "numerics.x64", "compute.batching=unrolled",
-    "compute.keep", "compute.keep=all", "compute.keep=masks", "train.repeat", "prune.rewind",
+    "compute.keep", "compute.keep=all", "compute.keep=masks", "train.repeat",
 }  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
 
