@@ -38,7 +38,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     # other libraries' types: their inventories lie on the network, and a build needs none
     ("py:.*", r"(jax|jaxlib|numpy|np|pandas|pd|flax|optax|matplotlib|rich|tyro)\..*"),
-    ("py:.*", r"(collections|pathlib|argparse|types|typing)\..*"),
+    ("py:.*", r"(collections|contextlib|pathlib|argparse|types|typing)\..*"),
+    # what a field's annotation says beside its type
+    ("py:class", r"ltjax\..*\bAnnotated(\[.*)?"),
+    ("py:class", r"ltjax\.settings\.fields\.Kind|augmentation|rewinding"),
     ("py:class", r"(Path|Figure|Callable|Any|optional)"),
     ("py:class", r"ltjax\.(core\.registry\.(T|Definition)|lanes\.snapshots\.Snapshots)"),
 ]
