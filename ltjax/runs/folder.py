@@ -98,14 +98,20 @@ class Run:
         experiment = self.experiment
         began = begin(experiment, network_of(experiment), trial, theta0)
         step = schedules.step_of(experiment.prune, round) if round else None
+        starts, functions = self.starts(trial), rewinding_of(experiment)
+        if round and (lost := set(functions.captures) - set(starts)):
+            raise UserError(
+                f"'{self.folder}' lacks the dense network of trial {trial} at step {min(lost)}, to which its "
+                "tickets are rewound."
+            )
         found = Found(
             began, mask, named_key(experiment.seed, "found", trial, round), round, experiment.train.steps,
-            {0: began, **self.starts(trial)},
+            {0: began, **starts},
             step and (lambda: self.outcome(step.before, Lane(step.arm, trial)).start),
         )  # fmt: skip
         if not round:
             return original(found)
-        return rewinding_of(experiment).rewound(found, named_key(experiment.seed, "rewind", trial, round))
+        return functions.rewound(found, named_key(experiment.seed, "rewind", trial, round))
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """The mask of a trained lane, and its params after training.
