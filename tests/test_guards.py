@@ -41,7 +41,7 @@ def traced(x):
 
 arms.register("late")(Late())
 arms.register("elsewhere")({helper}.half)
-arms.register("noise_far")(ltjax.lottery.arms.noisy(2.0))
+arms.register("noise_far")(ltjax.lottery.arms.Noise(2.0))
 experiment = ltjax.Experiment()
 """
 """A user's file that registers functions and an object, with the lines that the table below names."""
@@ -90,15 +90,15 @@ def test_what_ltjax_makes_for_a_user_is_told_as_his_where_he_registered_it(users
     with pytest.raises(
         UserError, match=rf"the arm 'noise_far' raised AttributeError at {arms.__file__}, line"
     ):
-        registry.guarded("noise_far")(registry["noise_far"])(None, None, None)
+        registry.guarded("noise_far")(registry["noise_far"])(None, None, None, None)
 
 
 def test_a_mistake_of_ltjaxs_own_keeps_its_traceback_and_one_in_what_it_was_given_is_the_users():
     shuffle = ltjax.ARMS.guarded("reinit")(ltjax.ARMS["reinit"])
     with pytest.raises(AttributeError):
-        shuffle(jax.random.key(0), None, lambda key: None)
+        shuffle(jax.random.key(0), None, None, lambda key: None)
     with pytest.raises(UserError, match=f"the arm 'reinit' raised ZeroDivisionError at {__file__}, line"):
-        shuffle(jax.random.key(0), None, lambda key: 1 / 0)
+        shuffle(jax.random.key(0), None, None, lambda key: 1 / 0)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_lanes_that_several_runs_hold_are_taken_once_and_parts_that_overlap_are_
     assert taken == [Taken(halves[0], 6, 0), Taken(finished.folder, 6, 6), Taken(halves[1], 0, 6)]
     assert_same_results(to, finished.folder)
     assert sorted(checkpoints.note(paths.part(to, 0, 1))) == [
-        "curves", "experiment", "params", "rows", "seconds", "shapes", "starts", "theta0",
+        "curves", "experiment", "params", "reads_trained", "rows", "seconds", "shapes", "starts", "theta0",
     ]  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_a_name_is_refused_to_another_file_and_to_another_function(file, functio
 
 def test_what_a_function_of_ltjaxs_makes_is_the_users_where_the_user_registers_it(registered):
     with pytest.raises(ltjax.UserError, match="the arm 'noise_2' exists already"):
-        registered.register("noise_2")(ltjax.lottery.arms.noisy(2.5))
+        registered.register("noise_2")(ltjax.lottery.arms.Noise(2.5))
 
 
 def test_a_notebooks_cell_may_be_run_again():

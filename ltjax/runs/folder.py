@@ -22,7 +22,7 @@ from ltjax.core.trees import take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.lanes import history, processes
 from ltjax.lottery.loop import DROPPED, Round
-from ltjax.lottery.rehearsal import rewinding_of
+from ltjax.lottery.rehearsal import rehearse, rewinding_of
 from ltjax.lottery.rewinding import original, rewind
 from ltjax.lottery.search import Outcome, begin
 from ltjax.models import Collections
@@ -33,6 +33,9 @@ from ltjax.settings.plain import Former, check, plain
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
 from ltjax.training.network import network_of
+
+READS = "reads_trained"
+"""Under which a part's note has whether trained weights were read: thinning need not have the user's code."""
 
 
 class Run:
@@ -138,6 +141,11 @@ class Run:
         """
         return self._part_of(round, lane).mask(lane)
 
+    @property
+    def reads_trained(self) -> bool:
+        """Whether the rewinding or an arm reads what training left, as was seen when parts were saved."""
+        return any(note.get(READS) for note in self._notes())
+
     def keeps_tickets(self, round: int) -> bool:
         """Whether the trained params of all tickets of a round are there."""
         there = {lane for _, note in self.parts.get(round, []) for lane in parts.kept(note)}
@@ -216,7 +224,8 @@ class Run:
         path = paths.part(self.folder, found.index, part)
         there = [lane for lane, holder in zip(found.lanes, found.holders or found.lanes, strict=True)
                  if holder != DROPPED]  # fmt: skip
-        wanted = retention.wanted(self.experiment, found.index, there, self.keep, found.ahead)
+        reads = note[READS] = rehearse(self.experiment, network_of(self.experiment)).uses_trained
+        wanted = retention.wanted(self.experiment, found.index, there, self.keep, found.ahead, reads)
         note = parts.write(path, found, wanted, note)
         self.parts.setdefault(found.index, []).append((path, note))
         if processes.first():

@@ -122,7 +122,7 @@ def _plain(home: Path, files: Sequence[Path]) -> dict[str, bytes]:
 def _packed_part(run: Run, coder: "Coder", path: Path, note: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     found, there = run.part(path, note), parts.kept(note)
     ahead = masks_ahead(run, found, there)
-    wanted = retention.wanted(run.experiment, found.index, there, "masks", ahead)
+    wanted = retention.wanted(run.experiment, found.index, there, "masks", ahead, run.reads_trained)
     coded = [coder.write(found.index, lane, found.mask(lane)) for lane in _order(found.lanes)]
     coded += [coder.write(found.index + 1, Lane("ticket", trial), ahead[trial]) for trial in sorted(ahead)]
     shapes = {name: np.shape(leaf)[1:] for name, leaf in leaves_by_path(found.masks).items()}

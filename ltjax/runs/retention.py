@@ -13,16 +13,16 @@ from typing import get_args
 import jax
 
 from ltjax.core.types import Lane
-from ltjax.lottery.rehearsal import rehearse
 from ltjax.lottery.resolving import Resolved
 from ltjax.settings.schema import Experiment, Keep
 from ltjax.sparsity import schedules
-from ltjax.training.network import network_of, shapes_of
+from ltjax.training.network import shapes_of
 
 
 def wanted(
-    experiment: Experiment, round: int, lanes: Sequence[Lane], keep: Keep, ahead: Collection[int]
-) -> list[Lane]:
+    experiment: Experiment, round: int, lanes: Sequence[Lane], keep: Keep, ahead: Collection[int],
+    reads_trained: bool = False,
+) -> list[Lane]:  # fmt: skip
     """The lanes of a round whose params are kept.
 
     Args:
@@ -31,6 +31,7 @@ def wanted(
         lanes: its lanes.
         keep: ``all``, ``tickets`` or ``masks``.
         ahead: the trials whose next mask is kept.
+        reads_trained: whether the rewinding or an arm reads what training left (``lottery.rehearsal``).
 
     Example:
         >>> lanes = [Lane("ticket", 0), Lane("reinit", 0)]
@@ -42,16 +43,16 @@ def wanted(
     return [
         lane for lane in lanes
         if keep == "all" or (keep == "tickets" and lane.arm == "ticket")
-        or _needed(experiment, round, lane, lane.trial in ahead)
+        or _needed(experiment, round, lane, lane.trial in ahead and not reads_trained)
     ]  # fmt: skip
 
 
-def _needed(experiment: Experiment, round: int, lane: Lane, ahead: bool) -> bool:
+def _needed(experiment: Experiment, round: int, lane: Lane, masks_do: bool) -> bool:
     """Whether a later round cannot begin without a lane's params."""
     prune = experiment.prune
     if lane != Lane(schedules.source(prune), lane.trial) or not schedules.after(prune, round):
         return False
-    return not ahead or rehearse(experiment, network_of(experiment)).uses_trained
+    return not masks_do
 
 
 def keeps_theta0(experiment: Experiment, keep: Keep) -> bool:
@@ -78,7 +79,8 @@ def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
         for round in range(experiment.prune.rounds + 1):
             lanes = resolved.lanes(point, round)
             ahead = _ahead(experiment, round, lanes)
-            kept = wanted(experiment, round, lanes, keep, ahead)
+            reads_trained = resolved.rehearsals[point].uses_trained
+            kept = wanted(experiment, round, lanes, keep, ahead, reads_trained)
             found[keep] += (len(lanes) + len(ahead)) * bits + len(kept) * whole
     return found
 

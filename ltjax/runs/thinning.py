@@ -60,7 +60,7 @@ def settle(folder: Path, keep: Keep) -> None:
 def _thin_part(run: Run, round: int, path: Path, note: dict[str, Any], keep: Keep, writing: Writing) -> int:
     found, there = run.part(path, note), parts.kept(note)
     ahead = masks_ahead(run, found, there)
-    wanted = retention.wanted(run.experiment, round, there, keep, ahead)
+    wanted = retention.wanted(run.experiment, round, there, keep, ahead, run.reads_trained)
     if len(wanted) < len(there):
         with writing():
             run.rewrite(path, replace(found, ahead=ahead), wanted, note)
