@@ -17,7 +17,7 @@ from ltjax.lottery.arms import ARMS
 from ltjax.lottery.loop import Round, find_tickets
 from ltjax.lottery.rewinding import REWINDINGS, rewind
 from ltjax.models import MODELS, WIRINGS, Wiring
-from ltjax.runs.folder import load_collections, load_ticket, load_trained
+from ltjax.runs.tickets import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Data, Experiment, Model, Numerics, Prune, Rates, Train
 from ltjax.sparsity.criteria import CRITERIA

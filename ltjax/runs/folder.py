@@ -23,9 +23,8 @@ from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.lanes import history, processes
 from ltjax.lottery.loop import DROPPED, Round
 from ltjax.lottery.rehearsal import rehearse, rewinding_of
-from ltjax.lottery.rewinding import original, rewind
+from ltjax.lottery.rewinding import original
 from ltjax.lottery.search import Outcome, begin
-from ltjax.models import Collections
 from ltjax.runs import checkpoints, parts, paths, retention, tables
 from ltjax.runs.parts import Stored
 from ltjax.settings import compatible
@@ -371,41 +370,3 @@ def read_config(folder: Path) -> Experiment:
             + " To mend the run, remove that file and repeat the command that the run began with."
         ) from error
     return experiment
-
-
-def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
-    """A ticket of a run: ``.params`` are what it was rewound to, θ₀ by default, under ``.mask``, the round's.
-
-    ``.step`` is where its training starts, ``.state`` what the network carries beside its params there.
-
-    Raises:
-        UserError: the run has none such.
-    """
-    ticket = Run(Path(folder)).ticket(round, trial)
-    return ticket._replace(params=_to_numpy(rewind(ticket.params, ticket.mask)))
-
-
-def load_trained(
-    folder: str | Path, *, round: int, arm: str = "ticket", trial: int = 0, repeat: int = 0
-) -> Params:
-    """The params of a lane after training, pruned weights at exactly 0.
-
-    Raises:
-        UserError: the run has none such.
-    """
-    return Run(Path(folder)).outcome(round, Lane(arm, trial, repeat)).trained
-
-
-def load_collections(
-    folder: str | Path, *, round: int, arm: str = "ticket", trial: int = 0, repeat: int = 0
-) -> Collections:
-    """What a lane's network carries beside its params after training: BatchNorm's statistics, or nothing.
-
-    Raises:
-        UserError: the run has none such.
-    """
-    return Run(Path(folder)).outcome(round, Lane(arm, trial, repeat)).collections
-
-
-def _to_numpy(tree: Params) -> Params:
-    return jax.tree.map(np.asarray, tree)
