@@ -54,8 +54,8 @@ def shown(path: Path) -> list[list[str]]:
     return [each for each in words if each[0] in SUBCOMMANDS and not READERS_OWN & set(each)]
 
 
-READERS_OWN = {"mine.py", "runs/mine", "runs/again", "--help"}
-"""Where a command names these, the page's other blocks made them, and are run with it (test_installed.py)."""
+READERS_OWN = {"mine.py", "small.py", "runs/mine", "runs/again", "--help"}
+"""Where a command names these, the page's other blocks made them, and are run with it (test_installed.py, test_recipes.py)."""
 
 
 @pytest.mark.parametrize(
