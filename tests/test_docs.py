@@ -55,7 +55,7 @@ def shown(path: Path) -> list[list[str]]:
 
 
 READERS_OWN = {"mine.py", "small.py", "runs/mine", "runs/again", "--help"}
-"""Where a command names these, the page's other blocks made them, and are run with it (test_installed.py, test_recipes.py)."""
+"""Where a command names these, the page's other blocks made them and run with it (test_installed, test_recipes)."""
 
 
 @pytest.mark.parametrize(
