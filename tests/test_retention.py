@@ -67,7 +67,8 @@ AHEAD: set[int] = {0}
 def test_params_are_kept_that_are_asked_for_or_that_the_schedule_needs(prune, round, what, ahead, kept):
     arms = ("ticket", "reinit", "continued") if prune.schedule.name == "continued" else ("ticket", "reinit")
     experiment = Experiment(prune=prune, arms=dict.fromkeys(arms, 1))
-    assert wanted(experiment, round, LANES, what, ahead) == kept
+    reads_trained = bool(experiment.arms.get("continued"))
+    assert wanted(experiment, round, LANES, what, ahead, reads_trained) == kept
 
 
 @pytest.mark.parametrize(
