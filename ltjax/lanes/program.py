@@ -29,7 +29,7 @@ from ltjax.lanes import processes
 from ltjax.lanes.box import Box
 from ltjax.lanes.history import History, Observer, Recorder, wait
 from ltjax.lanes.placement import Batching, held, holders, lane_mesh, over_lanes, placed
-from ltjax.lanes.snapshots import Snapshot, Snapshots, restored, restored_captures
+from ltjax.lanes.snapshots import Snapshot, Snapshots, leaves_of, restored, restored_captures
 from ltjax.models import Collections, convolution
 from ltjax.settings.schema import Compute, Train
 from ltjax.training.step import Course, LaneStart, LaneState, Tally, Training
@@ -119,23 +119,24 @@ class LaneProgram:
         real, start = self._place(starts)
         course = start.course
         recorder = Recorder(lanes, self.splits, self.train, observe)
-        step, tallies = first, None
-        owners = holders(lanes, self.mesh)
-        own = [lane for lane, owner in enumerate(owners) if owner == processes.index()]
+        step, tallies, owners = first, None, holders(lanes, self.mesh)
         captured: dict[int, tuple[Params, Collections]] = {}
 
         def keep(at: int, state: LaneState) -> None:
             if at in captures:
                 captured[at] = held((state.params, state.collections), lanes)
 
+        def record(step: int, tallies: dict[str, Tally] | None) -> None:
+            if tallies:
+                recorder.add(step, tallies)
+                box.passed(step)
+
         if snapshots and snapshots.begun:
             state, step = self._restore(real, start, snapshots.begun), snapshots.begun.step
-            captured = restored_captures(snapshots.begun, own, state.params, state.collections)
+            captured |= restored_captures(snapshots.begun, owners, state.params, state.collections)
             recorder.restore(snapshots.begun.seen)
         else:
-            state, _ = self._call("begin", real, start, np.int32(step))
-            _, tallies = self._call("inspect", real, state, self.splits)
-            wait(tallies)
+            state, tallies = self._begun(real, start, step)
         del start  # the devices need not hold it twice
         box.ready(step, lanes)
         last = self.train.steps
@@ -145,26 +146,26 @@ class LaneProgram:
                 wait(tallies)  # the next call would, in XLA
                 box.passed(step)
             if snapshots and tallies and snapshots.due(goal, goal == last):
-                recorder.add(step, tallies)
-                box.passed(step)
+                record(step, tallies)
                 tallies = None
                 leaves = held(jax.tree.leaves(state), lanes)
-                kept = {at: jax.tree.leaves(tree) for at, tree in captured.items()}
-                snapshots.keep(Snapshot(step, leaves, recorder.seen(), owners, kept))
+                snapshots.keep(Snapshot(step, leaves, recorder.seen(), owners, leaves_of(captured)))
             stops = [*sorted(at for at in captures if step < at < goal), goal]
             state, upcoming = self._through(stops, step, (real, state, course), keep)
-            # recorded one interval late, so that the devices never wait for the host
-            if tallies:
-                recorder.add(step, tallies)
-                box.passed(step)
+            record(step, tallies)  # one interval late, so that the devices never wait for the host
             step, tallies = goal, upcoming
-        if tallies:
-            recorder.add(step, tallies)
-            box.passed(step)
+        record(step, tallies)
         exact = self._call("inspect", real, state, self.splits)[1]["train"]
         params, collections, own_masks = held((state.weights, state.collections, state.mask), lanes)
         masks, history = processes.by_lane(own_masks, owners), recorder.history(exact)
         return Trained(params, collections, masks, history, owners, captured)
+
+    def _begun(self, real: jax.Array, start: LaneStart, step: int) -> tuple[LaneState, dict[str, Tally]]:
+        """Lanes at the step that they start at, and their first evaluation."""
+        state, _ = self._call("begin", real, start, np.int32(step))
+        _, tallies = self._call("inspect", real, state, self.splits)
+        wait(tallies)
+        return state, tallies
 
     def _next_evaluation(self, step: int) -> int:
         """The step after this one at which lanes are evaluated: a multiple of the interval, or the last."""

@@ -119,16 +119,22 @@ def restored(shapes: LaneState, begun: Snapshot) -> LaneState:
     return found
 
 
-def restored_captures(begun: Snapshot, own: Sequence[int], *like: Any) -> dict[int, Any]:
+def leaves_of(captured: Mapping[int, Any]) -> dict[int, list[np.ndarray]]:
+    """What was kept on the way, as a snapshot has it; ``restored_captures`` is the inverse."""
+    return {step: jax.tree.leaves(tree) for step, tree in captured.items()}
+
+
+def restored_captures(begun: Snapshot, owners: Sequence[int], *like: Any) -> dict[int, Any]:
     """The params and collections that were kept on the way to a snapshot, by their step.
 
     Args:
         begun: the snapshot, of all lanes.
-        own: the lanes that this process holds.
+        owners: the process that holds each lane; what is given back is of this one's lanes.
         like: params and collections of this structure.
     """
     structure = jax.tree.structure(like)
+    own = [lane for lane, owner in enumerate(owners) if owner == processes.index()]
     return {
-        step: jax.tree.unflatten(structure, [leaf[list(own)] for leaf in leaves])
+        step: jax.tree.unflatten(structure, [leaf[own] for leaf in leaves])
         for step, leaves in begun.captured.items()
     }

@@ -36,14 +36,15 @@ from ltjax.training.step import LaneStart, Training
 class Round:
     """What one round found: every lane trained in it, in the order of ``lanes``.
 
-    ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy pytrees
-    with a leading lane axis; ``theta0`` holds the initial params of each trial, ``starts`` the dense network
-    by trial and step, where a rewinding asked for it, ``rewound`` the ticket of each trial that has one, as
-    arms were given it; none of these arrays can be written. The tables have the columns of
+    ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy
+    pytrees with a leading lane axis; ``theta0`` holds the initial params of each trial, ``starts`` the
+    dense network by trial and step, where a rewinding asked for it, ``rewound`` the ticket of each trial
+    that has one, as arms were given it; none of these arrays can be written. ``reads_trained`` says
+    whether the rewinding or an arm reads what training left. The tables have the columns of
     ``ltjax.lanes.history``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
-    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes. ``ahead``
-    has the next round's mask of each trial for which it follows from these lanes. ``holders`` has the process
-    that holds each lane, or ``DROPPED``; by default this one has all.
+    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes.
+    ``ahead`` has the next round's mask of each trial for which it follows from these lanes. ``holders``
+    has the process that holds each lane, or ``DROPPED``; by default this one has all.
     """
 
     index: int
@@ -59,6 +60,7 @@ class Round:
     ahead: Mapping[int, Mask] = field(default_factory=dict)
     starts: Mapping[int, Mapping[int, Start]] = field(default_factory=dict)
     rewound: Mapping[int, Ticket] = field(default_factory=dict)
+    reads_trained: bool = False
 
     @property
     def held(self) -> list[Lane]:
@@ -250,6 +252,7 @@ class _Walk:
             trained.params, trained.collections, summarise(lanes, index, history, lane_masks),
             curves(lanes, index, history), point, trained.holders,
             starts=self.starts(search, index, lanes, trained),
+            reads_trained=search.rehearsal.uses_trained,
         )  # fmt: skip
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):

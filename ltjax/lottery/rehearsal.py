@@ -8,7 +8,7 @@ whether trained weights are needed to continue a run.
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ import numpy as np
 from ltjax.core.errors import UserError, shown
 from ltjax.core.found import Found, handed
 from ltjax.core.keys import named_key
-from ltjax.core.trees import leaves_by_path
+from ltjax.core.trees import leaves_by_path, read_only
 from ltjax.core.types import Key, Params, Start, Ticket
 from ltjax.data import DATASETS, Source
 from ltjax.lanes.placement import on_cpu
@@ -84,25 +84,25 @@ class Functions:
         """
         name, _ = self.rewinding
         with on_cpu(), REWINDINGS.guarded(name):
-            kept = self.captures[step](start)
+            kept = self.captures[step](read_only(start))
             return Start(*jax.tree.map(np.asarray, jax.device_get(tuple(kept))))
 
-    @property
+    @cached_property
     def captures(self) -> dict[int, Capture]:
         """What is to be kept of the dense network, by step.
 
         Raises:
-            UserError: a step lies beyond the training.
+            UserError: the rewinding does not say which, or a step lies beyond the training.
         """
         name, rewinding = self.rewinding
         with REWINDINGS.guarded(name):
             captures = captures_of(rewinding, self.steps)
-        for step in captures:
-            if not 0 <= step < self.steps:
-                raise UserError(
-                    f"the rewinding {shown(name)} goes back to step {shown(step)}, and train.steps "
-                    f"{self.steps} has none from which something is left to train: choose one below it."
-                )
+            beyond = [step for step in captures if not 0 <= step < self.steps]
+        if beyond:
+            raise UserError(
+                f"the rewinding {shown(name)} goes back to step {shown(beyond[0])}, from which a training of "
+                f"{self.steps} steps has nothing left to train; choose a step below {self.steps}."
+            )
         return captures
 
     def _checked(self, ticket: Any, found: Found, whose: str) -> Ticket:
@@ -180,6 +180,10 @@ def rehearse(experiment: Experiment, network: Network, source: Source | None = N
         UserError: one failed, or gave what cannot be used.
     """
     functions = functions_of(experiment, source)
+    try:
+        hash(functions)
+    except TypeError:  # a user's object that cannot be a key: it is rehearsed each time
+        return _rehearsed.__wrapped__(functions, network, experiment.seed)
     return _rehearsed(functions, network, experiment.seed)
 
 

@@ -22,7 +22,7 @@ from ltjax.core.trees import take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.lanes import history, processes
 from ltjax.lottery.loop import DROPPED, Round
-from ltjax.lottery.rehearsal import rehearse, rewinding_of
+from ltjax.lottery.rehearsal import rewinding_of
 from ltjax.lottery.rewinding import original
 from ltjax.lottery.search import Outcome, begin
 from ltjax.runs import checkpoints, parts, paths, retention, tables
@@ -143,7 +143,7 @@ class Run:
     @property
     def reads_trained(self) -> bool:
         """Whether the rewinding or an arm reads what training left, as was seen when parts were saved."""
-        return any(note.get(READS) for note in self._notes())
+        return any(note.get(READS, False) for note in self._notes())
 
     def keeps_tickets(self, round: int) -> bool:
         """Whether the trained params of all tickets of a round are there."""
@@ -170,6 +170,7 @@ class Run:
             index, stored.lanes, {}, stored.masks, stored.trained, stored.collections,
             pd.DataFrame(note["rows"]), tables.read_curves(paths.curves(self.folder, index, number)),
             holders=[own if lane in stored.kept else DROPPED for lane in stored.lanes], ahead=stored.ahead,
+            reads_trained=note.get(READS, False),
         )  # fmt: skip
 
     def _part_of(self, round: int, lane: Lane) -> Stored:
@@ -223,8 +224,10 @@ class Run:
         path = paths.part(self.folder, found.index, part)
         there = [lane for lane, holder in zip(found.lanes, found.holders or found.lanes, strict=True)
                  if holder != DROPPED]  # fmt: skip
-        reads = note[READS] = rehearse(self.experiment, network_of(self.experiment)).uses_trained
-        wanted = retention.wanted(self.experiment, found.index, there, self.keep, found.ahead, reads)
+        note[READS] = found.reads_trained
+        wanted = retention.wanted(
+            self.experiment, found.index, there, self.keep, found.ahead, found.reads_trained
+        )
         note = parts.write(path, found, wanted, note)
         self.parts.setdefault(found.index, []).append((path, note))
         if processes.first():
