@@ -15,7 +15,7 @@ from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane
 from ltjax.data import DATASETS, Source
 from ltjax.lottery.rehearsal import Rehearsal, rehearse
-from ltjax.lottery.search import is_dense, lanes_of
+from ltjax.lottery.search import lanes_of, start_step
 from ltjax.lottery.validation import validate
 from ltjax.models import Network
 from ltjax.models.convolution import form_here
@@ -50,8 +50,7 @@ class Resolved:
 
     def step(self, point: str, round: int, lane: Lane) -> int:
         """The step that a lane starts at."""
-        dense = is_dense(self.points[point], round, lane)
-        return 0 if dense else self.rehearsals[point].step(round, lane.arm)
+        return start_step(self.points[point], self.rehearsals[point], round, lane)
 
     def identity(self, point: str, round: int, lane: Lane) -> tuple[Any, ...]:
         """What lanes have in common that points are known to share before anything is trained."""

@@ -107,6 +107,11 @@ def is_dense(experiment: Experiment, round: int, lane: Lane) -> bool:
     }
 
 
+def start_step(experiment: Experiment, rehearsal: Rehearsal, round: int, lane: Lane) -> int:
+    """The step that a lane starts at, which is known before anything is trained."""
+    return 0 if is_dense(experiment, round, lane) else rehearsal.step(round, lane.arm)
+
+
 class Search:
     """One walk through an experiment's rounds; remembers what the next rounds are pruned from.
 
@@ -141,7 +146,7 @@ class Search:
 
     def step(self, round: int, lane: Lane) -> int:
         """The step that a lane starts at."""
-        return 0 if is_dense(self.experiment, round, lane) else self.rehearsal.step(round, lane.arm)
+        return start_step(self.experiment, self.rehearsal, round, lane)
 
     def waits(self, round: int, lane: Lane) -> bool:
         """Whether a lane may start from what another of its round is still to leave: the dense network."""
