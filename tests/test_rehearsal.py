@@ -1,12 +1,15 @@
 """What is called before anything trains, and how a user's mistake in it is told."""
 
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ltjax import ARMS, CRITERIA, REWINDINGS
+from ltjax import ARMS, CRITERIA, REWINDINGS, Experiment
 from ltjax.cli.commands import run
+from ltjax.lottery.rehearsal import rehearse
+from ltjax.models import Network
 
 HEAD = """
 import jax
@@ -121,3 +124,18 @@ def test_an_arm_whose_start_depends_on_weights_is_told(answer):
 def test_a_dry_run_calls_them_too(answer):
     status, said = answer(ARM + "1 / 0", "--arms.mine", "1", "--dry-run")
     assert status == 2 and "the arm 'mine' raised ZeroDivisionError" in said
+
+
+def test_a_network_is_drawn_only_for_functions_of_a_users_own(monkeypatch):
+    """Ltjax's own hold for any network: a dry run of VGG-19 need not draw 20 M weights."""
+
+    def init(key):
+        raise AssertionError("drawn")
+
+    every = replace(Experiment(), arms=dict.fromkeys(ARMS, 1))
+    network = Network(init, lambda *given: given)
+    own = rehearse(every, network)
+    assert own.uses_trained and set(own.later.values()) == {0}, "the arm continued reads them"
+    monkeypatch.setitem(ARMS, "mine", lambda key, found, ticket, init: ticket)
+    with pytest.raises(AssertionError, match="drawn"):
+        rehearse(replace(every, arms={"ticket": 1, "mine": 1}), network)
