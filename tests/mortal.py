@@ -23,12 +23,13 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 class Place:
     """Where signals are sent: at the ``count``-th event that matches ``event``, after ``delay`` seconds.
 
-    ``half`` cuts the file that is being synced in half before, as if it had been written so far.
+    Events are counted once one has matched ``after``. ``half`` cuts the file that is being synced in half before, as if it had been written so far.
     """
 
     event: str = "never"
     count: int = 1
     delay: float = 0.0
+    after: str = ""
     half: bool = False
     signals: tuple[str, ...] = ("SIGKILL",)
 
@@ -40,7 +41,8 @@ class Mortal:
     """Sees every change that Python makes to a folder, by the interpreter's audit events."""
 
     def __init__(self, folder: Path, log: Path, place: Place) -> None:
-        self.folder, self.place, self.met = str(folder.absolute()), place, 0
+        self.folder, self.place = str(folder.absolute()), place
+        self.counting, self.met = False, 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.sync, os.fsync = os.fsync, self.synced
 
@@ -70,7 +72,8 @@ class Mortal:
 
     def tell(self, event: str, descriptor: int | None = None) -> None:
         os.write(self.log, f"{event}\n".encode())
-        if not re.match(self.place.event, event):
+        self.counting = self.counting or bool(re.match(self.place.after, event))
+        if not self.counting or not re.match(self.place.event, event):
             return
         self.met += 1
         if self.met == self.place.count:

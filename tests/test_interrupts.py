@@ -121,7 +121,7 @@ def test_a_run_that_is_interrupted_wherever_it_is_loses_nothing(tmp_path):
     folder, once, twice = tmp_path / "run", ("SIGINT",), ("SIGINT", "SIGINT")
     snapshot, checkpoint = "open checkpoints/begun/.*_METADATA", "open checkpoints/rounds/.*_METADATA"
     places = {
-        Place("compiled", 3, signals=("SIGTERM",)): (143, "terminated; to continue"),
+        Place("compiled", 3, after="rename config", signals=("SIGTERM",)): (143, "terminated; to continue"),
         Place(snapshot, signals=once): (130, "finishing the snapshot; Ctrl-C again to stop at once"),
         Place(checkpoint, signals=once): (130, "finishing the checkpoint; Ctrl-C again to stop at once"),
         Place(checkpoint, signals=twice): (130, "interrupted; to continue"),
@@ -138,8 +138,8 @@ def test_a_run_that_is_interrupted_wherever_it_is_loses_nothing(tmp_path):
 
 
 def test_signals_are_heard_while_xla_computes(tmp_path):
-    """The one interval of this run would take hours, compiled and trained in compiled code."""
-    both = Place("compiled", 3, delay=2.0, signals=("SIGINT", "SIGTERM"))
+    """The one interval of this run would take hours, in compiled code; it begins after the first snapshot."""
+    both = Place("rename checkpoints/begun", delay=2.0, signals=("SIGINT", "SIGTERM"))
     steps = ("--train.steps", "100000000", "--train.evaluate-every", "100000000")
     status, err = interrupted(tmp_path / "run", both, *steps)
     assert status == 143 and err.startswith("ltjax: finishing the steps until the next evaluation"), err
