@@ -20,7 +20,7 @@ from ltjax.lottery.resolving import resolve
 from ltjax.runs import paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.settings import compatible
-from ltjax.training.network import network_of
+from ltjax.training.tasks import network_of
 
 from .conftest import TINY, with_prune
 

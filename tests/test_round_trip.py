@@ -16,7 +16,7 @@ from ltjax.core.types import Lane
 from ltjax.data import split
 from ltjax.export.files import export
 from ltjax.settings.schema import Model
-from ltjax.training.network import network_of
+from ltjax.training.tasks import network_of
 
 from .conftest import TINY, compiled_quickly, finish, with_prune, with_train
 from .test_docs import blocks

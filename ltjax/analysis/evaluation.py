@@ -20,7 +20,8 @@ from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
 from ltjax.settings.schema import Experiment, Train
 from ltjax.sparsity import masks
-from ltjax.training.network import network_of, shapes_of
+from ltjax.training.task import shapes_of
+from ltjax.training.tasks import network_of
 from ltjax.training.step import LaneState, Tally, Training
 
 SPLITS = Splits._fields

@@ -3,7 +3,8 @@
 Adding one takes a function ``(Data) -> Dataset`` under a ``@data_set`` line that gives its name and sizes.
 """
 
-from ltjax.data.examples import Dataset, Examples, Splits, check_dataset, split
+from ltjax.data.checks import check_dataset
+from ltjax.data.examples import Dataset, Examples, Splits, split
 from ltjax.data.sources import DATASETS, Source, data_set, enter_arrays, load_dataset, source_of
 
 __all__ = [

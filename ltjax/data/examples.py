@@ -1,14 +1,13 @@
-"""Examples on the device: uint8 images and labels, normalised where they are used."""
+"""Examples on the device: inputs and targets of any shape and dtype, images normalised where they are used."""
 
 import math
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ltjax.core.errors import UserError
 from ltjax.core.keys import named_key
 
 Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -18,77 +17,107 @@ Arrays: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 class Dataset(NamedTuple):
     """A data set in memory, as its source has it.
 
-    Images are uint8 [examples, height, width, channels], labels integers [examples] below ``classes``;
-    ``mean`` and ``std`` per channel say how images in [0, 1] are standardised.
+    Args:
+        train_inputs: what a network is given: an array [examples, ...], or a pytree of such.
+        train_targets: what it is to answer: classes as whole numbers [examples], or whatever the loss takes.
+        test_inputs: as ``train_inputs``, of the test split.
+        test_targets: as ``train_targets``, of the test split.
+        classes: how many outputs a network made for it has; of classes or regressed numbers that is known.
+        mean: by which inputs are standardised on the device, a number or one per channel (the last axis).
+        std: as ``mean``. Images, which are uint8 with four axes, are divided by 255 before that, and so lie
+            in [0, 1] where neither is given. Anything else is left as it is.
     """
 
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    classes: int
-    mean: Sequence[float] = (0.0,)
-    std: Sequence[float] = (1.0,)
+    train_inputs: Any
+    train_targets: Any
+    test_inputs: Any
+    test_targets: Any
+    classes: int | None = None
+    mean: Sequence[float] | None = None
+    std: Sequence[float] | None = None
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network made for it answers with."""
+        return outputs_of(self.train_targets) if self.classes is None else self.classes
 
 
-def check_dataset(dataset: Dataset) -> None:
-    """Check arrays that a user made.
+def size_of(tree: Any) -> int:
+    """How many examples arrays hold: the length of their first axis."""
+    return len(jax.tree.leaves(tree)[0])
 
-    Raises:
-        UserError: what is wrong with which array, and what it should be.
+
+def outputs_of(targets: Any) -> int:
+    """The outputs that targets ask for: a class each, or the numbers of an example.
+
+    Example:
+        >>> outputs_of(np.array([0, 2, 1])), outputs_of(np.zeros((5, 4))), outputs_of(np.zeros(5))
+        (3, 4, 1)
     """
-    for split in ("train", "test"):
-        images, labels = getattr(dataset, f"{split}_images"), getattr(dataset, f"{split}_labels")
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise UserError(
-                f"{split}_images must be uint8 [examples, height, width, channels], "
-                f"not {images.dtype} {list(images.shape)}."
-            )
-        if labels.shape != images.shape[:1] or not len(labels):
-            raise UserError(
-                f"{split}_labels must be one for each of {len(images)} images, not {labels.shape}."
-            )
-        if (
-            not np.issubdtype(labels.dtype, np.integer)
-            or not 0 <= labels.min() <= labels.max() < dataset.classes
-        ):
-            raise UserError(f"{split}_labels must be whole numbers from 0 to {dataset.classes - 1}.")
-    if dataset.train_images.shape[1:] != dataset.test_images.shape[1:]:
-        raise UserError("train_images and test_images differ in height, width or channels.")
+    leaf = np.asarray(jax.tree.leaves(targets)[0])
+    if np.issubdtype(leaf.dtype, np.integer) and leaf.size:
+        return int(leaf.max()) + 1
+    return math.prod(leaf.shape[1:])
+
+
+def example_of(tree: Any, kept: Callable[[Any], Any]) -> Any:
+    """The shapes of one example of arrays, and the dtypes that are ``kept`` of theirs."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], kept(leaf.dtype)), tree)
+
+
+def is_image(leaf: Any) -> bool:
+    """Whether examples are images: uint8 [examples, height, width, channels]."""
+    return bool(leaf.dtype == np.uint8 and np.ndim(leaf) == 4)
 
 
 class Examples(NamedTuple):
-    """Images [..., height, width, channels] uint8 and labels [...] int32; label -1 marks padding."""
+    """Inputs and targets [n, ...], which of them are examples and not padding [n], and how inputs look.
 
-    images: jax.Array
-    labels: jax.Array
-    scale: jax.Array
-    shift: jax.Array
+    ``scale`` and ``shift`` standardise inputs; None leaves them as they are.
+    """
 
-    def floats(self) -> jax.Array:
-        """The images as standardised float32."""
-        return self.images.astype(jnp.float32) * self.scale + self.shift
+    inputs: Any
+    targets: Any
+    real: jax.Array
+    scale: Any = None
+    shift: Any = None
+
+    @property
+    def count(self) -> int:
+        """How many there are, padding included."""
+        return len(self.real)
+
+    def values(self) -> Any:
+        """The inputs as a network takes them: standardised float32 where they are to be, else as they are."""
+        if self.scale is None:
+            return self.inputs
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) * self.scale + self.shift, self.inputs)
 
     def take(self, positions: jax.Array) -> "Examples":
         """The examples at these positions."""
-        return self._replace(images=self.images[positions], labels=self.labels[positions])
+        inputs, targets, real = jax.tree.map(
+            lambda leaf: leaf[positions], (self.inputs, self.targets, self.real)
+        )
+        return self._replace(inputs=inputs, targets=targets, real=real)
 
     def batches(self, size: int, multiple: int = 1) -> "Examples":
         """All examples in equal batches of about ``size``, on a new leading axis of every leaf.
 
         They are of at most ``size`` examples, or the next multiple of ``multiple``.
         """
-        count = math.ceil(len(self.labels) / size)
-        padding = -len(self.labels) % (count * multiple)
+        count = math.ceil(self.count / size)
+        padding = -self.count % (count * multiple)
 
-        def split(leaf: jax.Array, fill: int) -> jax.Array:
-            padded = jnp.pad(leaf, [(0, padding)] + [(0, 0)] * (leaf.ndim - 1), constant_values=fill)
+        def split(leaf: jax.Array) -> jax.Array:
+            padded = jnp.pad(leaf, [(0, padding)] + [(0, 0)] * (leaf.ndim - 1))
             return padded.reshape(count, -1, *leaf.shape[1:])
 
         def repeat(leaf: jax.Array) -> jax.Array:
             return jnp.broadcast_to(leaf, (count, *leaf.shape))
 
-        return Examples(split(self.images, 0), split(self.labels, -1), repeat(self.scale), repeat(self.shift))
+        inputs, targets, real = jax.tree.map(split, (self.inputs, self.targets, self.real))
+        scale, shift = jax.tree.map(repeat, (self.scale, self.shift))
+        return Examples(inputs, targets, real, scale, shift)
 
 
 class Splits(NamedTuple):
@@ -104,24 +133,47 @@ def split(dataset: Dataset, validation: int, seed: int) -> Splits:
 
     Every trial and round sees the same split (paper, section 2: 5,000 sampled at random).
     """
-    total = len(dataset.train_labels)
+    total = size_of(dataset.train_targets)
     order = np.asarray(jax.random.permutation(named_key(seed, "validation"), total))
     held_out, kept = np.sort(order[:validation]), np.sort(order[validation:])
+    scale, shift = looks(dataset)
 
-    def examples(images: np.ndarray, labels: np.ndarray) -> Examples:
-        # shaped like one image in a batch, so that nothing is broadcast to a higher rank
-        std = np.asarray(dataset.std, np.float32).reshape(1, 1, 1, -1)
-        scale = 1 / (255 * std)
-        shift = -np.asarray(dataset.mean, np.float32).reshape(1, 1, 1, -1) / std
-        return Examples(
-            jnp.asarray(images),
-            jnp.asarray(labels, jnp.int32),
-            jnp.asarray(scale),
-            jnp.asarray(shift),
-        )
+    def examples(inputs: Any, targets: Any, chosen: Any) -> Examples:
+        inputs = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen], stored(leaf.dtype)), inputs)
+        targets = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen], answered(leaf.dtype)), targets)
+        return Examples(inputs, targets, jnp.ones(size_of(targets), bool), scale, shift)
 
+    train = dataset.train_inputs, dataset.train_targets
     return Splits(
-        examples(dataset.train_images[kept], dataset.train_labels[kept]),
-        examples(dataset.train_images[held_out], dataset.train_labels[held_out]),
-        examples(dataset.test_images, dataset.test_labels),
+        examples(*train, kept),
+        examples(*train, held_out),
+        examples(dataset.test_inputs, dataset.test_targets, slice(None)),
     )
+
+
+def looks(dataset: Dataset) -> tuple[jax.Array | None, jax.Array | None]:
+    """By what inputs are multiplied, and what is then added: shaped like one example in a batch.
+
+    So nothing is broadcast to a higher rank. Both are None where inputs stay as they are.
+    """
+    leaves = jax.tree.leaves(dataset.train_inputs)
+    images = len(leaves) == 1 and is_image(leaves[0])
+    if not images and dataset.mean is None and dataset.std is None:
+        return None, None
+    axes = (1,) * (np.ndim(leaves[0]) - 1)
+    std = np.asarray((1.0,) if dataset.std is None else dataset.std, np.float32).reshape(*axes, -1)
+    mean = np.asarray((0.0,) if dataset.mean is None else dataset.mean, np.float32).reshape(*axes, -1)
+    scale = 1 / (255 * std) if images else 1 / std
+    return jnp.asarray(scale), jnp.asarray(-mean / std)
+
+
+def stored(dtype: Any) -> Any:
+    """The dtype in which inputs lie on the device: numbers of 64 bits have 32 there."""
+    if np.issubdtype(dtype, np.integer) and np.dtype(dtype).itemsize == 8:
+        return np.dtype(np.int32)
+    return np.dtype(np.float32) if dtype == np.float64 else np.dtype(dtype)
+
+
+def answered(dtype: Any) -> Any:
+    """The dtype of targets on the device: classes are int32."""
+    return np.dtype(np.int32) if np.issubdtype(dtype, np.integer) else stored(dtype)

@@ -1,32 +1,48 @@
 """The registry of data sets: their sizes, where each comes from, how its images are standardised."""
 
 import random
-import traceback
 import zlib
 from collections.abc import Callable
 from importlib import metadata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 import pandas as pd
 
 from ltjax.core import files
-from ltjax.core.errors import UserError, first_line
+from ltjax.core.errors import UserError, shown
 from ltjax.core.registry import Registry, definition_of
 from ltjax.data import cache
-from ltjax.data.examples import Arrays, Dataset, check_dataset
+from ltjax.data.checks import check_dataset
+from ltjax.data.examples import Arrays, Dataset, answered, example_of, size_of, stored
 from ltjax.data.prepared import load_prepared
 from ltjax.settings.schema import Data
 
 
 class Source(NamedTuple):
-    """A data set that can be loaded, and its sizes, which are known before it is."""
+    """A data set that can be loaded, and its sizes, which are known before it is.
+
+    ``inputs`` and ``targets`` are the shapes and dtypes of one example, as the device stores them;
+    ``classes`` is how many outputs a network made for it has.
+    """
 
     load: Callable[[Data], Dataset]
     train: int
     test: int
-    image: tuple[int, ...]
+    inputs: Any
+    targets: Any
     classes: int
+
+    @property
+    def seen(self) -> Any:
+        """One example as a network sees it: an image is standardised floats."""
+        return jax.tree.map(_seen, self.inputs)
+
+
+def _seen(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    image = leaf.dtype == np.uint8 and len(leaf.shape) == 3
+    return jax.ShapeDtypeStruct(leaf.shape, np.float32) if image else leaf
 
 
 ARRAYS = "arrays_"
@@ -49,16 +65,32 @@ Load = Callable[[Data], Dataset]
 
 
 def data_set(
-    name: str, *, train: int, test: int, image: tuple[int, int, int], classes: int, replace: bool = False
-) -> Callable[[Load], Load]:
+    name: str, *, train: int, test: int, image: tuple[int, ...] | None = None, classes: int = 1,
+    inputs: Any = None, targets: Any = None, replace: bool = False,
+) -> Callable[[Load], Load]:  # fmt: skip
     """A decorator that enters a loading function under ``name``, with the sizes it will give.
 
+    Args:
+        name: what ``data.name`` calls it.
+        train: examples of the training split.
+        test: examples of the test split.
+        image: height, width and channels of its images, which are uint8.
+        classes: how many there are, or how many numbers are answered with.
+        inputs: in place of ``image``: a ``jax.ShapeDtypeStruct`` of one example, or a pytree of such.
+        targets: as ``inputs``, of what is answered; by default a class, which is one whole number.
+        replace: whether another of that name gives way.
+
     Raises:
-        UserError: by the decorator, where ``name`` exists already and ``replace`` is False.
+        UserError: by the decorator, where ``name`` exists already and ``replace`` is False; or neither
+            ``image`` nor ``inputs`` is said.
     """
+    if (image is None) == (inputs is None):
+        raise UserError(f"the data set '{name}' must say either image= or inputs=.")
+    inputs = jax.ShapeDtypeStruct(image, np.uint8) if image is not None else inputs
+    targets = jax.ShapeDtypeStruct((), np.int32) if targets is None else targets
 
     def enter(load: Load) -> Load:
-        source = Source(load, train, test, image, classes)
+        source = Source(load, train, test, inputs, targets, classes)
         DATASETS.enter(name, source, definition_of(load), replace=replace)
         return load
 
@@ -69,10 +101,11 @@ def source_of(dataset: Dataset) -> Source:
     """A data set that is loaded already, as a source."""
     return Source(
         lambda data: dataset,
-        len(dataset.train_labels),
-        len(dataset.test_labels),
-        dataset.train_images.shape[1:],
-        dataset.classes,
+        size_of(dataset.train_targets),
+        size_of(dataset.test_targets),
+        example_of(dataset.train_inputs, stored),
+        example_of(dataset.train_targets, answered),
+        dataset.outputs,
     )
 
 
@@ -86,38 +119,52 @@ def enter_arrays(dataset: Dataset) -> str:
         UserError: the arrays are no data set.
     """
     check_dataset(dataset)
-    arrays = [np.ascontiguousarray(each) for each in dataset[:4]]
-    looks = [tuple(map(float, each)) for each in (dataset.mean, dataset.std)]
-    shapes = [(each.shape, each.dtype.str) for each in arrays]
-    found = zlib.crc32(repr((dataset.classes, looks, shapes)).encode())
-    for array in arrays:
-        found = zlib.crc32(array.data, found)
-    name = f"{ARRAYS}{found:08x}"
+    name = f"{ARRAYS}{checksum(dataset):08x}"
     DATASETS.enter(name, source_of(dataset), definition_of(dataset), replace=True)
     return name
 
 
-def load_dataset(data: Data) -> Dataset:
-    """The data set that a configuration names.
+def checksum(dataset: Dataset) -> int:
+    """A checksum of all that a data set is."""
+    arrays = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(dataset[:4])]
+    looks = [tuple(map(float, default if each is None else each))
+             for each, default in ((dataset.mean, (0.0,)), (dataset.std, (1.0,)))]  # fmt: skip
+    shapes = [(each.shape, each.dtype.str) for each in arrays]
+    found = zlib.crc32(repr((dataset.classes, looks, shapes)).encode())
+    for array in arrays:
+        found = zlib.crc32(array.view(np.uint8).data, found)
+    return found
+
+
+def load_dataset(data: Data, source: Source | None = None) -> Dataset:
+    """The data set that a configuration names, or that of a source.
 
     Raises:
-        UserError: there is none of that name, it cannot be had, or it has other sizes than registered.
+        UserError: there is none of that name, it cannot be had, it has other sizes than registered, or its
+            arrays are not what can be trained on.
     """
-    source = DATASETS.find(data.name)
-    try:
+    source = source or DATASETS.find(data.name)
+    with DATASETS.guarded(data.name):
         dataset = source.load(data)
-    except (UserError, OSError, MemoryError):
-        raise
-    except Exception as error:  # a function of the user's own
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise UserError(
-            f"the data set '{data.name}' could not be loaded: {type(error).__name__}: {first_line(error)} "
-            f"({place.filename}, line {place.lineno})."
-        ) from error
+    if not isinstance(dataset, Dataset):
+        raise UserError(f"the data set '{data.name}' must return a Dataset, not {shown(dataset)}.")
+    check_dataset(dataset)
     found, expected = source_of(dataset)[1:], source[1:]
     if found != expected:
-        raise UserError(f"'{data.name}' has sizes {found}, not {expected}; its files are not the whole data.")
+        raise UserError(
+            f"'{data.name}' has sizes {_sizes(found)}, not {_sizes(expected)}; its files are not the whole data."
+        )
     return dataset
+
+
+def _sizes(sizes: Any) -> str:
+    """The sizes of a source, but for where it is loaded from, in words."""
+    train, test, inputs, targets, classes = sizes
+
+    def told(tree: Any) -> str:
+        return " and ".join(f"{leaf.dtype} {list(leaf.shape)}" for leaf in jax.tree.leaves(tree))
+
+    return f"{train} and {test} examples of {told(inputs)}, answers {told(targets)}, {classes} outputs"
 
 
 @data_set("mnist_5k", train=3000, test=2000, image=(28, 28, 1), classes=10)

@@ -22,7 +22,7 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
-from ltjax.training.network import network_of
+from ltjax.training.tasks import network_of
 
 CONTENTS = {
     "theta0": "the trial's initial params, unmasked: what --model.start takes",

@@ -118,7 +118,9 @@ class LaneProgram:
         box, lanes = snapshots.box if snapshots else Box(), len(starts)
         real, start = self._place(starts)
         course = start.course
-        recorder = Recorder(lanes, self.splits, self.train, observe)
+        recorder = Recorder(
+            lanes, self.splits, self.train, observe, self.training.task.measured
+        )
         step, tallies, owners = first, None, holders(lanes, self.mesh)
         captured: dict[int, tuple[Params, Collections]] = {}
 
@@ -155,7 +157,7 @@ class LaneProgram:
             record(step, tallies)  # one interval late, so that the devices never wait for the host
             step, tallies = goal, upcoming
         record(step, tallies)
-        exact = self._call("inspect", real, state, self.splits)[1]["train"]
+        exact = self._call("inspect", real, state, course, self.splits)[1]["train"]
         params, collections, own_masks = held((state.weights, state.collections, state.mask), lanes)
         masks, history = processes.by_lane(own_masks, owners), recorder.history(exact)
         return Trained(params, collections, masks, history, owners, captured)
@@ -163,7 +165,7 @@ class LaneProgram:
     def _begun(self, real: jax.Array, start: LaneStart, step: int) -> tuple[LaneState, dict[str, Tally]]:
         """Lanes at the step that they start at, and their first evaluation."""
         state, _ = self._call("begin", real, start, np.int32(step))
-        _, tallies = self._call("inspect", real, state, self.splits)
+        _, tallies = self._call("inspect", real, state, start.course, self.splits)
         wait(tallies)
         return state, tallies
 
@@ -202,7 +204,7 @@ class LaneProgram:
         length = min(self.train.evaluate_every, self.train.steps)
         programs = [
             self._program("interval", real, state, start.course, self.splits, np.int32(0), length=length),
-            self._program("inspect", real, state, self.splits),
+            self._program("inspect", real, state, start.course, self.splits),
         ]
         return max(_bytes(program.memory_analysis()) for program in programs)
 
@@ -230,16 +232,18 @@ class LaneProgram:
         self, state: LaneState, course: Course, splits: Splits, step: jax.Array, length: int
     ) -> tuple[LaneState, dict[str, Tally]]:
         state, running = self._advance(state, course, splits, step, length)
+        course = _with_keys(course)
         if self.train.train_curve == "exact":
-            running = self.training.measure(state, splits.train)
-        return state, {"train": running, **self._held_out(state, splits)}
+            running = self.training.measure(state, course, splits.train)
+        return state, {"train": running, **self._held_out(state, course, splits)}
 
-    def _inspect(self, state: LaneState, splits: Splits) -> tuple[None, dict[str, Tally]]:
-        train = self.training.measure(state, splits.train)
-        return None, {"train": train, **self._held_out(state, splits)}
+    def _inspect(self, state: LaneState, course: Course, splits: Splits) -> tuple[None, dict[str, Tally]]:
+        course = _with_keys(course)
+        train = self.training.measure(state, course, splits.train)
+        return None, {"train": train, **self._held_out(state, course, splits)}
 
-    def _held_out(self, state: LaneState, splits: Splits) -> dict[str, Tally]:
-        return {name: self.training.measure(state, getattr(splits, name))
+    def _held_out(self, state: LaneState, course: Course, splits: Splits) -> dict[str, Tally]:
+        return {name: self.training.measure(state, course, getattr(splits, name))
                 for name in ("validation", "test")}  # fmt: skip
 
     def _over_lanes(
@@ -282,9 +286,12 @@ class LaneProgram:
         """A batch, split over the devices of its lane."""
         if self.compute.data == 1:
             return batch
-        images = jax.lax.with_sharding_constraint(batch.images, P("data"))
-        labels = jax.lax.with_sharding_constraint(batch.labels, P("data"))
-        return batch._replace(images=images, labels=labels)
+
+        def split(leaf: jax.Array) -> jax.Array:
+            return jax.lax.with_sharding_constraint(leaf, P("data"))
+
+        inputs, targets, real = jax.tree.map(split, (batch.inputs, batch.targets, batch.real))
+        return batch._replace(inputs=inputs, targets=targets, real=real)
 
     def _place(self, starts: Sequence[LaneStart]) -> tuple[jax.Array, LaneStart]:
         """Which slots hold real lanes [slots], and all starts stacked; padding repeats the first lane."""

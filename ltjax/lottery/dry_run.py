@@ -1,6 +1,5 @@
 """What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
-from ltjax.training.network import shapes_of
+from ltjax.training.task import batched
 from ltjax.training.step import LaneStart, Training, course_of
 
 
@@ -37,13 +36,13 @@ class Plan:
 
 def plan(resolved: Resolved, point: str = "") -> Plan:
     """The plan of a point of an experiment; loads no data, trains nothing."""
-    experiment, network = resolved.points[point], resolved.networks[point]
-    source, key = resolved.source, jax.eval_shape(lambda: named_key(0))
-    params, collections = shapes_of(network)
-    counts = schedules.surviving(params, experiment.prune)
+    experiment, task = resolved.points[point], resolved.tasks[point]
+    data, key = task.data, jax.eval_shape(lambda: named_key(0))
+    params, collections = task.shapes
+    counts = schedules.surviving(params, experiment.prune, task.kinds)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, course_of(key))
-    training = Training(network, experiment.train, source.train - experiment.data.validation)
+    training = Training(task, experiment.train, data.train - experiment.data.validation)
     lanes = [resolved.lanes(point, round) for round in range(len(counts))]
     steps = (experiment.train.steps - resolved.step(point, round, lane)
              for round, each in enumerate(lanes) for lane in each)  # fmt: skip
@@ -52,19 +51,19 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
         schedule=counts,
         lanes=[len(each) for each in lanes],
         trial_steps=sum(steps),
-        step_flops=step_flops(network, start, (experiment.train.batch, *source.image)),
+        step_flops=step_flops(task.network, start, batched(data.seen, experiment.train.batch)),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
-        data_bytes=(source.train + source.test) * (math.prod(source.image) + 4),
+        data_bytes=(data.train + data.test) * _bytes((data.inputs, data.targets)),
     )
 
 
-def step_flops(network: Network, start: LaneStart, images: tuple[int, ...]) -> int:
-    """FLOPs of one forward and backward pass of a network over images of that shape."""
+def step_flops(network: Network, start: LaneStart, batch: Any) -> int:
+    """FLOPs of one forward and backward pass of a network over a batch of these shapes."""
 
-    def loss(params: Any, collections: Any, batch: jax.Array, key: jax.Array) -> jax.Array:
-        return network.apply(params, collections, batch, True, key)[0].sum()
+    def loss(params: Any, collections: Any, batch: Any, key: jax.Array) -> jax.Array:
+        outputs, _ = network.apply(params, collections, batch, True, key)
+        return sum((leaf.sum() for leaf in jax.tree.leaves(outputs)), jnp.zeros(()))
 
-    batch = jax.ShapeDtypeStruct(images, jnp.float32)
     with convolution.automatic():  # written out, a gradient multiplies the zeros that a stride leaves
         return flops(jax.value_and_grad(loss), start.params, start.collections, batch, start.course.key)
 

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ltjax.core.trees import read_only, take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
-from ltjax.data import Dataset, check_dataset, load_dataset, source_of, split
+from ltjax.data import Dataset, Source, check_dataset, source_of, split
 from ltjax.lanes import processes
 from ltjax.lanes.box import Work
 from ltjax.lanes.history import curves, summarise
@@ -126,12 +126,23 @@ def find_tickets(
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
     """
-    if dataset is not None:
-        check_dataset(dataset)
-    resolved = resolve(experiment, dataset and source_of(dataset), only)
-    dataset = dataset or load_dataset(resolved.experiment.data)
+    source = given(dataset)
+    resolved = resolve(experiment, source, only)
+    dataset = resolved.task.load(resolved.experiment.data)
     pasts = past if isinstance(past, Mapping) else {"": past or Nothing()}
     return train_rounds(resolved, dataset, pasts, observe=observe, snapshots=snapshots)
+
+
+def given(dataset: Dataset | None) -> Source | None:
+    """Arrays that a program gave, as a source, once they are checked.
+
+    Raises:
+        UserError: they are no data set.
+    """
+    if dataset is None:
+        return None
+    check_dataset(dataset)
+    return source_of(dataset)
 
 
 def train_rounds(
@@ -160,17 +171,17 @@ class _Walk:
             point: Search(
                 resolved.points[point],
                 pasts.get(point, Nothing()),
-                resolved.networks[point],
+                resolved.tasks[point],
                 resolved.rehearsals[point],
                 resolved.only,
             )
             for point in points
         }
         # points differ in how their networks begin, not in what they compute
-        first, network = resolved.points[points[0]], resolved.networks[points[0]]
+        first, task = resolved.points[points[0]], resolved.tasks[points[0]]
         splits = split(dataset, first.data.validation, first.seed)
         self.train = first.train
-        training = Training(network, first.train, len(splits.train.labels), first.data.augment)
+        training = Training(task, first.train, splits.train.count, first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
@@ -249,7 +260,7 @@ class _Walk:
         lane_masks = [take(trained.masks, place) for place in range(len(lanes))]
         result = Round(
             index, tuple(lanes), {trial: search.theta0(trial).params for trial in trials}, trained.masks,
-            trained.params, trained.collections, summarise(lanes, index, history, lane_masks),
+            trained.params, trained.collections, summarise(lanes, index, history, lane_masks, search.task.kinds),
             curves(lanes, index, history), point, trained.holders,
             starts=self.starts(search, index, lanes, trained),
             reads_trained=search.rehearsal.uses_trained,

@@ -19,7 +19,6 @@ from ltjax.core.found import Found, handed
 from ltjax.core.keys import named_key
 from ltjax.core.trees import leaves_by_path, read_only
 from ltjax.core.types import Key, Params, Start, State, Ticket
-from ltjax.data import DATASETS, Source
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Arm
 from ltjax.lottery.rewinding import REWINDINGS, Capture, captures_of, in_steps
@@ -27,6 +26,7 @@ from ltjax.models import Network
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks
 from ltjax.sparsity.criteria import CRITERIA
+from ltjax.training.task import Task
 
 PACKAGE = __name__.partition(".")[0]
 
@@ -141,7 +141,7 @@ class Functions:
         return ticket
 
 
-def functions_of(experiment: Experiment, source: Source | None = None) -> Functions:
+def functions_of(experiment: Experiment, task: Task) -> Functions:
     """The functions that an experiment names.
 
     Raises:
@@ -149,21 +149,20 @@ def functions_of(experiment: Experiment, source: Source | None = None) -> Functi
     """
     prune = experiment.prune
     return replace(
-        rewinding_of(experiment, source),
+        rewinding_of(experiment, task),
         criterion=(prune.criterion.name, prune.criterion.make()),
         arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
     )
 
 
-def rewinding_of(experiment: Experiment, source: Source | None = None) -> Functions:
+def rewinding_of(experiment: Experiment, task: Task) -> Functions:
     """The rewinding of an experiment alone, its parameters in epochs made steps.
 
     Raises:
         UserError: there is none of its name.
     """
-    source = source or DATASETS.find(experiment.data.name)
     train, chosen = experiment.train, experiment.prune.rewind
-    epoch_steps = max(1, (source.train - experiment.data.validation) // train.batch)
+    epoch_steps = max(1, (task.data.train - experiment.data.validation) // train.batch)
     return Functions(train.steps, (chosen.name, in_steps(chosen.make(), epoch_steps)))
 
 
@@ -186,7 +185,7 @@ class Rehearsal:
         return (self.later if round else self.first).get(arm, 0)
 
 
-def rehearse(experiment: Experiment, network: Network, source: Source | None = None) -> Rehearsal:
+def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
     """Call every function of an experiment once, with θ₀ in place of what training leaves.
 
     Where all are ltjax's own, which hold for any network, a small one will do: drawing and shuffling the 20 M
@@ -195,9 +194,8 @@ def rehearse(experiment: Experiment, network: Network, source: Source | None = N
     Raises:
         UserError: one failed, or gave what cannot be used.
     """
-    functions = functions_of(experiment, source)
-    if functions.ours:
-        network = SMALL
+    functions = functions_of(experiment, task)
+    network = SMALL if functions.ours else task.network
     try:
         hash(functions)
     except TypeError:  # a user's object that cannot be a key: it is rehearsed each time

@@ -13,31 +13,35 @@ from ltjax.core.errors import UserError, shown
 from ltjax.core.keys import random_numbers
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane
-from ltjax.data import DATASETS, Source
+from ltjax.data import Source
 from ltjax.lottery.rehearsal import Rehearsal, rehearse
 from ltjax.lottery.search import lanes_of, start_step
 from ltjax.lottery.validation import validate
-from ltjax.models import Network
 from ltjax.models.convolution import form_here
 from ltjax.settings import compatible, roles, sweeps
 from ltjax.settings.schema import Experiment
-from ltjax.training.network import network_of, shapes_of
+from ltjax.training.task import Task
 
 
 @dataclass(frozen=True)
 class Resolved:
     """An experiment that can be run, and what follows from its settings before any data is read.
 
-    ``points``, their ``networks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept;
-    ``source`` has the sizes of the data; ``only`` are the trials to train, None for all.
+    ``points``, their ``tasks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept;
+    ``source`` has the sizes of the data, where they were given; ``only`` are the trials to train, None for all.
     """
 
     experiment: Experiment
-    source: Source
+    source: Source | None
     points: Mapping[str, Experiment]
-    networks: Mapping[str, Network]
+    tasks: Mapping[str, Task]
     rehearsals: Mapping[str, Rehearsal]
     only: Collection[int] | None = None
+
+    @property
+    def task(self) -> Task:
+        """The task of the first point; all points have its data."""
+        return next(iter(self.tasks.values()))
 
     @property
     def rounds(self) -> int:
@@ -75,7 +79,7 @@ class Resolved:
         """
         for name, point in self.points.items():
             for trial in (self.only or range(point.trials)) if point.model.start else ():
-                load_start(str(point.model.start), trial, shapes_of(self.networks[name])[0])
+                load_start(str(point.model.start), trial, self.tasks[name].shapes[0])
 
 
 def resolve(
@@ -93,14 +97,12 @@ def resolve(
     """
     experiment = _numerics_here(compatible.checked(experiment))
     points = {name: _numerics_here(point) for name, point in sweeps.points(experiment).items()}
-    source = source or DATASETS.find(experiment.data.name)
-    validate(points.values(), source)
+    tasks = validate(points, source)
     for trial in only or ():
         if not 0 <= trial < experiment.trials:
             raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
-    networks = {name: network_of(point, source) for name, point in points.items()}
-    rehearsals = {name: rehearse(point, networks[name], source) for name, point in points.items()}
-    return Resolved(experiment, source, points, networks, rehearsals, only)
+    rehearsals = {name: rehearse(point, tasks[name]) for name, point in points.items()}
+    return Resolved(experiment, source, points, tasks, rehearsals, only)
 
 
 def _numerics_here(experiment: Experiment) -> Experiment:

@@ -23,7 +23,7 @@ from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.training.network import shapes_of
+from ltjax.training.task import Task, shapes_of
 from ltjax.training.step import Course, LaneStart
 
 
@@ -118,16 +118,17 @@ class Search:
     Args:
         experiment: what is searched; without a sweep.
         past: what was trained before.
-        network: the experiment's.
+        task: the experiment's.
         rehearsal: the experiment's functions, and what is known of them.
         only: the trials to train; by default all.
     """
 
     def __init__(
-        self, experiment: Experiment, past: Past, network: Network, rehearsal: Rehearsal,
+        self, experiment: Experiment, past: Past, task: Task, rehearsal: Rehearsal,
         only: Collection[int] | None = None,
     ) -> None:  # fmt: skip
-        self.experiment, self.past, self.network, self.only = experiment, past, network, only
+        self.experiment, self.past, self.task, self.only = experiment, past, task, only
+        self.network = task.network
         self.rehearsal, self.functions = rehearsal, rehearsal.functions
         self._theta0: dict[int, Start] = {}
         self._starts: dict[int, dict[int, Start]] = {}
@@ -292,7 +293,7 @@ class Search:
             self.theta0(trial), left.mask, named_key(self.experiment.seed, "prune", trial, round), round,
             self.functions.steps, self._starts_of(trial), left.start,
         )  # fmt: skip
-        return pruned(self.experiment, self.functions, found)
+        return pruned(self.experiment, self.functions, found, self.task.kinds)
 
     def _left(self, trial: int, round: int) -> Outcome:
         """What training left of the lane that a round's mask is made from."""
@@ -323,21 +324,22 @@ def begin(experiment: Experiment, network: Network, trial: int, theta0: Params |
     return drawn if file is None else drawn._replace(params=load_start(file, trial, drawn.params))
 
 
-def pruned(experiment: Experiment, functions: Functions, found: Found) -> Mask:
+def pruned(
+    experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]
+) -> Mask:
     """The mask of a round, from what training left of the lane that its schedule prunes.
 
     Args:
         experiment: says at which rates, and which layers are ranked together.
         functions: the experiment's.
         found: what is known of the trial, its mask that of the lane that is pruned.
+        kinds: the kind of each leaf that counts, by path.
 
     Raises:
         UserError: the criterion failed, or weights cannot be ranked.
     """
     scores = functions.scores(found, found.key)
-    rates = selection.rates_by_path(
-        found.theta0.params, schedules.step_of(experiment.prune, found.round).rates
-    )
+    rates = schedules.rates_of(experiment.prune, found.round, kinds)
     return selection.prune(scores, found.mask, rates, experiment.prune.structure.make())
 
 

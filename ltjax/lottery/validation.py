@@ -1,19 +1,20 @@
 """What an experiment must satisfy before anything is trained; each failure is one clear sentence."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
-from ltjax.core.types import Params
 from ltjax.data import Source
 from ltjax.lottery.arms import ARMS
-from ltjax.models import MODELS
+from ltjax.models import MODELS, Network
 from ltjax.settings.plain import check, check_choices
-from ltjax.settings.schema import Experiment, Model
+from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, selection
 from ltjax.sparsity.schedules import source as source_arm
-from ltjax.training.network import network_of, shapes_of
+from ltjax.training.task import Task, check_shapes
+from ltjax.training.tasks import task_of
 
 LANES = 1_000_000
 """Trainings of a run, all rounds and points together: each has a row in a table, and files."""
@@ -25,27 +26,34 @@ WEIGHTS = 2**31 - 1
 """Of a network: positions among them are int32."""
 
 
-def validate(points: Collection[Experiment], source: Source) -> None:
-    """Check the points of a configuration, before their data is loaded.
+def validate(points: Mapping[str, Experiment], source: Source | None) -> dict[str, Task]:
+    """Check the points of a configuration, before their data are loaded.
 
     Args:
-        points: of the sweep, or the one experiment where nothing is swept.
-        source: the data's sizes.
+        points: of the sweep, or the one experiment where nothing is swept; by name.
+        source: the data's sizes, where they are not those of the data set that it names.
+
+    Returns:
+        The task of each point.
 
     Raises:
         UserError: the first thing that cannot be run, by its command-line name.
     """
-    shapes: dict[Model, Params] = {}  # points that differ elsewhere share their network
-    for point in points:
+    tasks: dict[str, Task] = {}
+    tried: dict[tuple[Network, Choice, Choice], Task] = {}  # points that differ elsewhere share their network
+    for name, point in points.items():
         _names(point)
         check(point)
-        if point.model not in shapes:
-            shapes[point.model], _ = shapes_of(network_of(point, source))
-        _kinds(point, shapes[point.model])
+        tasks[name] = task = task_of(point, source)
+        if (task.network, point.loss, point.metric) not in tried:
+            check_shapes(task)
+            tried[task.network, point.loss, point.metric] = task
+        _kinds(point, task)
         _schedule(point)
         _evaluations(point)
-        _examples(point, source.train)
-    _amount(points)
+        _examples(point, task.data.train)
+    _amount(points.values())
+    return tasks
 
 
 def _names(experiment: Experiment) -> None:
@@ -106,14 +114,15 @@ def _schedule(experiment: Experiment) -> None:
         raise UserError(f"control_rounds must be rounds from 0 to {prune.rounds}, not {min(controls)}.")
 
 
-def _kinds(experiment: Experiment, params: Params) -> None:
-    weights = sum(int(np.size(leaf)) for leaf in masks.kernels(params).values())
+def _kinds(experiment: Experiment, task: Task) -> None:
+    weights = sum(int(np.size(leaf)) for leaf in masks.counted(task.shapes[0], task.kinds).values())
     if weights > WEIGHTS:
         raise UserError(f"model.widths and .channels make {weights} weights; at most {WEIGHTS} can be.")
-    rates = selection.rates_by_path(params, experiment.prune.rates)
+    prune = experiment.prune
+    rates = selection.rates_by_path(task.kinds, prune.rates, prune.rate_by_path)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
-    experiment.prune.structure.make()(rates)
+    prune.structure.make()(rates)
 
 
 def _examples(experiment: Experiment, total: int) -> None:

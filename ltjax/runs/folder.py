@@ -31,7 +31,7 @@ from ltjax.settings import compatible
 from ltjax.settings.plain import Former, check, plain
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
-from ltjax.training.network import network_of
+from ltjax.training.tasks import network_of
 
 READS = "reads_trained"
 """Under which a part's note has whether trained weights were read: thinning need not have the user's code."""

@@ -16,7 +16,7 @@ from ltjax.core.types import Lane
 from ltjax.lottery.resolving import Resolved
 from ltjax.settings.schema import Experiment, Keep
 from ltjax.sparsity import schedules
-from ltjax.training.network import shapes_of
+from ltjax.training.task import shapes_of
 
 
 def wanted(

@@ -17,7 +17,7 @@ from ltjax.runs.folder import Run, read_config
 from ltjax.settings import compatible
 from ltjax.settings.schema import Keep
 from ltjax.sparsity import schedules
-from ltjax.training.network import network_of
+from ltjax.training.tasks import network_of
 
 Writing = Callable[[], AbstractContextManager[None]]
 

@@ -77,6 +77,17 @@ def _positive(value: float) -> str:
     return "" if least <= value <= most else f"must lie between {least:g} and {most:g}"
 
 
+def _rate_by_path(value: str) -> str:
+    pattern, _, rate = value.rpartition("=")
+    try:
+        holds = rate == "None" or 0 < float(rate) < 1
+    except ValueError:
+        holds = False
+    told = "must be a path and a rate between 0 and 1, or None, as in 'encoder/*=0.1'"
+    return "" if pattern and holds else told
+
+
+RATE_BY_PATH = Bound(_rate_by_path, most=1000)
 POSITIVE = Bound(_positive)
 BELOW_1 = real(lambda value: 0 <= value < 1, "must lie in [0, 1)")
 NOT_NEGATIVE = real(lambda value: 0 <= value <= FLOAT32[1], "must be 0 or more, and finite")

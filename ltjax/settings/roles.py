@@ -6,7 +6,7 @@ from typing import Any
 from ltjax.settings.fields import replaced, settings_of
 from ltjax.settings.schema import Experiment
 
-TRACED = ("train.", "data.augment.")
+TRACED = ("train.", "data.augment.", "loss.")
 """Beginnings of the names of what a training step computes with."""
 
 

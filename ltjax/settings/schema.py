@@ -19,6 +19,7 @@ from ltjax.settings.bounds import (
     NOT_NEGATIVE,
     PATH,
     POSITIVE,
+    RATE_BY_PATH,
     ROUNDS,
     STEPS,
     real,
@@ -128,6 +129,14 @@ class Rates:
     """Of fully-connected layers."""
     output: Rate = 0.1
     """Of the output layer (half of fc's in the paper)."""
+    attention: Rate = 0.2
+    """Of attention's projections."""
+    recurrent: Rate = 0.2
+    """Of recurrent layers."""
+    embedding: Rate = None
+    """Of embeddings."""
+    shortcut: Rate = None
+    """Of layers called shortcut, which make a residual stream fit (left whole in the paper)."""
 
 
 @dataclass(frozen=True)
@@ -137,6 +146,10 @@ class Prune(_Choosing):
     rounds: Annotated[int, whole(0, ROUNDS), GREATER] = 10
     """Rounds after the dense one: 10 trains rounds 0 to 10."""
     rates: Rates = Rates()
+    rate_by_path: Annotated[tuple[str, ...], RATE_BY_PATH] = ()
+    """Rates of layers by their paths, before those by kind: 'encoder/*=0.1' 'embed/*=None'; first match wins."""
+    output: str | None = None
+    """Path of the output layer; by default the one called output, else the last that is called."""
     criterion: Annotated[Choice, Kind("criterion")] = Choice("criterion", "magnitude")
     """What ranks the weights, by its name in the registry; the lowest are removed."""
     structure: Annotated[Choice, Kind("structure")] = Choice("structure", "layer")
@@ -212,7 +225,7 @@ POINTS = Role(
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(_Choosing):
     """One lottery-ticket experiment, whole."""
 
     name: Annotated[str, NAME, PLACE] = "digits"
@@ -233,6 +246,12 @@ class Experiment:
     """Rounds in which the arms that are no tickets are trained; by default all."""
     sweep: Annotated[dict[str, tuple[Any, ...]], POINTS, ALL_POINTS] = field(default_factory=dict)
     """Settings that vary, by dotted name; the i-th point has the i-th value of each."""
+    task: Annotated[Choice, Kind("task"), SHAPE, ALL_POINTS] = Choice("task", "classification")
+    """What is learned, by its name in the registry."""
+    loss: Annotated[Choice, Kind("loss"), SHAPE] = Choice("loss", "auto")
+    """What training minimises, by its name in the registry; auto: the task's own."""
+    metric: Annotated[Choice, Kind("metric"), SHAPE] = Choice("metric", "auto")
+    """What tables and figures show beside the loss, by its name in the registry; auto: the task's own."""
     data: Annotated[Data, SHAPE] = field(default_factory=Data)
     model: Annotated[Model, SHAPE] = field(default_factory=Model)
     train: Annotated[Train, SHAPE] = field(default_factory=Train)

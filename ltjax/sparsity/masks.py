@@ -6,7 +6,7 @@ weights of VGG-19.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -94,7 +94,7 @@ def shuffle(key: Key, mask: Mask) -> Mask:
 
 
 def is_kernel(path: str) -> bool:
-    """Whether a leaf of that path name is a kernel, the only kind that counts and can be pruned."""
+    """Whether a leaf of that path name is called a kernel, as Flax calls the weights of its layers."""
     return path.rsplit("/", 1)[-1] == "kernel"
 
 
@@ -103,14 +103,25 @@ def kernels(tree: Any) -> dict[str, Any]:
     return {path: leaf for path, leaf in leaves_by_path(tree).items() if is_kernel(path)}
 
 
-def count(mask: Mask) -> tuple[int, int]:
-    """Surviving kernel weights and all kernel weights.
+def counted(tree: Any, kinds: Collection[str] | None = None) -> dict[str, Any]:
+    """The leaves of params or a mask that count, by path name: those of ``kinds``, by default kernels."""
+    if kinds is None:
+        return kernels(tree)
+    return {path: leaf for path, leaf in leaves_by_path(tree).items() if path in kinds}
+
+
+def count(mask: Mask, kinds: Collection[str] | None = None) -> tuple[int, int]:
+    """Surviving weights and all weights, of the leaves that count.
+
+    Args:
+        mask: the mask.
+        kinds: paths of the leaves that count; by default those that are called kernel.
 
     Example:
         >>> count({"bias": np.ones(2, bool), "kernel": np.array([[True, False, True]])})
         (2, 3)
     """
-    leaves = [np.asarray(leaf) for leaf in kernels(mask).values()]
+    leaves = [np.asarray(leaf) for leaf in counted(mask, kinds).values()]
     return sum(int(np.count_nonzero(leaf)) for leaf in leaves), sum(leaf.size for leaf in leaves)
 
 
@@ -134,12 +145,16 @@ def unpack(bits: Params, like: Any) -> Mask:
     return jax.tree.map(leaf, bits, like)
 
 
-def percent_remaining(mask: Mask) -> float:
-    """P_m = 100 · ‖m‖₀ / |θ| over kernels, biases and BatchNorm excluded (paper, section 1)."""
-    remaining, total = count(mask)
+def percent_remaining(mask: Mask, kinds: Collection[str] | None = None) -> float:
+    """P_m = 100 · ‖m‖₀ / |θ| over the leaves that count, biases and norms excluded (paper, section 1)."""
+    return percent(*count(mask, kinds))
+
+
+def percent(remaining: int, total: int) -> float:
+    """What remains of a total, in per cent."""
     return 100 * remaining / total
 
 
-def densities(mask: Mask) -> dict[str, float]:
-    """The surviving fraction of every kernel, by path name."""
-    return {path: float(np.mean(leaf)) for path, leaf in kernels(mask).items()}
+def densities(mask: Mask, kinds: Collection[str] | None = None) -> dict[str, float]:
+    """The surviving fraction of every leaf that counts, by path name."""
+    return {path: float(np.mean(leaf)) for path, leaf in counted(mask, kinds).items()}

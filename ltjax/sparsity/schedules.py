@@ -5,7 +5,7 @@ dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line
 is not a schedule but a criterion, ``initial``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
@@ -94,16 +94,44 @@ def after(prune: Prune, round: int) -> list[int]:
     return [later for later in range(round + 1, longer.rounds + 1) if before(later) == round]
 
 
-def surviving(params: Params, prune: Prune) -> list[int]:
-    """Surviving kernel weights in rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
-    sizes = {path: int(np.size(leaf)) for path, leaf in masks.kernels(params).items()}
+def rates_of(prune: Prune, round: int, kinds: Mapping[str, str]) -> dict[str, float]:
+    """The rate of every layer that a round prunes, by path name.
+
+    Args:
+        prune: the settings.
+        round: from 1 on.
+        kinds: the kind of each leaf that counts, by path.
+    """
+    step = step_of(selection.of_kinds(prune, kinds), round)
+    return selection.rates_by_path(kinds, step.rates, prune.rate_by_path)
+
+
+def surviving(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[int]:
+    """The surviving weights of rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
+    return [sum(each.values()) for each in surviving_by_group(params, prune, kinds)]
+
+
+def surviving_by_group(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[dict[Group, int]]:
+    """The surviving weights of every group of layers in rounds 0 to ``prune.rounds``, untrained.
+
+    Layers that are never pruned are groups of their own. How many of a group each of its layers keeps is not
+    known before training, where several are ranked together.
+
+    Args:
+        params: arrays, or their shapes.
+        prune: the settings.
+        kinds: the kind of each leaf that counts, by path.
+    """
+    sizes = {path: int(np.size(leaf)) for path, leaf in masks.counted(params, kinds).items()}
     gone: list[dict[Group, int]] = [{}]  # by round
     for round in range(1, prune.rounds + 1):
-        step = step_of(prune, round)
-        rates = selection.rates_by_path(params, step.rates)
-        gone.append(dict(gone[step.before]))
-        for group, rate in prune.structure.make()(rates).items():
+        gone.append(dict(gone[step_of(prune, round).before]))
+        for group, rate in prune.structure.make()(rates_of(prune, round, kinds)).items():
             before = gone[round].get(group, 0)
             alive = sum(sizes[path] for path in group) - before
             gone[round][group] = before + selection.removed(rate, alive)
-    return [sum(sizes.values()) - sum(each.values()) for each in gone]
+    groups = list(dict.fromkeys(group for each in gone for group in each))
+    groups += [(path,) for path in sizes if not any(path in group for group in groups)]
+    return [
+        {group: sum(sizes[path] for path in group) - each.get(group, 0) for group in groups} for each in gone
+    ]

@@ -5,16 +5,17 @@ weight's rank decides, so exactly ``round(rate * alive)`` go. Ranks come from Nu
 same on every backend, nothing to compile, and a round sorts only once.
 """
 
-from collections.abc import Mapping
+import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from ltjax.core.errors import UserError
 from ltjax.core.trees import leaves_by_path, replace_leaves
-from ltjax.core.types import Mask, Params
-from ltjax.settings.schema import Rates
-from ltjax.sparsity import masks
+from ltjax.core.types import Mask
+from ltjax.settings.schema import Prune, Rates
 from ltjax.sparsity.structures import Group, Structure, layer
 
 
@@ -90,23 +91,46 @@ def prune(scores: Any, mask: Mask, rates: Mapping[str, float], structure: Struct
     })  # fmt: skip
 
 
-def rates_by_path(params: Params, rates: Rates) -> dict[str, float]:
-    """The rate of every prunable kernel by path name, from the rate of its kind.
+def rates_by_path(kinds: Mapping[str, str], rates: Rates, own: Sequence[str] = ()) -> dict[str, float]:
+    """The rate of every layer that is pruned, by path name.
 
-    A kernel's kind is ``output`` in a layer of that name, ``conv`` with four axes and ``fc`` with two; a
-    layer whose name begins with ``shortcut`` is never pruned (paper, Figure 2).
+    Args:
+        kinds: the kind of each leaf that counts, by path.
+        rates: by kind.
+        own: rates by path, such as ``encoder/*=0.1`` or ``embed/*=None``; the first that matches wins.
+
+    Raises:
+        UserError: a path matches nothing.
+
+    Example:
+        >>> rates_by_path({"fc1/kernel": "fc", "output/kernel": "output"}, Rates(), ["fc*=None"])
+        {'output/kernel': 0.1}
     """
-    by_kind = {path: getattr(rates, layer_kind(path, np.ndim(leaf)), None)
-               for path, leaf in masks.kernels(params).items()}  # fmt: skip
-    return {path: rate for path, rate in by_kind.items() if rate is not None}
+    patterns = [each.rpartition("=")[::2] for each in own]
+    for pattern, _ in patterns:
+        if not fnmatch.filter(kinds, pattern):
+            raise UserError(
+                f"prune.rate_by_path '{pattern}' matches no layer; there are: {', '.join(kinds)}."
+            )
+
+    def rate(path: str, kind: str) -> float | None:
+        for pattern, said in patterns:
+            if fnmatch.fnmatchcase(path, pattern):
+                return None if said == "None" else float(said)
+        by_kind: float | None = getattr(rates, kind)
+        return by_kind
+
+    found = {path: rate(path, kind) for path, kind in kinds.items()}
+    return {path: rate for path, rate in found.items() if rate is not None}
 
 
-def layer_kind(path: str, axes: int) -> str:
-    """The kind of layer that a kernel's path name and number of axes show it to be."""
-    layer = ("/" + path).split("/")[-2]
-    if layer == "output" or layer.startswith("shortcut"):
-        return layer.split("_")[0]
-    return "conv" if axes == 4 else "fc"
+def of_kinds(prune: Prune, kinds: Mapping[str, str]) -> Prune:
+    """The settings for a network that has these kinds of layers: the rates of all others are None.
+
+    A schedule that scales rates goes by the greatest, which must be that of a layer that is there.
+    """
+    absent = {each.name for each in fields(Rates)} - set(kinds.values())
+    return replace(prune, rates=replace(prune.rates, **dict.fromkeys(absent)))
 
 
 def _check(rates: Mapping[str, float], mask: Mask) -> None:

@@ -1,6 +1,6 @@
 """The training of one lane, as pure functions: begin, advance, measure. Nothing here knows of lanes.
 
-A ``Training`` holds what all lanes share (network, optimizer, sizes); whatever differs from lane to lane or
+A ``Training`` holds what all lanes share (task, optimizer, sizes); whatever differs from lane to lane or
 round to round (params, mask, key, learning rate) is an argument, so one compilation serves all.
 """
 
@@ -17,12 +17,14 @@ from ltjax.core.choices import Choice
 from ltjax.core.keys import named_key
 from ltjax.core.types import Key, Mask, Params
 from ltjax.data import Examples, Splits
-from ltjax.models import Collections, Network
+from ltjax.models import Collections
 from ltjax.settings.roles import with_values
 from ltjax.settings.schema import Data, Experiment, Train
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
+from ltjax.training.losses import AUTO, Loss
 from ltjax.training.optimizers import make_optimizer
+from ltjax.training.task import Task
 
 
 class Course(NamedTuple):
@@ -88,21 +90,26 @@ class LaneState(NamedTuple):
 
 
 class Tally(NamedTuple):
-    """Summed loss and correct answers over examples: scalars, or stacked along lanes and steps."""
+    """Sums over examples: scalars, or stacked along lanes and steps.
+
+    ``weight`` is what the summed loss is divided by, None for the number of examples; ``metric`` holds what
+    the metric is made of.
+    """
 
     loss: jax.Array
-    correct: jax.Array
+    weight: jax.Array | None
+    metric: Any
 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """The three pure functions of a lane's life, for one network, configuration and size of training split.
+    """The three pure functions of a lane's life, for one task, configuration and size of training split.
 
     An epoch is ``examples // batch`` steps over a fresh permutation; the remainder of it is left out.
     ``splits`` is an argument of these functions and not a constant of the program.
     """
 
-    network: Network
+    task: Task
     train: Train
     examples: int
     augment: Augmentation | Choice = AUGMENTATIONS["none"]
@@ -132,15 +139,17 @@ class Training:
         )
         return state, jax.tree.map(lambda each: each.sum(axis=0), tallies)
 
-    def measure(self, state: LaneState, data: Examples) -> Tally:
+    def measure(self, state: LaneState, course: Course, data: Examples) -> Tally:
         """Tally a whole split."""
-        weights = state.weights
+        weights, loss = state.weights, self._loss_of(course)
 
         def of_batch(batch: Examples) -> Tally:
             # evaluation draws nothing: dropout is off, so any key will do
             batch = self.spread(batch)
-            logits, _ = self.network.apply(weights, state.collections, batch.floats(), False, named_key(0))
-            return tally_of(logits, batch.labels)
+            outputs, _ = self.task.network.apply(
+                weights, state.collections, batch.values(), False, named_key(0)
+            )
+            return self.tally(loss, outputs, batch)
 
         tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch, self.spread_over))
         return jax.tree.map(lambda each: each.sum(axis=0), tallies)
@@ -152,11 +161,11 @@ class Training:
         first = step % self.epoch_steps * self.train.batch
         picked = jax.lax.dynamic_slice_in_dim(order, first, self.train.batch)
         batch = self.spread(data.take(picked))
-        images = self._augment(course)(self._key(course, "augmentation", step), batch.images)
-        batch = batch._replace(images=images)
+        inputs = self._augment(course)(self._key(course, "augmentation", step), batch.inputs)
+        batch = batch._replace(inputs=inputs)
         # the mask in the forward pass: the loss's gradient is dense, of the weights, the optimizer's is not
         dense, (tally, collections) = jax.grad(self._loss, has_aux=True)(
-            state.weights, state.collections, batch, self._key(course, "dropout", step)
+            state.weights, state.collections, batch, self._loss_of(course), self._key(course, "dropout", step)
         )
         updates, optimizer = self._optimizer(course, step).update(
             state.pull(dense), state.optimizer, state.params
@@ -166,11 +175,20 @@ class Training:
         return LaneState(params, collections, state.mask, optimizer, order, state.pruned), tally
 
     def _loss(
-        self, params: Params, collections: Collections, batch: Examples, key: Key
+        self, params: Params, collections: Collections, batch: Examples, loss: Loss, key: Key
     ) -> tuple[jax.Array, tuple[Tally, Collections]]:
-        logits, collections = self.network.apply(params, collections, batch.floats(), True, key)
-        tally = tally_of(logits, batch.labels)
-        return tally.loss / self.train.batch, (tally, collections)
+        outputs, collections = self.task.network.apply(params, collections, batch.values(), True, key)
+        tally = self.tally(loss, outputs, batch)
+        mean = tally.loss / (self.train.batch if tally.weight is None else tally.weight)
+        return mean, (tally, collections)
+
+    def tally(self, loss: Loss, outputs: Any, batch: Examples) -> Tally:
+        """Loss and metric, summed over examples; padding counts nothing."""
+        losses = loss(outputs, batch.targets)
+        losses, weights = losses if isinstance(losses, tuple) else (losses, None)
+        sums = self.task.measured.sums(outputs, batch.targets)
+        loss, weight, metric = jax.tree.map(lambda leaf: _sum(leaf, batch.real), (losses, weights, sums))
+        return Tally(loss, weight, metric)
 
     def _optimizer(self, course: Course, step: Any) -> optax.GradientTransformation:
         """The optimizer at a step's learning rate, of the lane's own values: traced ones."""
@@ -185,7 +203,13 @@ class Training:
     def _own(self, course: Course) -> Experiment:
         """What a training step computes with, of the lane's own values if it has any."""
         data = Data(augment=self.augment) if isinstance(self.augment, Choice) else Data()
-        return with_values(Experiment(data=data, train=self.train), course.values)
+        loss = self.task.loss if isinstance(self.task.loss, Choice) else Choice("loss", AUTO)
+        return with_values(Experiment(loss=loss, data=data, train=self.train), course.values)
+
+    def _loss_of(self, course: Course) -> Loss:
+        """The loss, of the lane's own values if it has any."""
+        own: Loss = self._own(course).loss.make() if isinstance(self.task.loss, Choice) else self.task.loss
+        return own
 
     def _key(self, course: Course, stream: Literal["order", "augmentation", "dropout"], step: Any) -> Key:
         """The key of a stream of draws: at a step, or in the epoch of a step for the order of examples."""
@@ -214,9 +238,8 @@ AUGMENT = 1
 """Folded into a step's key for what is done to its images; the step's key itself is dropout's."""
 
 
-def tally_of(logits: jax.Array, labels: jax.Array) -> Tally:
-    """Summed cross-entropy and correct answers; examples labelled -1 are padding and count nothing."""
-    real = labels >= 0
-    losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(labels, 0))
-    correct = (logits.argmax(axis=-1) == labels) & real
-    return Tally(jnp.where(real, losses, 0).sum(), correct.sum(dtype=jnp.int32))
+def _sum(values: jax.Array, real: jax.Array) -> jax.Array:
+    """The sum over the examples that are none of the padding, in the values' own dtype; bools are counted."""
+    dtype = jnp.int32 if values.dtype == bool else values.dtype
+    here = real.reshape(-1, *[1] * (values.ndim - 1))
+    return jnp.where(here, values, jnp.zeros_like(values)).sum(axis=0, dtype=dtype)

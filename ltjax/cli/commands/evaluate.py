@@ -17,7 +17,8 @@ from ltjax.data import load_dataset
 from ltjax.models import Collections
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
-from ltjax.training.network import network_of, shapes_of
+from ltjax.training.task import shapes_of
+from ltjax.training.tasks import network_of
 
 PROGRAM = "ltjax evaluate"
 

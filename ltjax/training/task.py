@@ -1,0 +1,142 @@
+"""A task: what is learned. The only place that knows the data's shapes, the loss and the metric together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jax
+
+from ltjax.core.choices import Choice
+from ltjax.core.errors import UserError, shown
+from ltjax.core.keys import named_key
+from ltjax.core.types import Params
+from ltjax.data import Dataset, Source, load_dataset
+from ltjax.models import MODELS, Collections, Network
+from ltjax.models.kinds import kinds
+from ltjax.settings.schema import Data
+from ltjax.training.losses import LOSSES, Loss
+from ltjax.training.metrics import METRICS, Metric, metric_of
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is learned.
+
+    Args:
+        network: how params begin, and what it answers with.
+        data: the data, and the shapes of it.
+        loss: of each example, as ``training.losses`` has them; a choice, or a function.
+        metric: what is shown of lanes beside the loss; a choice, or what it is.
+        output: path of the output layer, where its name does not tell.
+        name: for messages.
+    """
+
+    network: Network
+    data: Source
+    loss: Choice | Loss
+    metric: Choice | Metric
+    output: str | None = None
+    name: str = ""
+
+    @cached_property
+    def shapes(self) -> tuple[Params, Collections]:
+        """The shapes and dtypes of params, and of what the network carries beside them."""
+        return shapes_of(self.network)
+
+    @cached_property
+    def kinds(self) -> Mapping[str, str]:
+        """The kinds of the leaves that count in the percentage that remains, by path."""
+        found = kinds(self.network, self.data.seen, self.output)
+        return {path: kind for path, kind in found.items() if kind is not None}
+
+    @cached_property
+    def measured(self) -> Metric:
+        """The metric itself.
+
+        Raises:
+            UserError: there is none of its name.
+        """
+        return metric_of(self.metric) if isinstance(self.metric, Choice) else self.metric
+
+    def load(self, data: Data) -> Dataset:
+        """The data, which is checked against what the loss needs.
+
+        Raises:
+            UserError: it cannot be had, or it is not what can be trained on.
+        """
+        dataset = load_dataset(data, self.data)
+        check_targets(self, dataset)
+        return dataset
+
+
+def shapes_of(network: Network) -> tuple[Params, Collections]:
+    """The shapes and dtypes of a network's params, and of what it carries beside them."""
+    found: tuple[Params, Collections] = jax.eval_shape(network.init, jax.eval_shape(lambda: named_key(0)))
+    return found
+
+
+def made(kind: str, chosen: Any) -> Any:
+    """The loss or metric of a choice; what is none is given back."""
+    return chosen.make() if isinstance(chosen, Choice) else chosen
+
+
+def check_targets(task: Task, dataset: Dataset) -> None:
+    """Check the data by what the loss itself knows of its targets (``check(outputs, targets)``).
+
+    Raises:
+        UserError: they do not go together, such as seven outputs and ten classes.
+    """
+    loss = made("loss", task.loss)
+    if hasattr(loss, "check"):
+        outputs = outputs_of(task)
+        for targets in (dataset.train_targets, dataset.test_targets):
+            with LOSSES.guarded(_name_of(task.loss)):
+                loss.check(outputs, targets)
+
+
+def outputs_of(task: Task, batch: int = 2) -> Any:
+    """The shapes of what the network answers with, for a batch.
+
+    Raises:
+        UserError: the network failed.
+    """
+    params, state = task.shapes
+    inputs = batched(task.data.seen, batch)
+    key = jax.eval_shape(lambda: named_key(0))
+    outputs, _ = jax.eval_shape(
+        lambda *given: task.network.apply(*given[:3], True, given[3]), params, state, inputs, key
+    )
+    return outputs
+
+
+def batched(tree: Any, batch: int) -> Any:
+    """Shapes of one example as those of a batch of them."""
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((batch, *leaf.shape), leaf.dtype), tree)
+
+
+def _name_of(chosen: Any) -> str:
+    return chosen.name if isinstance(chosen, Choice) else getattr(chosen, "__name__", type(chosen).__name__)
+
+
+def check_shapes(task: Task) -> None:
+    """Try network, loss and metric on shapes, before anything is computed.
+
+    Raises:
+        UserError: one failed (the message says where), or gives what cannot be summed over examples.
+    """
+    batch = 2
+    with MODELS.guarded(task.name):
+        outputs = outputs_of(task, batch)
+    targets = batched(task.data.targets, batch)
+    for kind, entries, chosen in (("loss", LOSSES, task.loss), ("metric", METRICS, task.metric)):
+        name = _name_of(chosen if kind == "loss" else Choice("metric", task.measured.shown.name))
+        function = made(kind, chosen) if kind == "loss" else task.measured.sums
+        with entries.guarded(name):
+            found = jax.eval_shape(function, outputs, targets)
+        for leaf in jax.tree.leaves(found):
+            if leaf.shape[:1] != (batch,) or (kind == "loss" and len(leaf.shape) != 1):
+                raise UserError(
+                    f"the {kind} {shown(name)} must give a number for each example, [batch], and gives "
+                    f"{leaf.dtype} {list(leaf.shape)} of a batch of {batch}."
+                )
