@@ -8,7 +8,8 @@ With a wiring (``@WIRINGS.register``) a network's tickets can be compacted; ``wi
 
 from ltjax.models import conv, lenet, resnet, vgg
 from ltjax.models.layers import INITIALIZERS, initializer
-from ltjax.models.network import MODELS, Collections, Network, make_network
+from ltjax.models.adapters import make_network, network
+from ltjax.models.network import MODELS, Collections, Inputs, Network
 from ltjax.models.wired import Wired, wired
 from ltjax.models.wiring import WIRINGS, Wiring
 
