@@ -7,13 +7,12 @@ from typing import Any, TypeAlias
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from ltjax.core.errors import UserError, shown
 from ltjax.models import convolution
 from ltjax.models.linen import linen_network
-from ltjax.models.network import MODELS, Inputs, Network
+from ltjax.models.network import MODELS, Inputs, Network, shapes_like
 from ltjax.models.nnx import nnx_network
 from ltjax.models.pure import pure_network
 from ltjax.settings.schema import Model
@@ -54,18 +53,20 @@ def network(module: Module, inputs: Inputs, form: convolution.Form = "direct") -
     Example:
         >>> made = network(nn.Dense(3), (5,))
         >>> params, state = made.init(jax.random.key(0))
-        >>> made.apply(params, state, jnp.ones((2, 5)), True, jax.random.key(1))[0].shape
+        >>> made.apply(params, state, jax.numpy.ones((2, 5)), True, jax.random.key(1))[0].shape
         (2, 3)
     """
     if isinstance(module, Network):
         return module
-    leaves, structure = jax.tree.flatten(_shapes(inputs))
+    leaves, structure = jax.tree.flatten(shapes_like(inputs))
     parts = module if isinstance(module, tuple) else (module,)
     return _network(tuple(map(_Same, parts)), structure, tuple(leaves), form)
 
 
 @cache
-def _network(parts: tuple[_Same, ...], structure: Any, leaves: tuple[Any, ...], form: convolution.Form) -> Network:
+def _network(
+    parts: tuple[_Same, ...], structure: Any, leaves: tuple[Any, ...], form: convolution.Form
+) -> Network:
     """Made once, so that all who ask for a network share what JAX has traced and compiled of it."""
     given = [each.each for each in parts]
     if len(given) == 2 and all(map(callable, given)):
@@ -89,24 +90,16 @@ def _refused(module: Any) -> str:
     if isinstance(module, nnx.Module):
         name = type(module).__name__
         return (
-            f"an NNX module is given as its class or as a function, such as lambda rngs: {name}(rngs=rngs), so that "
-            "every trial draws its own."
+            f"an NNX module is given as its class or as a function, such as lambda rngs: {name}(rngs=rngs), "
+            "so that every trial draws its own."
         )
     return (
-        "a network is a Linen module, an NNX class or a function of rngs, or a pair of functions (init, apply), "
-        f"and not {shown(module)}."
+        "a network is a Linen module, an NNX class or a function of rngs, or a pair of functions (init, "
+        f"apply), and not {shown(module)}."
     )
 
 
-def _shapes(inputs: Inputs) -> Inputs:
-    if isinstance(inputs, tuple) and all(isinstance(each, int) for each in inputs):
-        return jax.ShapeDtypeStruct(inputs, jnp.float32)
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs)
-
-
-def make_network(
-    model: Model, inputs: Inputs, classes: int, form: convolution.Form = "direct"
-) -> Network:
+def make_network(model: Model, inputs: Inputs, classes: int, form: convolution.Form = "direct") -> Network:
     """The network of a configuration.
 
     Args:

@@ -28,7 +28,9 @@ def flags(names: tuple[str, ...], train: bool) -> dict[str, bool]:
     return {name: train if name in TRAINS else not train for name in names if name in TRAINS + EVALUATES}
 
 
-def arguments_of(function: Callable[..., Any], positional: int, given: tuple[str, ...] | None = ()) -> tuple[str, ...]:
+def arguments_of(
+    function: Callable[..., Any], positional: int, given: tuple[str, ...] | None = ()
+) -> tuple[str, ...]:
     """The names of what a forward pass takes beside its inputs, after a check that nothing is left out.
 
     Args:
@@ -51,8 +53,8 @@ def arguments_of(function: Callable[..., Any], positional: int, given: tuple[str
         known = given is None or each.name in (*TRAINS, *EVALUATES, *given)
         if each.default is each.empty and not known:
             raise UserError(
-                f"{_name(function)} needs an argument '{each.name}'; a network takes its inputs as one argument, "
-                "which may be a dict or a tuple of arrays."
+                f"{_name(function)} needs an argument '{each.name}'; a network takes its inputs as one "
+                "argument, which may be a dict or a tuple of arrays."
             )
     return tuple(each.name for each in rest)
 

@@ -47,3 +47,15 @@ def in_float32(outputs: Any) -> Any:
     return jax.tree.map(
         lambda leaf: leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, outputs
     )
+
+
+def shapes_like(inputs: Inputs) -> Inputs:
+    """The shapes of one example, from anything that has them; a tuple of integers is one of float32.
+
+    Example:
+        >>> shapes_like((28, 28, 1))
+        ShapeDtypeStruct(shape=(28, 28, 1), dtype=float32)
+    """
+    if isinstance(inputs, tuple) and all(isinstance(each, int) for each in inputs):
+        return jax.ShapeDtypeStruct(inputs, jnp.float32)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs)

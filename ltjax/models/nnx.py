@@ -37,14 +37,10 @@ def nnx_network(make: Make, form: convolution.Form) -> Network:
     Raises:
         UserError: what is made is not a module, or has no params, or is called by other arguments.
     """
-    made = _made(make, named_key(0))
-    names = arguments_of(made, positional=1, given=("rngs",))
-    graph, pattern = nnx.split(made)
-    pattern = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), pattern)
-    variables: dict[Path, Any] = dict(nnx.to_flat_state(pattern))
+    graph, variables, names = _pattern(make)
     params, drawn, kept = _sorted(variables)
     if not params:
-        raise UserError(f"the network {type(made).__name__} has no params to train.")
+        raise UserError("the network has no params to train.")
 
     def init(key: Key) -> tuple[Params, State]:
         module = _made(make, key)
@@ -78,9 +74,34 @@ def _made(make: Make, key: Key) -> nnx.Module:
     module = make(rngs=nnx.Rngs(key)) if by_name else make(nnx.Rngs(key))
     if not isinstance(module, nnx.Module):
         raise UserError(
-            f"a network as a function of rngs must return an NNX module, and returned a {type(module).__name__}."
+            "a network as a function of rngs must return an NNX module, and returned a "
+            f"{type(module).__name__}."
         )
     return module
+
+
+def _pattern(make: Make) -> tuple[Any, dict[Path, Any], tuple[str, ...]]:
+    """A module's graph, its variables with shapes for values by path, and what else its call takes."""
+    found: list[Any] = []
+
+    def split(key: Key) -> nnx.State:
+        module = _made(make, key)
+        _declare_arrays(module)
+        graph, state = nnx.split(module)
+        found.extend((graph, arguments_of(module, positional=1, given=("rngs",))))
+        return state
+
+    state = jax.eval_shape(split, jax.eval_shape(lambda: named_key(0)))
+    graph, names = found
+    return graph, dict(nnx.to_flat_state(state)), names
+
+
+def _declare_arrays(module: nnx.Module) -> None:
+    """Have arrays that are not variables seen as arrays: under a trace, NNX takes them for constants."""
+    for _, layer in list(nnx.iter_modules(module)):
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, jax.core.Tracer):
+                setattr(layer, name, nnx.data(value))
 
 
 def _sorted(variables: dict[Path, Any]) -> tuple[list[Path], list[Path], list[Path]]:
@@ -97,10 +118,7 @@ def _name(path: Path) -> str:
 
 
 def _read(module: nnx.Module, paths: Iterable[Path]) -> dict[str, Any]:
-    """What lies at paths, as nested dicts.
-
-    Read by attribute: under a trace, ``nnx.split`` takes an array that is not a variable for a constant.
-    """
+    """What lies at paths, as nested dicts."""
     return nested({_name(path): _value(_at(module, path)) for path in paths})
 
 
