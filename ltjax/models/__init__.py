@@ -7,8 +7,10 @@ With a wiring (``@WIRINGS.register``) a network's tickets can be compacted; ``wi
 """
 
 from ltjax.models import conv, lenet, resnet, vgg
+from ltjax.models.adapters import make_network, network
+from ltjax.models.kinds import kinds
 from ltjax.models.layers import INITIALIZERS, initializer
-from ltjax.models.network import MODELS, Collections, Network, make_network
+from ltjax.models.network import MODELS, Collections, Inputs, Network
 from ltjax.models.wired import Wired, wired
 from ltjax.models.wiring import WIRINGS, Wiring
 
@@ -17,13 +19,16 @@ __all__ = [
     "MODELS",
     "WIRINGS",
     "Collections",
+    "Inputs",
     "Network",
     "Wired",
     "Wiring",
     "conv",
     "initializer",
+    "kinds",
     "lenet",
     "make_network",
+    "network",
     "resnet",
     "vgg",
     "wired",

@@ -1,104 +1,61 @@
 """A network as two pure functions, and the registry of networks."""
 
-import contextlib
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from ltjax.core.errors import UserError
 from ltjax.core.registry import Registry
-from ltjax.core.types import Key, Params
-from ltjax.models import convolution
+from ltjax.core.types import Key, Params, State
 from ltjax.settings.schema import Model
 
 MODELS: Registry[Callable[[Model, int], nn.Module]] = Registry("model")
 
-Collections: TypeAlias = dict[str, Any]
+Collections: TypeAlias = State
 """What a network carries beside its params, such as BatchNorm's statistics; often empty."""
+
+Inputs: TypeAlias = Any
+"""A pytree of arrays with a leading batch axis; of one example's ``jax.ShapeDtypeStruct`` where shapes do."""
 
 
 class Network(NamedTuple):
     """A network as two pure functions.
 
-    ``init(key)`` gives ``(params, collections)``; ``apply(params, collections, images, train, key)`` gives
-    ``(logits [batch, classes], collections)``. Images are floats [batch, height, width, channels]; params,
-    collections and logits are float32 whatever ``model.precision`` is.
+    ``init(key)`` gives ``(params, state)``; ``apply(params, state, inputs, train, key)`` gives
+    ``(outputs, state)``. Inputs and outputs are pytrees whose leaves have the batch as their first axis;
+    floating outputs are float32. State changes in training alone.
     """
 
-    init: Callable[[Key], tuple[Params, Collections]]
-    apply: Callable[..., tuple[jax.Array, Collections]]
+    init: Callable[[Key], tuple[Params, State]]
+    apply: Callable[..., tuple[Any, State]]
 
 
-def make_network(
-    model: Model, image_shape: tuple[int, ...], classes: int, form: convolution.Form = "direct"
-) -> Network:
-    """The network of a configuration for images [height, width, channels].
+def one_example(inputs: Inputs) -> Inputs:
+    """A batch of one example, of zeros.
 
-    Args:
-        model: says which network, and of which sizes.
-        image_shape: of one image.
-        classes: logits.
-        form: how its convolutions are computed.
-
-    Raises:
-        UserError: no such model or initializer, or sizes that cannot be.
+    Example:
+        >>> one_example({"tokens": jax.ShapeDtypeStruct((3,), "int32")})["tokens"].tolist()
+        [[0, 0, 0]]
     """
-    for name in ("widths", "channels"):
-        if min(getattr(model, name) or (), default=1) < 1:
-            raise UserError(f"model.{name} must be at least 1 each, not {getattr(model, name)}.")
-    if not 0 <= model.dropout < 1:
-        raise UserError(f"model.dropout must lie in [0, 1), not {model.dropout}.")
-    return _network(MODELS.find(model.name), model, tuple(image_shape), classes, form)
+    return jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape), leaf.dtype), inputs)
 
 
-@cache
-def _network(
-    make: Callable[[Model, int], nn.Module], model: Model, image_shape: tuple[int, ...], classes: int,
-    form: convolution.Form,
-) -> Network:  # fmt: skip
-    """Made once, so that all who ask for a network share what JAX has traced and compiled of it."""
-    module = make(model, classes)
-
-    def init(key: Key) -> tuple[Params, Collections]:
-        with _own_convolutions(form):
-            variables = dict(module.init(key, jnp.zeros((1, *image_shape))))
-        params = variables.pop("params")
-        return params, variables
-
-    def apply(
-        params: Params, collections: Collections, images: jax.Array, train: bool, key: Key
-    ) -> tuple[jax.Array, Collections]:
-        with _own_convolutions(form):
-            logits, updated = module.apply(
-                {"params": params, **collections}, images, train=train,
-                mutable=list(collections) if train else [], rngs={"dropout": key},
-            )  # fmt: skip
-        return logits.astype(jnp.float32), {**collections, **updated}
-
-    return Network(jax.jit(init), apply)
+def in_float32(outputs: Any) -> Any:
+    """The outputs, floating ones in float32."""
+    return jax.tree.map(
+        lambda leaf: leaf.astype(jnp.float32) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, outputs
+    )
 
 
-@contextlib.contextmanager
-def _own_convolutions(form: convolution.Form) -> Iterator[None]:
-    """Every ``nn.Conv`` inside that names no arithmetic of its own has ltjax's, in that form."""
-    with convolution.computed(form), nn.intercept_methods(_convolve):
-        yield
+def shapes_like(inputs: Inputs) -> Inputs:
+    """The shapes of one example, from anything that has them; a tuple of integers is one of float32.
 
-
-def _convolve(
-    call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any],
-    context: nn.module.InterceptorContext,
-) -> Any:  # fmt: skip
-    layer = context.module
-    if not isinstance(layer, nn.Conv) or layer.conv_general_dilated or layer.conv_general_dilated_cls:
-        return call(*arguments, **named)
-    # modules are frozen, and a clone would have another scope
-    object.__setattr__(layer, "conv_general_dilated", convolution.conv_general_dilated)
-    try:
-        return call(*arguments, **named)
-    finally:
-        object.__setattr__(layer, "conv_general_dilated", None)
+    Example:
+        >>> shapes_like((28, 28, 1))
+        ShapeDtypeStruct(shape=(28, 28, 1), dtype=float32)
+    """
+    if isinstance(inputs, tuple) and all(isinstance(each, int) for each in inputs):
+        return jax.ShapeDtypeStruct(inputs, jnp.float32)
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), inputs)
