@@ -23,7 +23,8 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 class Place:
     """Where signals are sent: at the ``count``-th event that matches ``event``, after ``delay`` seconds.
 
-    Events are counted once one has matched ``after``. ``half`` cuts the file that is being synced in half before, as if it had been written so far.
+    Events are counted once one has matched ``after``. ``half`` cuts the file that is being synced in
+    half before, as if it had been written so far.
     """
 
     event: str = "never"

@@ -9,31 +9,46 @@ import jax
 import jax.numpy as jnp
 
 from ltjax.core.errors import UserError, unknown
+from ltjax.core.keys import named_key
 from ltjax.core.safetensors import misfit
 from ltjax.core.trees import leaves_by_path
 from ltjax.core.types import Params
-from ltjax.data import Dataset, Examples, Splits, load_dataset, source_of
+from ltjax.data import Dataset, Examples, Splits
 from ltjax.data import split as splits_of
-from ltjax.models import Collections, Network
+from ltjax.lanes.history import ACCURACY
+from ltjax.lottery.loop import given as source_given
+from ltjax.models import Collections
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
 from ltjax.settings.schema import Experiment, Train
 from ltjax.sparsity import masks
-from ltjax.training.task import shapes_of
-from ltjax.training.tasks import network_of
-from ltjax.training.step import LaneState, Tally, Training
+from ltjax.training.step import LaneState, Tally, Training, course_of
+from ltjax.training.task import Task
+from ltjax.training.tasks import task_of
 
 SPLITS = Splits._fields
 """The names of the splits: train, validation, test."""
 
 
 class Evaluation(NamedTuple):
-    """Mean cross-entropy, accuracy as a fraction of 1, and over how many examples they are."""
+    """Mean loss, the metric's value (accuracies are fractions of 1), over how many examples, and its name."""
 
     loss: float
-    accuracy: float
+    value: float
     examples: int
+    metric: str = ACCURACY
+
+    @property
+    def accuracy(self) -> float:
+        """The value of a task whose metric is accuracy.
+
+        Raises:
+            AttributeError: it is another.
+        """
+        if self.metric != ACCURACY:
+            raise AttributeError(f"the metric is {self.metric} and not accuracy; see value.")
+        return self.value
 
 
 def evaluate(
@@ -58,31 +73,32 @@ def evaluate(
     """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    data = load_dataset(experiment.data) if dataset is None else dataset
-    network = network_of(experiment, source_of(data))
+    task = task_of(experiment, source_given(dataset))
+    data = task.load(experiment.data)
     collections = collections or {}
     for what, given, needed in zip(
-        ("params", "collections"), (params, collections), shapes_of(network), strict=True
+        ("params", "collections"), (params, collections), task.shapes, strict=True
     ):
         if wrong := misfit(leaves_by_path(given), leaves_by_path(needed)):
             raise UserError(f"the {what} do not fit the network: {wrong}.")
     splits = splits_of(data, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
-    measure, count = _measure(network, experiment.train), len(examples.labels)
+    measure, count = _measure(task, experiment.train), examples.size
     tally = jax.device_get(measure(params, collections, examples))
     # divided in float64, as in the tables
-    return Evaluation(float(tally.loss) / count, int(tally.correct) / count, count)
+    loss = float(tally.loss) / (count if tally.weight is None else float(tally.weight))
+    return Evaluation(loss, float(task.measured.value(tally.metric, count)), count, task.measured.shown.name)
 
 
 @lru_cache(maxsize=8)
-def _measure(network: Network, train: Train) -> Callable[[Params, Collections, Examples], Tally]:
-    """A network's ``Training.measure``, compiled once, however many params are evaluated."""
-    training = Training(network, train, examples=0)
+def _measure(task: Task, train: Train) -> Callable[[Params, Collections, Examples], Tally]:
+    """A task's ``Training.measure``, compiled once, however many params are evaluated."""
+    training, course = Training(task, train, examples=0), course_of(named_key(0))
 
     def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
         # every weight is there: what was pruned is 0 in params
         state = LaneState(params, collections, masks.dense(params), (), jnp.zeros(0, jnp.int32))
-        return training.measure(state, examples)
+        return training.measure(state, course, examples)
 
     return jax.jit(measure)
 

@@ -36,9 +36,11 @@ def documented(entries: Mapping[str, Any]) -> dict[str, str]:
 def _data_set(source: Source) -> str:
     """What a data set says of itself, and its sizes."""
     purpose = (getdoc(source.load) or "").split("\n")[0].rstrip(".")
-    image = " × ".join(map(str, source.image))
+    inputs = " and ".join(" × ".join(map(str, leaf.shape)) for leaf in jax.tree.leaves(source.inputs))
+    whole = jax.tree.leaves(source.targets)[0].dtype == "int32"
     sizes = (
-        f"{source.train:,} training and {source.test:,} test examples of {image}, {source.classes} classes"
+        f"{source.train:,} training and {source.test:,} test examples of {inputs}, {source.classes} "
+        f"{'classes' if whole else 'numbers'}"
     )
     return f"{purpose} ({sizes})." if purpose else f"{sizes}."
 

@@ -21,7 +21,7 @@ from ltjax.core.interrupts import Interrupts
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
-from ltjax.data import Dataset, enter_arrays, load_dataset
+from ltjax.data import Dataset, enter_arrays
 from ltjax.lanes import backend, distributed, processes
 from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
@@ -127,7 +127,7 @@ def run(
     box = box or Box()
     distributed.agree(_alike(experiment, only, box))
     choose_devices(experiment.compute)
-    dataset = load_dataset(experiment.data)
+    dataset = resolved.task.load(experiment.data)
     if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
         resolved.check_start()
     resolved = _as_begun(resolved, will_hold(folder, experiment, resolved.points), folder, asked)

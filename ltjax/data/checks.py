@@ -101,9 +101,13 @@ def _check_looks(dataset: Dataset) -> None:
         numbers = np.atleast_1d(np.asarray(given, np.float64))
         last = leaves[0].shape[-1] if len(leaves) == 1 and leaves[0].ndim > 1 else 1
         if len(leaves) > 1 or numbers.ndim != 1 or len(numbers) not in (1, last):
-            raise UserError(f"{name} must be one number, or one for each of {last} channels, not {_list(given)}.")
+            raise UserError(
+                f"{name} must be one number, or one for each of {last} channels, not {_list(given)}."
+            )
         if not np.isfinite(numbers).all() or (name == "std" and not (numbers > 0).all()):
-            raise UserError(f"{name} must be {'positive' if name == 'std' else 'finite'}, not {_list(given)}.")
+            raise UserError(
+                f"{name} must be {'positive' if name == 'std' else 'finite'}, not {_list(given)}."
+            )
 
 
 def _list(given: Sequence[float]) -> str:

@@ -1,4 +1,4 @@
-"""Examples on the device: inputs and targets of any shape and dtype, images normalised where they are used."""
+"""Examples on the device: inputs and targets of any shape and dtype; images are normalised there."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -83,7 +83,7 @@ class Examples(NamedTuple):
     shift: Any = None
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many there are, padding included."""
         return len(self.real)
 
@@ -105,8 +105,8 @@ class Examples(NamedTuple):
 
         They are of at most ``size`` examples, or the next multiple of ``multiple``.
         """
-        count = math.ceil(self.count / size)
-        padding = -self.count % (count * multiple)
+        count = math.ceil(self.size / size)
+        padding = -self.size % (count * multiple)
 
         def split(leaf: jax.Array) -> jax.Array:
             padded = jnp.pad(leaf, [(0, padding)] + [(0, 0)] * (leaf.ndim - 1))

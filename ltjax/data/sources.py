@@ -152,7 +152,7 @@ def load_dataset(data: Data, source: Source | None = None) -> Dataset:
     found, expected = source_of(dataset)[1:], source[1:]
     if found != expected:
         raise UserError(
-            f"'{data.name}' has sizes {_sizes(found)}, not {_sizes(expected)}; its files are not the whole data."
+            f"'{data.name}' has sizes {_sizes(found)}, not {_sizes(expected)}; files are missing or more."
         )
     return dataset
 

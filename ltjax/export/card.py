@@ -15,13 +15,14 @@ import numpy as np
 from ltjax.core.files import write_text
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
-from ltjax.data import DATASETS
 from ltjax.export import latency
 from ltjax.export.files import CARD, Export
 from ltjax.export.latency import BATCHES
-from ltjax.export.variants import compacted_logits, dense_logits, flops, probes, sparse_logits
+from ltjax.export.variants import compacted_logits, flops, logits_of, probes, sparse_logits
 from ltjax.runs.folder import Run
 from ltjax.sparsity import masks
+from ltjax.training.task import Task
+from ltjax.training.tasks import task_of
 
 Card: TypeAlias = dict[str, Any]
 
@@ -212,20 +213,21 @@ def make_card(run: Run, round: int, lane: Lane, folder: Path, exported: Export, 
         exported: what ``export`` found.
         measure: whether to time its forms.
     """
-    image = DATASETS.find(run.experiment.data.name).image
-    remaining, total = masks.count(exported.outcome.mask)
+    task = task_of(run.experiment)
+    remaining, total = masks.count(exported.outcome.mask, task.kinds)
     card = {
         "ltjax": __version__, "experiment": run.experiment.name,
         "network": run.experiment.model.name, "data": run.experiment.data.name, "round": round,
         **lane._asdict(), "accuracy": _accuracy(run, round, lane),
         "weights": {"remaining": remaining, "total": total, "percent": 100 * remaining / total},
         "layers": _kept(exported), "not_compacted": exported.reason,
-        "bytes": _bytes(folder, exported), "flops": flops(exported.forms, image) if exported.forms else None,
+        "bytes": _bytes(folder, exported),
+        "flops": flops(exported.forms, task.data.seen.shape) if exported.forms else None,
         "latency": None, "machine": None, "other_logits": [],
     }  # fmt: skip
     if measure:
         card["machine"] = latency.machine()
-        card["latency"], card["other_logits"] = _latency(run, exported, image)
+        card["latency"], card["other_logits"] = _latency(run, exported, task)
     return {**card, "findings": findings(card)}
 
 
@@ -261,16 +263,16 @@ def _bytes(folder: Path, exported: Export) -> dict[str, int]:
     return {form: sum(sizes.get(name, 0) for name in FILES[form]) for form in forms}
 
 
-def _latency(run: Run, exported: Export, image: tuple[int, ...]) -> tuple[dict[str, Any], list[str]]:
+def _latency(run: Run, exported: Export, task: Task) -> tuple[dict[str, Any], list[str]]:
     """Timings by batch size and form, and the forms that gave other logits than the dense one."""
-    classes, found = DATASETS.find(run.experiment.data.name).classes, exported.outcome
-    forms = {"dense": dense_logits(run.experiment.model, image, classes, found.trained, found.collections)}
+    found = exported.outcome
+    forms = {"dense": logits_of(task.network, found.trained, found.collections)}
     if exported.forms:
         forms["compacted"] = compacted_logits(exported.forms)
         forms["sparse"] = sparse_logits(exported.forms)
     timings, wrong = {}, set()
     for batch in BATCHES:
-        images = probes(image, batch)
+        images = probes(task.data.seen, batch)
         given = {form: images if form == "sparse" else jax.device_put(images) for form in forms}
         measured, others = latency.measure(forms, given)
         timings[str(batch)] = {form: timing._asdict() for form, timing in measured.items()}

@@ -13,7 +13,6 @@ from ltjax.core.safetensors import metadata, save_tensors
 from ltjax.core.trees import nested
 from ltjax.core.types import Lane, Mask, Params
 from ltjax.core.version import __version__
-from ltjax.data import DATASETS
 from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
@@ -22,7 +21,7 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
-from ltjax.training.tasks import network_of
+from ltjax.training.tasks import OURS, task_of
 
 CONTENTS = {
     "theta0": "the trial's initial params, unmasked: what --model.start takes",
@@ -93,22 +92,24 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
 
 def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
     """The forms of what was trained, or why there are none."""
-    source = DATASETS.find(run.experiment.data.name)
-    given = (run.experiment.model, source.image, source.classes, found.trained, found.collections)
+    experiment, task = run.experiment, task_of(run.experiment)
+    if experiment.task.name not in OURS:
+        return None, f"the task '{experiment.task.name}' has no wiring"
+    shape = task.data.seen.shape
     try:
-        return make_forms(*given), ""
+        return make_forms(experiment.model, shape, task.data.classes, found.trained, found.collections), ""
     except UserError as error:
         return None, str(error)
 
 
 def _initial(run: Run, round: int, lane: Lane, mask: Mask) -> Params | None:
     """What a lane began with, or None where it cannot be had again."""
-    experiment, network = run.experiment, network_of(run.experiment)
+    experiment, task = run.experiment, task_of(run.experiment)
     try:
         if lane.arm == "ticket" and not (lane.repeat and round == 0):
             return jax.tree.map(np.asarray, rewind(run.ticket(round, lane.trial).params, mask))
-        drawn = begin(experiment, network, lane.trial).params
-        search = Search(experiment, run, network, rehearse(experiment, network), only=[lane.trial])
+        drawn = begin(experiment, task.network, lane.trial).params
+        search = Search(experiment, run, task, rehearse(experiment, task), only=[lane.trial])
         start = search.starts(round, [lane])[0]
     except UserError:  # the round before is not in the run, or the file of model.start is gone
         return None

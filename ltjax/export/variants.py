@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ltjax.core.errors import UserError, shown
@@ -15,7 +16,7 @@ from ltjax.export.compaction import Compacted, compact
 from ltjax.export.csr import csr_logits
 from ltjax.export.folded import Plain, logits, patch_values, plain
 from ltjax.export.folded import values as plain_values
-from ltjax.models import WIRINGS, Collections, Wiring, make_network
+from ltjax.models import WIRINGS, Collections, Network, Wiring, make_network
 from ltjax.settings.schema import Model
 
 TOLERANCE = 1e-4
@@ -68,9 +69,21 @@ def make_forms(
     return forms
 
 
-def probes(image: tuple[int, ...], count: int) -> np.ndarray:
-    """Random images, as standardised ones are: to compare logits and to time, for which any will do."""
-    return np.asarray(jax.random.normal(named_key(0, "probes"), (count, *image)))
+def probes(seen: Any, count: int) -> Any:
+    """Random inputs, as standardised ones are: to compare logits and to time, for which any will do.
+
+    Args:
+        seen: shapes and dtypes of one example, or the shape alone, of floats; whole numbers are 0.
+        count: examples.
+    """
+    shapes = jax.ShapeDtypeStruct(seen, np.float32) if isinstance(seen, tuple) else seen
+
+    def drawn(leaf: Any) -> np.ndarray:
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):
+            return np.zeros((count, *leaf.shape), leaf.dtype)
+        return np.asarray(jax.random.normal(named_key(0, "probes"), (count, *leaf.shape)), leaf.dtype)
+
+    return jax.tree.map(drawn, shapes)
 
 
 def agree(found: np.ndarray, wanted: np.ndarray) -> bool:
@@ -88,6 +101,11 @@ def dense_logits(
 ) -> Logits:
     """The network's own forward pass in evaluation, in float32 whatever it was trained in, compiled."""
     network = make_network(dataclasses.replace(model, precision="float32"), image, classes)
+    return logits_of(network, params, collections)
+
+
+def logits_of(network: Network, params: Params, collections: Collections) -> Logits:
+    """A network's own forward pass in evaluation, compiled."""
     key = named_key(0)  # for dropout, which draws nothing in evaluation
     compiled = jax.jit(lambda params, rest, images: network.apply(params, rest, images, False, key)[0])
     given = jax.device_put((params, collections))

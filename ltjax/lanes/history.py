@@ -94,7 +94,7 @@ class Recorder:
         self, lanes: int, splits: Splits, train: Train, observe: Observer | None, metric: Metric
     ) -> None:
         self.lanes, self.train, self.observe, self.measured = lanes, train, observe, metric
-        self.sizes = {name: getattr(splits, name).count for name in splits._fields}
+        self.sizes = {name: getattr(splits, name).size for name in splits._fields}
         self.steps: list[int] = []
         self.loss: dict[str, list[np.ndarray]] = {name: [] for name in self.sizes}
         self.metric: dict[str, list[np.ndarray]] = {name: [] for name in self.sizes}
@@ -201,9 +201,7 @@ def summarise(
     return pd.DataFrame(rows, columns=summary_columns(history.name))
 
 
-def _row(
-    lane: Lane, round: int, history: History, index: int, counts: tuple[int, int]
-) -> dict[str, Any]:
+def _row(lane: Lane, round: int, history: History, index: int, counts: tuple[int, int]) -> dict[str, Any]:
     metric = {split: values[index] for split, values in history.metric.items()}
     stop = early_stop(history.loss["validation"][index])
     seen = {

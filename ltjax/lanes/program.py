@@ -118,9 +118,7 @@ class LaneProgram:
         box, lanes = snapshots.box if snapshots else Box(), len(starts)
         real, start = self._place(starts)
         course = start.course
-        recorder = Recorder(
-            lanes, self.splits, self.train, observe, self.training.task.measured
-        )
+        recorder = Recorder(lanes, self.splits, self.train, observe, self.training.task.measured)
         step, tallies, owners = first, None, holders(lanes, self.mesh)
         captured: dict[int, tuple[Params, Collections]] = {}
 

@@ -12,8 +12,8 @@ from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
-from ltjax.training.task import batched
 from ltjax.training.step import LaneStart, Training, course_of
+from ltjax.training.task import batched
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ class _Walk:
         first, task = resolved.points[points[0]], resolved.tasks[points[0]]
         splits = split(dataset, first.data.validation, first.seed)
         self.train = first.train
-        training = Training(task, first.train, splits.train.count, first.data.augment)
+        training = Training(task, first.train, splits.train.size, first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
@@ -260,7 +260,8 @@ class _Walk:
         lane_masks = [take(trained.masks, place) for place in range(len(lanes))]
         result = Round(
             index, tuple(lanes), {trial: search.theta0(trial).params for trial in trials}, trained.masks,
-            trained.params, trained.collections, summarise(lanes, index, history, lane_masks, search.task.kinds),
+            trained.params, trained.collections,
+            summarise(lanes, index, history, lane_masks, search.task.kinds),
             curves(lanes, index, history), point, trained.holders,
             starts=self.starts(search, index, lanes, trained),
             reads_trained=search.rehearsal.uses_trained,

@@ -28,7 +28,8 @@ class Resolved:
     """An experiment that can be run, and what follows from its settings before any data is read.
 
     ``points``, their ``tasks`` and ``rehearsals`` are by name, one under ``""`` where nothing is swept;
-    ``source`` has the sizes of the data, where they were given; ``only`` are the trials to train, None for all.
+    ``source`` has the sizes of the data, where they were given; ``only`` are the trials to train, None
+    for all.
     """
 
     experiment: Experiment

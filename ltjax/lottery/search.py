@@ -23,8 +23,8 @@ from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules, selection
-from ltjax.training.task import Task, shapes_of
 from ltjax.training.step import Course, LaneStart
+from ltjax.training.task import Task, shapes_of
 
 
 class Outcome(NamedTuple):
@@ -324,9 +324,7 @@ def begin(experiment: Experiment, network: Network, trial: int, theta0: Params |
     return drawn if file is None else drawn._replace(params=load_start(file, trial, drawn.params))
 
 
-def pruned(
-    experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]
-) -> Mask:
+def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]) -> Mask:
     """The mask of a round, from what training left of the lane that its schedule prunes.
 
     Args:

@@ -31,7 +31,7 @@ from ltjax.settings import compatible
 from ltjax.settings.plain import Former, check, plain
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
-from ltjax.training.tasks import network_of
+from ltjax.training.tasks import network_of, task_of
 
 READS = "reads_trained"
 """Under which a part's note has whether trained weights were read: thinning need not have the user's code."""
@@ -98,9 +98,10 @@ class Run:
         if theta0 is None:
             raise UserError(f"'{self.folder}' lacks the initial params of trial {trial}.")
         experiment = self.experiment
-        began = begin(experiment, network_of(experiment), trial, theta0)
+        task = task_of(experiment)
+        began = begin(experiment, task.network, trial, theta0)
         step = schedules.step_of(experiment.prune, round) if round else None
-        starts, functions = self.starts(trial), rewinding_of(experiment)
+        starts, functions = self.starts(trial), rewinding_of(experiment, task)
         if round and (lost := set(functions.captures) - set(starts)):
             raise UserError(
                 f"'{self.folder}' lacks the dense network of trial {trial} at step {min(lost)}, to which its "
@@ -280,7 +281,8 @@ class Run:
     def summary(self) -> pd.DataFrame:
         """The table of every lane trained so far."""
         rows = [row for note in self._notes() for row in note["rows"]]
-        return tables.sort_summary(pd.DataFrame(rows, columns=history.SUMMARY))
+        metric = history.metric_in(rows[0] if rows else ())
+        return tables.sort_summary(pd.DataFrame(rows, columns=history.summary_columns(metric)))
 
     def write_summary(self) -> None:
         """Write ``summary.csv`` as the checkpoints have it."""

@@ -134,7 +134,9 @@ def write_points(folder: Path, runs: Mapping[str, Run]) -> None:
 
 def _of_points(runs: Mapping[str, Run]) -> pd.DataFrame:
     tables_by_point = [run.summary().assign(point=point) for point, run in runs.items() if run.parts]
-    return pd.concat(tables_by_point, ignore_index=True)[["point", *history.SUMMARY]]
+    return pd.concat(tables_by_point, ignore_index=True)[
+        ["point", *history.summary_columns(history.metric_in(map(str, tables_by_point[0])))]
+    ]
 
 
 def open_run(folder: Path, asked: Experiment) -> Run:

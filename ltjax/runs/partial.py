@@ -138,7 +138,7 @@ def _numbered(leaves: Sequence[Any]) -> dict[str, np.ndarray]:
 def _of_lanes(tree: dict[str, Any], note: dict[str, Any], lanes: list[int]) -> Snapshot:
     """Some of a snapshot's lanes, by their places in it."""
     seen = {name: {split: values[:, lanes] for split, values in tree["seen"][name].items()}
-            for name in ("loss", "accuracy")}  # fmt: skip
+            for name in tree["seen"] if name != "steps"}  # fmt: skip
     captured = {
         int(name.removeprefix(CAPTURED)): [each[at][lanes] for at in sorted(each)]
         for name, each in tree.items() if name.startswith(CAPTURED)

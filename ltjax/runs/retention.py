@@ -16,7 +16,6 @@ from ltjax.core.types import Lane
 from ltjax.lottery.resolving import Resolved
 from ltjax.settings.schema import Experiment, Keep
 from ltjax.sparsity import schedules
-from ltjax.training.task import shapes_of
 
 
 def wanted(
@@ -68,7 +67,7 @@ def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
         point: the point of its sweep.
     """
     experiment = resolved.points[point]
-    trees = shapes_of(resolved.networks[point])
+    trees = resolved.tasks[point].shapes
     params, whole = (sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(each))
                      for each in (trees[0], trees))  # fmt: skip
     bits = sum(math.ceil(leaf.size / 8) for leaf in jax.tree.leaves(trees[0]))

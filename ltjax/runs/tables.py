@@ -6,7 +6,15 @@ import pandas as pd
 
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_whole
-from ltjax.lanes.history import CURVES, LANE, ORDER, SUMMARY
+from ltjax.lanes.history import (
+    ACCURACY,
+    CURVES,
+    LANE,
+    ORDER,
+    curves_columns,
+    metric_in,
+    summary_columns,
+)
 
 
 def sort_summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +39,8 @@ def read_summary(path: Path) -> pd.DataFrame:
         UserError: it is not there, or not such a table.
     """
     try:
-        return pd.read_csv(path)[SUMMARY]
+        found = pd.read_csv(path)
+        return found[summary_columns(metric_in(map(str, found)))]
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"'{path}' cannot be read as a run's summary ({error}).") from error
 
@@ -63,6 +72,8 @@ def read_curves(path: Path) -> pd.DataFrame:
         UserError: there are none, or a file is damaged.
     """
     try:
-        return pd.read_parquet(path, page_checksum_verification=True)[CURVES]
+        found = pd.read_parquet(path, page_checksum_verification=True)
+        metric = next((str(each) for each in found if each not in CURVES), ACCURACY)
+        return found[curves_columns(metric)]
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are ValueErrors or OSErrors
         raise UserError(f"the curves in '{path}' cannot be read ({error}).") from error

@@ -17,7 +17,7 @@ from ltjax.runs.folder import Run, read_config
 from ltjax.settings import compatible
 from ltjax.settings.schema import Keep
 from ltjax.sparsity import schedules
-from ltjax.training.tasks import network_of
+from ltjax.training.tasks import network_of, task_of
 
 Writing = Callable[[], AbstractContextManager[None]]
 
@@ -73,8 +73,9 @@ def masks_ahead(run: Run, found: Round, there: Collection[Lane]) -> Mapping[int,
     pruned = [lane for lane in found.lanes if lane in there and lane.arm == schedules.source(prune)]
     if found.ahead or not pruned or schedules.after(prune, found.index) != [found.index + 1]:
         return found.ahead
-    experiment, network = run.experiment, network_of(run.experiment)
-    return Search(experiment, run, network, Rehearsal(functions_of(experiment))).ahead(found.index, pruned)
+    experiment, task = run.experiment, task_of(run.experiment)
+    rehearsal = Rehearsal(functions_of(experiment, task))
+    return Search(experiment, run, task, rehearsal).ahead(found.index, pruned)
 
 
 def _drop_theta0(run: Run, keep: Keep) -> None:

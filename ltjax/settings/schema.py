@@ -147,7 +147,7 @@ class Prune(_Choosing):
     """Rounds after the dense one: 10 trains rounds 0 to 10."""
     rates: Rates = Rates()
     rate_by_path: Annotated[tuple[str, ...], RATE_BY_PATH] = ()
-    """Rates of layers by their paths, before those by kind: 'encoder/*=0.1' 'embed/*=None'; first match wins."""
+    """Rates of layers by path, before those by kind: 'encoder/*=0.1' 'embed/*=None'; first match wins."""
     output: str | None = None
     """Path of the output layer; by default the one called output, else the last that is called."""
     criterion: Annotated[Choice, Kind("criterion")] = Choice("criterion", "magnitude")

@@ -1,8 +1,8 @@
 """Losses by name: what training minimises, of each example.
 
-A loss is a pure function ``(outputs, targets) -> [batch]`` of which training minimises the mean over examples,
-or ``-> ([batch], [batch])``: sums and what they are divided by, whose quotient over the batch is minimised.
-Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
+A loss is a pure function ``(outputs, targets) -> [batch]`` whose mean over examples training
+minimises, or ``-> ([batch], [batch])``: sums and what they are divided by, whose quotient is
+minimised. Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
 ``@LOSSES.register`` line.
 """
 
@@ -70,7 +70,7 @@ class CrossEntropy:
         check_classes(outputs, targets)
         if self.class_weights and len(self.class_weights) != outputs.shape[-1]:
             raise UserError(
-                f"loss.class_weights must be {outputs.shape[-1]} numbers, one for each output of the network, "
+                f"loss.class_weights must be {outputs.shape[-1]} numbers, an output of the network each, "
                 f"not {len(self.class_weights)}."
             )
 
@@ -111,7 +111,7 @@ def check_classes(outputs: Any, targets: Any) -> None:
     """
     targets = np.asarray(targets)
     if targets.dtype.kind not in "iu":
-        raise UserError(f"cross-entropy needs classes, which are whole numbers, as targets, not {targets.dtype}.")
+        raise UserError(f"cross-entropy needs classes, whole numbers, as targets, not {targets.dtype}.")
     if (most := int(targets.max())) >= outputs.shape[-1] or targets.min() < IGNORED:
         raise UserError(
             f"the network has {outputs.shape[-1]} outputs, and the targets go from {int(targets.min())} to "

@@ -1,10 +1,10 @@
 """Metrics by name: what tables and figures show of lanes, beside the loss.
 
-A metric is a pure function ``(outputs, targets) -> [batch]`` whose mean over examples it is; bools are counted
-exactly. Adding one takes such a function and its ``@METRICS.register`` line; or a frozen dataclass with
-``__call__``, which may give a pytree of [batch, ...], and with ``value(sums, examples) -> float``, which makes
-the metric of their sums. ``higher_is_better = False`` turns its direction, ``percent = True`` shows it in per
-cent.
+A metric is a pure function ``(outputs, targets) -> [batch]`` whose mean over examples it is; bools are
+counted exactly. Adding one takes such a function and its ``@METRICS.register`` line; or a frozen dataclass
+with ``__call__``, which may give a pytree of [batch, ...], and with ``value(sums, examples) -> float``, which
+makes the metric of their sums. ``higher_is_better = False`` turns its direction, ``percent = True`` shows it
+in per cent.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def metric_of(choice: Choice) -> Metric:
 
 def mean(sums: Any, examples: int) -> float:
     """The mean over examples of a sum."""
-    return sums / examples  # type: ignore[no-any-return]
+    return sums / examples
 
 
 @METRICS.register(AUTO)
@@ -83,7 +83,7 @@ class Accuracy:
     def value(self, sums: Any, examples: int) -> float:
         """The share of right answers."""
         right, of = sums if isinstance(sums, tuple) else (sums, examples)
-        return right / of  # type: ignore[no-any-return]
+        return right / of
 
 
 def _of_tokens(values: jax.Array, real: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -140,7 +140,7 @@ class MeanSquaredError:
 @METRICS.register("perplexity")
 @dataclass(frozen=True)
 class Perplexity:
-    """The exponential of the mean cross-entropy per token (or per example); the less the better, at best 1."""
+    """The exponential of the mean cross-entropy per token; the less the better, at best 1."""
 
     higher_is_better: ClassVar[bool] = False
 

@@ -187,8 +187,7 @@ class Training:
         losses = loss(outputs, batch.targets)
         losses, weights = losses if isinstance(losses, tuple) else (losses, None)
         sums = self.task.measured.sums(outputs, batch.targets)
-        loss, weight, metric = jax.tree.map(lambda leaf: _sum(leaf, batch.real), (losses, weights, sums))
-        return Tally(loss, weight, metric)
+        return Tally(*jax.tree.map(lambda leaf: _sum(leaf, batch.real), (losses, weights, sums)))
 
     def _optimizer(self, course: Course, step: Any) -> optax.GradientTransformation:
         """The optimizer at a step's learning rate, of the lane's own values: traced ones."""

@@ -1,8 +1,8 @@
 """Tasks by name, and the task of an experiment.
 
-A task is a function ``(experiment) -> Task``. Adding one takes a function, or a frozen dataclass with parameters
-and ``__call__``, and its ``@TASKS.register`` line; ``ltjax.task`` makes what it returns of a network, arrays, a
-loss and a metric.
+A task is a function ``(experiment) -> Task``. Adding one takes a function, or a frozen dataclass with
+parameters and ``__call__``, and its ``@TASKS.register`` line; ``ltjax.task`` makes what it returns, of a
+network, arrays, a loss and a metric.
 """
 
 import json
@@ -19,7 +19,8 @@ from ltjax.models import MODELS, Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.settings.plain import plain
 from ltjax.settings.schema import Experiment
-from ltjax.training.losses import AUTO
+from ltjax.training.losses import AUTO, LOSSES
+from ltjax.training.metrics import METRICS
 from ltjax.training.task import Task
 
 TASKS: Registry[Callable[..., Task]] = registry("task")
@@ -41,18 +42,11 @@ def task_of(experiment: Experiment, source: Source | None = None) -> Task:
     name = experiment.task.name
     if source is not None and name not in OURS:
         raise UserError(f"the task '{name}' has data of its own, so it takes no dataset= beside.")
-    made = _made(
-        experiment.task.make(), _Settings(experiment), source,
+    registered = (
         MODELS.get(experiment.model.name), DATASETS.get(experiment.data.name),
+        LOSSES.get(experiment.loss.name), METRICS.get(experiment.metric.name),
     )  # fmt: skip
-    changes: dict[str, Any] = {"name": name}
-    if experiment.loss.name != AUTO:
-        changes["loss"] = experiment.loss
-    if experiment.metric.name != AUTO:
-        changes["metric"] = experiment.metric
-    if experiment.prune.output is not None:
-        changes["output"] = experiment.prune.output
-    return replace(made, **changes)
+    return _made(experiment.task.make(), _Settings(experiment), source, *registered)
 
 
 class _Settings:
@@ -60,7 +54,8 @@ class _Settings:
 
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
-        asked = (experiment.task, experiment.data, experiment.model, experiment.numerics)
+        asked = (experiment.task, experiment.loss, experiment.metric, experiment.data, experiment.model,
+                 experiment.numerics, experiment.prune.output)  # fmt: skip
         self.text = json.dumps([plain(each) for each in asked], sort_keys=True)
 
     def __hash__(self) -> int:
@@ -77,8 +72,20 @@ def _made(entry: Callable[..., Task], settings: _Settings, source: Source | None
     with TASKS.guarded(name):
         task = entry(settings.experiment, *([source] if source else []))
     if not isinstance(task, Task):
-        raise UserError(f"the task {shown(name)} must return a Task, as ltjax.task makes one, not {shown(task)}.")
-    return task
+        raise UserError(f"the task {shown(name)} must return what ltjax.task makes, not {shown(task)}.")
+    return _as_asked(task, settings.experiment)
+
+
+def _as_asked(task: Task, experiment: Experiment) -> Task:
+    """A task with the loss, the metric and the output that an experiment names in place of the task's own."""
+    changes: dict[str, Any] = {"name": experiment.task.name}
+    if experiment.loss.name != AUTO:
+        changes["loss"] = experiment.loss
+    if experiment.metric.name != AUTO:
+        changes["metric"] = experiment.metric
+    if experiment.prune.output is not None:
+        changes["output"] = experiment.prune.output
+    return replace(task, **changes)
 
 
 def network_of(experiment: Experiment, source: Source | None = None) -> Network:
@@ -94,7 +101,7 @@ def of_settings(experiment: Experiment, source: Source | None, loss: str, metric
     """The task of the data set that ``data`` names and of the network that ``model`` does."""
     source = source or DATASETS.find(experiment.data.name)
     form = form_here(experiment.numerics.convolution)
-    network = make_network(experiment.model, source.seen.shape, source.classes, form)
+    network = make_network(experiment.model, source.seen, source.classes, form)
     return Task(network, source, Choice("loss", loss), Choice("metric", metric))
 
 

@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ltjax.analysis.evaluation import SPLITS, evaluate, read_run
+from ltjax.analysis.evaluation import SPLITS, Evaluation, evaluate, read_run
 from ltjax.cli.command import exit_codes
 from ltjax.cli.parsing import read
 from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params
-from ltjax.data import load_dataset
+from ltjax.lanes.history import ACCURACY
 from ltjax.models import Collections
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
@@ -61,14 +61,15 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         options = read(Options, arguments, program)
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"
         params, collections, experiment = _from_file(options) if is_file else _from_run(options)
-        dataset = load_dataset(experiment.data)
         for split in SPLITS if options.split == "all" else (options.split,):
-            found = evaluate(params, experiment, split, dataset, collections)
-            correct = round(found.accuracy * found.examples)
-            print(
-                f"{split:<10}  loss {found.loss:.6f}  accuracy {found.accuracy}"
-                f"  ({correct:,} of {found.examples:,})"
-            )
+            found = evaluate(params, experiment, split, collections=collections)
+            print(f"{split:<10}  loss {found.loss:.6f}  {found.metric} {found.value}  ({_of(found)})")
+
+
+def _of(found: Evaluation) -> str:
+    """Over how many examples; of an accuracy, how many of them were right."""
+    right = f"{round(found.value * found.examples):,} of " if found.metric == ACCURACY else ""
+    return f"{right}{found.examples:,}"
 
 
 def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:

@@ -171,7 +171,7 @@ def densities(study: Study) -> Figure:
 def pixels(study: Study) -> Figure:
     """A map of the input for every fourth round, dark where little survives; not in the paper."""
     run, rows = table(study, "pixels")
-    shape = DATASETS.find(run.experiment.data.name).image
+    shape = DATASETS.find(run.experiment.data.name).inputs.shape
     maps = {round: here for round, here in rows.groupby("round") if round and len(here) == math.prod(shape)}
     if not maps:
         raise Absent("no pruned network whose first layer sees the pixels",
