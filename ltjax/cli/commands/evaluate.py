@@ -13,8 +13,9 @@ from ltjax.cli.parsing import read
 from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params
-from ltjax.data import load_dataset
+from ltjax.data import Dataset, load_dataset
 from ltjax.models import Collections
+from ltjax.runs import identity, opening
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
 from ltjax.training.network import network_of, shapes_of
@@ -47,6 +48,8 @@ class Options:
     """Repeat of the lane."""
     split: Literal["test", "validation", "train", "all"] = "test"
     """What to evaluate on; validation is the experiment's own, held out by its seed."""
+    accept_changes: bool = False
+    """Evaluate though your code or data are others than the run was begun with; its folder then tells so."""
 
 
 OF_RUNS = {"round": None, "arm": "ticket", "trial": 0, "repeat": 0}
@@ -61,6 +64,8 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"
         params, collections, experiment = _from_file(options) if is_file else _from_run(options)
         dataset = load_dataset(experiment.data)
+        if not is_file:
+            _check(options, experiment, dataset, program)
         for split in SPLITS if options.split == "all" else (options.split,):
             found = evaluate(params, experiment, split, dataset, collections)
             correct = round(found.accuracy * found.examples)
@@ -81,6 +86,15 @@ def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
         beside = options.collections or options.what.with_name("collections.safetensors")
         collections = load_params(beside, collections)
     return load_params(options.what, params), collections, experiment
+
+
+def _check(options: Options, experiment: Experiment, dataset: Dataset, program: str) -> None:
+    """Refuse another code, other data or other random numbers than the run's, or write down that they were."""
+    run, config = options.what, None if options.config is None else Path(options.config)
+    ours, here = identity.identity_of(experiment, dataset, config), identity.numerics_here(experiment)
+    if changed := identity.check(run, ours, options.accept_changes, here, other=""):
+        with opening.writing(identity.home(run)):
+            identity.record(run, changed, program)
 
 
 def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:
