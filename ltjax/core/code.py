@@ -86,9 +86,17 @@ def definitions(text: str) -> Definitions:
 
 
 def differences(before: str, now: str) -> list[str]:
-    """What two texts of a file define otherwise, a line each."""
+    """What two texts of a file define otherwise, a line each.
+
+    A new function, class, constant or import is no difference where what was there before does not know its
+    name.
+    """
     ours, theirs = definitions(before), definitions(now)
-    new = [f"{name} is new" for name in theirs if name not in ours]
+    old = _counted((_parsed(before) or ast.Module([], [])).body)
+    known = _used(old) | {name for node in old for name in _bound(node)}
+    added = {name for node in _counted((_parsed(now) or ast.Module([], [])).body)
+             if _bound(node) and known.isdisjoint(_bound(node)) for name, _ in _told(node)}  # fmt: skip
+    new = [f"{name} is new" for name in theirs if name not in ours and name not in added]
     gone = [f"{name} is not there any more" for name in ours if name not in theirs]
     return [f"{name} is another" for name in ours if ours[name] != theirs.get(name, ours[name])] + new + gone
 
@@ -153,6 +161,8 @@ def _bound(node: ast.stmt) -> set[str]:
     """The names that a statement gives a value."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         return {alias.asname or alias.name.split(".")[0] for alias in node.names}
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
     names = (each for each in ast.walk(node) if isinstance(each, ast.Name))
     return {each.id for each in names if isinstance(each.ctx, ast.Store)}
 

@@ -8,7 +8,7 @@ which others are compared by definitions. Nothing in it is ever run.
 import datetime
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +24,7 @@ from ltjax.data import Dataset
 from ltjax.data.sources import ARRAYS
 from ltjax.runs import own_files, paths
 from ltjax.runs.folder import read_config
-from ltjax.runs.origins import Entry
+from ltjax.runs.origins import Entry, named
 from ltjax.runs.own_files import File, Files
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment
@@ -41,12 +41,14 @@ ACCEPT = "accept that by --accept-changes (in Python accept_changes=True), which
 class Identity:
     """The user's files by name, the fingerprint of the data, and the changes that were accepted.
 
-    ``files`` is None where nothing is known of them, as of a run from before they were kept; ``data`` where
-    the data are none of the user's, or not known.
+    ``names`` are the entries of registries that the experiment names, whoever registered them. ``files`` is
+    None where nothing is known of them, as of a run from before they were kept; ``data`` where the data are
+    none of the user's, or not known.
     """
 
     files: Files | None = field(default_factory=dict)
     data: str | None = None
+    names: Collection[Entry] = ()
     accepted: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -60,7 +62,7 @@ def identity_of(
         dataset: its data, where they are loaded.
         config: the ``.py`` file that is run for it, if one is.
     """
-    return Identity(own_files.files_of(experiment, config), _data(experiment, dataset))
+    return Identity(own_files.files_of(experiment, config), _data(experiment, dataset), named(experiment))
 
 
 def _data(experiment: Experiment, dataset: Dataset | None) -> str | None:
@@ -75,7 +77,7 @@ def changes(before: Identity | None, now: Identity) -> list[str]:
     """What differs between two identities, a line each; what one of them does not know is not compared."""
     lines: list[str] = []
     if before and before.files is not None and now.files is not None:
-        lines += own_files.changes(before.files, now.files)
+        lines += own_files.changes(before.files, now.files, before.names)
     if before and before.data and now.data and before.data != now.data:
         lines.append(f"the data: their fingerprint is {_short(now.data)}, and was {_short(before.data)}")
     return lines
@@ -83,6 +85,20 @@ def changes(before: Identity | None, now: Identity) -> list[str]:
 
 def _short(data: str) -> str:
     return data.removeprefix(ARRAYS)[:8]
+
+
+def joined(known: Mapping[Path, Identity], to: Path) -> Identity:
+    """The identity of runs that are merged, by their folders: where they differ, the first one's.
+
+    It has the changes that each of them accepted, but for those of the run that they are merged into.
+    """
+    files: dict[str, File] | None = None
+    for each in reversed(list(known.values())):
+        files = files if each.files is None else {**(files or {}), **each.files}
+    data = next((each.data for each in known.values() if each.data), None)
+    accepted = ({"run": str(folder), **entry} for folder, each in known.items() if folder != to
+                for entry in each.accepted)  # fmt: skip
+    return Identity(files, data, (), tuple(accepted))
 
 
 def told(lines: Sequence[str]) -> str:
@@ -107,12 +123,20 @@ def read(folder: Path) -> Identity | None:
             raise ValueError("it is not as it was written")
         code, data, accepted = said["code"], said["data"], tuple(said["accepted"])
         files = code and {name: _copy(folder, name, each) for name, each in code.items()}
-        return Identity(files, data, accepted)
+        return Identity(files, data, _names(folder), accepted)
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"'{path}' is damaged ({error}); put it back, or remove it and '{paths.code(folder)}': the run "
             "then continues without a comparison of its code and data, and gets new ones."
         ) from error
+
+
+def _names(folder: Path) -> Collection[Entry]:
+    """What a run's configuration names; nothing where it was lost."""
+    try:
+        return named(read_config(folder))
+    except UserError:
+        return ()
 
 
 def _by_config(folder: Path) -> Identity | None:
@@ -164,7 +188,7 @@ def check(
     Raises:
         UserError: there are changes, and they are not accepted; the message says what they are.
     """
-    found = [*changes(read(folder), now), *more] if _has_trained(folder) else []
+    found = [*changes(read(folder), now), *more] if has_trained(folder) else []
     if found and not accept:
         raise UserError(
             f"'{folder}' was begun with other code or data: {told(found)}. Undo that, {other}or {ACCEPT}."
@@ -180,7 +204,7 @@ def numerics_here(experiment: Experiment) -> list[str]:
             for name, value in here.items() if getattr(kept, name) not in (None, value)]  # fmt: skip
 
 
-def _has_trained(folder: Path) -> bool:
+def has_trained(folder: Path) -> bool:
     """Whether a folder, or one of a sweep's point in it, has any checkpoint."""
     kept = paths.rounds(folder).parent.name
     return any(next(folder.glob(pattern), None) for pattern in (kept, f"*/{kept}"))
@@ -197,18 +221,21 @@ def keep(folder: Path, now: Identity, accepted: Sequence[str] = (), command: str
     """
     before = read(folder) or Identity()
     files, entries = before.files or {}, list(before.accepted)
-    if not _has_trained(folder):
+    if not has_trained(folder):
         for name in files:
             (paths.code(folder) / name).unlink(missing_ok=True)
         files, entries = {}, []
+    entries += [each for each in now.accepted if each not in entries]
     if accepted:
         kept = f"before-{len(entries) + 1}"
         for name, file in files.items():
             if file.text is not None and file != (now.files or {}).get(name):
                 write_text(paths.code(folder) / kept / name, file.text)
-        entries.append({**_accepted(accepted, command), "before": f"code/{kept}"})
+        told = {"before": f"code/{kept}"} if (paths.code(folder) / kept).exists() else {}
+        entries.append(_accepted(accepted, command) | told)
     still = own_files.left(files, now.files or {})
-    _write(folder, Identity({**still, **(now.files or {})}, now.data or before.data, tuple(entries)))
+    found = None if now.files is None else {**still, **now.files}
+    _write(folder, Identity(found, now.data or before.data, accepted=tuple(entries)))
 
 
 def record(folder: Path, accepted: Sequence[str], command: str) -> None:
@@ -263,7 +290,7 @@ def with_arrays_of(folder: Path, experiment: Experiment) -> Experiment:
     So that other arrays are told as another identity, and not as another experiment.
     """
     try:
-        name = read_config(folder).data.name
+        name = read_config(folder).data.name if has_trained(folder) else ""
     except UserError:
         return experiment
     both = name.startswith(ARRAYS) and experiment.data.name.startswith(ARRAYS)

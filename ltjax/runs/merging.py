@@ -85,8 +85,8 @@ def merge(
 
     Raises:
         UserError: the runs are of different experiments, code or data, or hold different results of one
-            lane, and nothing was written; or another process writes in ``to``; or a checkpoint is damaged, and what was added
-            before it stands.
+            lane, and nothing was written; or another process writes in ``to``; or a checkpoint is damaged,
+            and what was added before it stands.
         OSError: something could not be written; what was added stands, and merging again completes it.
     """
     sources = list(dict.fromkeys(sources))  # one that is named twice is one
@@ -148,25 +148,32 @@ def _one_experiment(folders: Sequence[Path]) -> Experiment:
 
 def _one_identity(folders: Sequence[Path], accept: bool) -> tuple[Identity, list[str]]:
     """The code and data of all runs, those of the last folder first, and in what they differ, if accepted."""
-    known = {folder: kept for folder in [folders[-1], *folders[:-1]] if (kept := identity.read(folder))}
-    first = next(iter(known), folders[0])
-    lines = []
-    for other in folders:
-        found = identity.changes(known[first], known[other]) if other in known else []
-        found += _random_numbers(first, other) if paths.config(other).exists() else []
-        lines += [f"'{other}' beside '{first}': {identity.told(found)}"] if found else []
+    known = {folder: kept for folder in [folders[-1], *folders[:-1]]
+             if identity.has_trained(folder) and (kept := identity.read(folder))}  # fmt: skip
+    lines = [*_differences(known), *_random_numbers(folders)]
     if lines and not accept:
         raise UserError(
             f"these runs were trained by other code or data: {'; '.join(lines)}. Merge those that agree, or "
             f"{identity.ACCEPT}."
         )
-    return known.get(first, Identity(None)), lines
+    return identity.joined(known, folders[-1]), lines
 
 
-def _random_numbers(one: Path, other: Path) -> list[str]:
-    """Whether JAX had 64-bit numbers, where that differs; how it draws is a part of the experiment."""
-    ours, theirs = (read_config(folder).numerics.x64 for folder in (one, other))
-    return [] if ours == theirs else [f"numerics.x64 is {theirs}, not {ours}"]
+def _differences(known: Mapping[Path, Identity]) -> list[str]:
+    """In what the code and data of runs differ from the first one's, a line for each run."""
+    found = {}
+    for folder, other in known.items():
+        first = next(iter(known.values()))
+        found[folder] = identity.changes(first, other) or identity.changes(other, first)
+    return [f"'{folder}' beside '{next(iter(known))}': {identity.told(each)}"
+            for folder, each in found.items() if each]  # fmt: skip
+
+
+def _random_numbers(folders: Sequence[Path]) -> list[str]:
+    """Whether runs had 64-bit numbers, where that differs; how JAX draws is a part of the experiment."""
+    x64 = {folder: read_config(folder).numerics.x64 for folder in folders if paths.config(folder).exists()}
+    lines = [f"numerics.x64 is {each} in '{folder}'" for folder, each in x64.items()]
+    return lines if len({*x64.values()}) > 1 else []
 
 
 def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment) -> list[Piece]:

@@ -1,7 +1,7 @@
 """The files of the user's that belong to an experiment, and what differs between two times."""
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -62,15 +62,20 @@ def _apart(label: str, folder: str, taken: set[str]) -> str:
     return next(each for each in chain((label, f"{folder}/{label}"), longer) if each not in taken)
 
 
-def changes(before: Files, now: Files) -> list[str]:
+def changes(before: Files, now: Files, names: Collection[Entry]) -> list[str]:
     """What differs between the files of two times, a line each.
 
-    A file that registers nothing of what the experiment names counts only where it is there both times. A
+    A file that registers nothing of what the experiment named counts only where it is there both times. A
     file that only has another name is the same.
+
+    Args:
+        before: the files that were.
+        now: those that are.
+        names: what the experiment named before, which the user's files need not have registered.
     """
     ours, theirs = _without_renamed(before, now), _without_renamed(now, before)
     return [line for name in sorted({*ours, *theirs})
-            for line in _changes_of(name, ours.get(name), theirs.get(name))]  # fmt: skip
+            for line in _changes_of(name, ours.get(name), theirs.get(name), names)]  # fmt: skip
 
 
 def left(before: Files, now: Files) -> dict[str, File]:
@@ -94,18 +99,22 @@ def _is_same(one: File, other: File) -> bool:
     return not code.differences(one.text, other.text)
 
 
-def _changes_of(name: str, before: File | None, now: File | None) -> Iterator[str]:
+def _changes_of(name: str, before: File | None, now: File | None, names: Collection[Entry]) -> Iterator[str]:
+    if before and now and before.checksum == now.checksum:
+        return
     if before and now:
-        if before.checksum == now.checksum:
-            return
-        if before.text is None or now.text is None:
-            yield f"{name}: its copy in code/ is damaged or gone, so it cannot be compared"
-        else:
-            yield from (f"{name}: {each}" for each in code.differences(before.text, now.text))
-    elif now and now.entries and _defines(now):
-        yield f"{_are(now.entries, 'is', 'are')} registered by {name}, which was not there before"
-    elif before and _defines(before) and (lost := [each for each in before.entries if each.is_registered]):
+        yield from (f"{name}: {each}" for each in _differences(before, now))
+    had, has = (file.entries if file and _defines(file) else () for file in (before, now))
+    if taken := [each for each in has if each in names and each not in had]:
+        yield f"{_are(taken, 'is', 'are')} registered by {name} now"
+    if not now and (lost := [each for each in had if each.is_registered]):
         yield f"{_are(lost, 'was', 'were')} registered by {name}, which is not there any more"
+
+
+def _differences(before: File, now: File) -> list[str]:
+    if before.text is None or now.text is None:
+        return ["its copy in code/ is damaged or gone, so it cannot be compared"]
+    return code.differences(before.text, now.text)
 
 
 def _are(entries: Sequence[Entry], one: str, several: str) -> str:

@@ -89,7 +89,7 @@ def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
 
 
 def _check(options: Options, experiment: Experiment, dataset: Dataset, program: str) -> None:
-    """Refuse another code, other data or other random numbers than the run's, or write down that they were."""
+    """Refuse other code, data or random numbers than the run's, or write down that they were others."""
     run, config = options.what, None if options.config is None else Path(options.config)
     ours, here = identity.identity_of(experiment, dataset, config), identity.numerics_here(experiment)
     if changed := identity.check(run, ours, options.accept_changes, here, other=""):
