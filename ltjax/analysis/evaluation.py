@@ -71,17 +71,28 @@ def evaluate(
         UserError: there is no such split, the data cannot be had, or the params or collections are of
             another network.
     """
+    task = task_of(experiment, source_given(dataset))
+    return measured(task, task.load(experiment.data), params, experiment, split, collections)
+
+
+def measured(
+    task: Task, dataset: Dataset, params: Params, experiment: Experiment, split: str,
+    collections: Collections | None = None,
+) -> Evaluation:  # fmt: skip
+    """``evaluate`` of a task and data that are there already.
+
+    Raises:
+        UserError: as ``evaluate``.
+    """
     if split not in SPLITS:
         raise unknown("split", split, SPLITS)
-    task = task_of(experiment, source_given(dataset))
-    data = task.load(experiment.data)
     collections = collections or {}
     for what, given, needed in zip(
         ("params", "collections"), (params, collections), task.shapes, strict=True
     ):
         if wrong := misfit(leaves_by_path(given), leaves_by_path(needed)):
             raise UserError(f"the {what} do not fit the network: {wrong}.")
-    splits = splits_of(data, experiment.data.validation, experiment.seed)
+    splits = splits_of(dataset, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
     measure, count = _measure(task, experiment.train), examples.size
     tally = jax.device_get(measure(params, collections, examples))

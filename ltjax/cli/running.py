@@ -27,12 +27,12 @@ from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
 from ltjax.lottery.loop import Part, Round, train_rounds
 from ltjax.lottery.resolving import Resolved, resolve
-from ltjax.runs import checkpoints, opening, paths
+from ltjax.runs import checkpoints, identity, opening, paths
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
-from ltjax.settings import compatible
+from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment, Numerics
 
 NOTEBOOK = 96
@@ -56,7 +56,7 @@ class Told(NamedTuple):
 def run_experiment(
     experiment: Experiment, folder: str | Path | None = None, *, only: Collection[int] = (),
     minutes: float | None = None, quiet: bool = False, pace: float = 60.0, log: Collection[str] = (),
-    dataset: Dataset | None = None,
+    dataset: Dataset | None = None, accept_changes: bool = False,
 ) -> Study:  # fmt: skip
     """Run an experiment into a folder, or continue it there, and read what the folder then holds.
 
@@ -74,6 +74,8 @@ def run_experiment(
         dataset: arrays of your own, used in place of the data set that the experiment names. The folder keeps
             their checksum, as ``data.name``, and not the arrays: to continue the run, or to evaluate what it
             trained, give the same ones again. Others are refused.
+        accept_changes: continue a run though its code or data are others than it was begun with; its
+            ``identity.json`` then tells so.
 
     Raises:
         UserError: the experiment cannot be run, or the folder holds another one; before anything is trained.
@@ -87,7 +89,8 @@ def run_experiment(
     box = Box(minutes)
     home = Path("runs") / experiment.name if folder is None else Path(folder)
     with Interrupts(f"run_experiment of '{home}'", ends=False) as interrupts:
-        trained = run(experiment, home, only, Told(_console(quiet), pace, log), interrupts, box=box)
+        told = Told(_console(quiet), pace, log)
+        trained = run(experiment, home, only, told, interrupts, box=box, accept_changes=accept_changes)
     return read_study([home]) if trained else Study([])
 
 
@@ -100,7 +103,7 @@ def _console(quiet: bool) -> Console:
 
 def run(
     experiment: Experiment, folder: Path, only: Collection[int], told: Told, interrupts: Interrupts,
-    own: str = "", box: Box | None = None,
+    config: Path | None = None, box: Box | None = None, accept_changes: bool = False,
 ) -> bool:  # fmt: skip
     """Run an experiment into a folder; all processes of a job call it together.
 
@@ -110,8 +113,9 @@ def run(
         only: the trials to train; none are all.
         told: where to say what comes of it.
         interrupts: what holds interruptions back while something is written.
-        own: what a later command needs to know of a file that registers a user's own, as its flags.
+        config: the ``.py`` file that is run for it, if one is.
         box: the minutes that it has; by default without end.
+        accept_changes: whether code and data may be others than the run was begun with.
 
     Returns:
         Whether the folder holds anything that was trained to its end.
@@ -130,13 +134,21 @@ def run(
     dataset = resolved.task.load(experiment.data)
     if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
         resolved.check_start()
-    resolved = _as_begun(resolved, will_hold(folder, experiment, resolved.points), folder, asked)
+    resolved = _as_begun(resolved, _grown(folder, resolved), folder, asked)
+    ours = identity.identity_of(experiment, dataset, config)
+    changed = identity.check(folder, ours, accept_changes)
     with contextlib.ExitStack() as held:
         began = time.monotonic()
-        done = opening.finished(folder, resolved.experiment, resolved.points, resolved.lanes)
+        done = None if changed else opening.finished(
+            folder, resolved.experiment, resolved.points, resolved.lanes
+        )  # fmt: skip
         if done is None:
             processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
-            runs, ended = _train(resolved, folder, dataset, told, interrupts, box)
+            if changed:
+                processes.first_alone(lambda: identity.adopt_arrays(folder, experiment))
+            runs = open_together(folder, resolved.experiment, resolved.points)
+            processes.first_alone(lambda: identity.keep(folder, ours, changed, told.program))
+            ended = _train(resolved, runs, folder, dataset, told, interrupts, box)
         else:
             runs, ended = done, None
             _say(_heading(resolved, folder, runs, todo=0), told.console)
@@ -145,6 +157,7 @@ def run(
             line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
             told.console.print(line, highlight=False, soft_wrap=True)
             return any(run.parts for run in runs.values())
+        own = f" --config {shlex.quote(str(config))}" if config else ""
         _end(folder, told, own, time.monotonic() - began, picture=told.picture and done is None)
     return True
 
@@ -178,12 +191,19 @@ def _as_begun(resolved: Resolved, grown: Experiment, folder: Path, asked: Numeri
     return resolve(dataclasses.replace(resolved.experiment, numerics=kept), resolved.source, resolved.only)
 
 
+def _grown(folder: Path, resolved: Resolved) -> Experiment:
+    """What a folder will hold; other arrays than it was begun with are another identity, told elsewhere."""
+    here = identity.with_arrays_of(folder, resolved.experiment)
+    points = resolved.points if here == resolved.experiment else sweeps.points(here)
+    return will_hold(folder, here, points)
+
+
 def _train(
-    resolved: Resolved, folder: Path, dataset: Dataset, told: Told, interrupts: Interrupts, box: Box
-) -> tuple[Mapping[str, Run], Ended | None]:
+    resolved: Resolved, runs: Mapping[str, Run], folder: Path, dataset: Dataset, told: Told,
+    interrupts: Interrupts, box: Box,
+) -> Ended | None:  # fmt: skip
     """Train what a folder lacks, and say what ended it early; only for the job that writes there."""
     experiment = resolved.experiment
-    runs = open_together(folder, experiment, resolved.points)
     for run in runs.values():
         opening.restore_theta0(run)
     # the job's first process alone tells them
@@ -219,9 +239,9 @@ def _train(
                 last = now
     except Ended as ended:
         begun.sweep(lambda round, point: runs[point].lanes(round))
-        return runs, ended
+        return ended
     begun.clear()
-    return runs, None
+    return None
 
 
 def _say(sentence: str, console: Console) -> None:

@@ -40,7 +40,9 @@ def guarded(what: str, place: str = "") -> Iterator[None]:
         raise
     except Exception as error:
         frames = [found for found in walk_tb(error.__traceback__) if found[0].f_code.co_filename != __file__]
-        users = _of(frames, place) or [found for found in frames if not _is_library(found[0])]
+        users = _of(frames, place) or [
+            (frame, line) for frame, line in frames if not is_library(frame.f_code.co_filename)
+        ]
         if not users and _lies_in(place, PACKAGE):
             raise
         raise UserError(_told(what, error, *(users or frames)[-1])) from error
@@ -57,9 +59,8 @@ def _of(frames: list[tuple[FrameType, int]], place: str) -> list[tuple[FrameType
     ]
 
 
-def _is_library(frame: FrameType) -> bool:
-    """Whether a frame is of ltjax, of a library, or of code that Python makes (``<string>``)."""
-    file = frame.f_code.co_filename
+def is_library(file: str) -> bool:
+    """Whether a file is one of ltjax, of a library, or code that Python makes (``<string>``)."""
     installed = not INSTALLED.isdisjoint(Path(file).parts)
     return installed or file.startswith("<") or _lies_in(file, PACKAGE) or _lies_in(file, LIBRARY)
 

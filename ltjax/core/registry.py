@@ -82,6 +82,10 @@ class Registry(dict[str, T], Generic[T]):
             raise unknown(self.kind, name, self)
         return self[name]
 
+    def definition(self, name: str) -> Definition | None:
+        """Where the entry called ``name`` was registered; None where nothing is called that."""
+        return self._definitions.get(name) if name in self else None
+
     def guarded(self, name: str) -> AbstractContextManager[None]:
         """A stretch that calls the entry called ``name``, with errors told as ``guards.guarded`` does."""
         definition = self._definitions.get(name)

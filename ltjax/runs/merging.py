@@ -20,8 +20,9 @@ from ltjax.core.errors import UserError
 from ltjax.core.trees import stack
 from ltjax.core.types import Lane, Params
 from ltjax.lottery.loop import Round
-from ltjax.runs import opening, paths
+from ltjax.runs import identity, opening, paths
 from ltjax.runs.folder import Run, read_config
+from ltjax.runs.identity import Identity
 from ltjax.runs.opening import open_runs, write_points
 from ltjax.runs.state import New, state_of, will_hold
 from ltjax.settings import compatible, sweeps
@@ -67,40 +68,48 @@ class Piece:
 
 
 def merge(
-    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext
-) -> list[Taken]:
+    sources: Sequence[Path], to: Path, writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    accept_changes: bool = False,
+) -> list[Taken]:  # fmt: skip
     """Merge the folders of runs of one experiment, which stay as they are, into the folder ``to``.
 
     Args:
         sources: runs that differ in trials, rounds, arms, repeats or points of a sweep.
         to: a folder in which nothing was trained, or a run of the same experiment, which is added to.
         writing: what to be in while a part is written.
+        accept_changes: whether code and data may differ between the runs; ``identity.json`` in ``to`` then
+            tells so.
 
     Returns:
         What was taken from each source.
 
     Raises:
-        UserError: the runs are of different experiments or hold different results of one lane, and nothing
-            was written; or another process writes in ``to``; or a checkpoint is damaged, and what was added
-            before it stands.
+        UserError: the runs are of different experiments, code or data, or hold different results of one
+            lane, and nothing was written; or another process writes in ``to``; or a checkpoint is damaged,
+            and what was added before it stands.
         OSError: something could not be written; what was added stands, and merging again completes it.
     """
     sources = list(dict.fromkeys(sources))  # one that is named twice is one
     _check_apart(sources, to)
-    asked = _one_experiment(sources)
+    asked = identity.with_arrays_of(to, _one_experiment(sources))
     points = sweeps.points(asked)
     will_hold(to, asked, points, "--to")  # before its lock would make it
+    ours, changed = _one_identity([*sources, to], accept_changes)
     with opening.writing(to):
-        return _merge(sources, to, will_hold(to, asked, points, "--to"), writing)
+        experiment = will_hold(to, asked, points, "--to")
+        return _merge(
+            sources, to, experiment, writing, lambda: identity.keep(to, ours, changed, "ltjax merge")
+        )
 
 
 def _merge(
     sources: Sequence[Path], to: Path, experiment: Experiment,
-    writing: Callable[[], AbstractContextManager[None]],
+    writing: Callable[[], AbstractContextManager[None]], keep: Callable[[], None],
 ) -> list[Taken]:  # fmt: skip
     points = sweeps.points(experiment)
     pieces = [piece for point, each in points.items() for piece in _plan(sources, to, point, each)]
     runs = open_runs(to, experiment)
+    keep()
     for piece in pieces:
         if piece.places:
             found = piece.load()
@@ -124,7 +133,7 @@ def _check_apart(sources: Sequence[Path], to: Path) -> None:
 
 def _one_experiment(folders: Sequence[Path]) -> Experiment:
     """The experiment of all runs, grown to hold what each of them has."""
-    experiments = {folder: read_config(folder) for folder in folders}
+    experiments = {folder: identity.with_arrays_of(folders[0], read_config(folder)) for folder in folders}
     for one, two in combinations(experiments, 2):
         if found := compatible.differences(experiments[one], experiments[two]):
             raise UserError(
@@ -135,6 +144,36 @@ def _one_experiment(folders: Sequence[Path]) -> Experiment:
     for other in others:
         first = compatible.extended(first, other)
     return first
+
+
+def _one_identity(folders: Sequence[Path], accept: bool) -> tuple[Identity, list[str]]:
+    """The code and data of all runs, those of the last folder first, and in what they differ, if accepted."""
+    known = {folder: kept for folder in [folders[-1], *folders[:-1]]
+             if identity.has_trained(folder) and (kept := identity.read(folder))}  # fmt: skip
+    lines = [*_differences(known), *_random_numbers(folders)]
+    if lines and not accept:
+        raise UserError(
+            f"these runs were trained by other code or data: {'; '.join(lines)}. Merge those that agree, or "
+            f"{identity.ACCEPT}."
+        )
+    return identity.joined(known, folders[-1]), lines
+
+
+def _differences(known: Mapping[Path, Identity]) -> list[str]:
+    """In what the code and data of runs differ from the first one's, a line for each run."""
+    found = {}
+    for folder, other in known.items():
+        first = next(iter(known.values()))
+        found[folder] = identity.changes(first, other) or identity.changes(other, first)
+    return [f"'{folder}' beside '{next(iter(known))}': {identity.told(each)}"
+            for folder, each in found.items() if each]  # fmt: skip
+
+
+def _random_numbers(folders: Sequence[Path]) -> list[str]:
+    """Whether runs had 64-bit numbers, where that differs; how JAX draws is a part of the experiment."""
+    x64 = {folder: read_config(folder).numerics.x64 for folder in folders if paths.config(folder).exists()}
+    lines = [f"numerics.x64 is {each} in '{folder}'" for folder, each in x64.items()]
+    return lines if len({*x64.values()}) > 1 else []
 
 
 def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment) -> list[Piece]:

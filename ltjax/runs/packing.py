@@ -61,7 +61,7 @@ def pack(folder: Path, file: Path, snapshot: bool = True) -> int:
         members |= {str(PurePosixPath(point, name)): content
                     for name, content in _members(paths.point(folder, point))}  # fmt: skip
     if experiment.sweep:
-        members |= _plain(folder, [paths.config(folder), paths.environment(folder), paths.summary(folder)])
+        members |= _plain(folder, _told(folder))
     if snapshot:
         members |= _plain(folder, sorted(paths.begun(folder).rglob("*")))
     write_whole(file, lambda into: _write(into, members))
@@ -97,7 +97,7 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
         return
     run = Run(home)
     run.verify()
-    own = [paths.config(home), paths.environment(home), paths.summary(home), paths.anatomy(home)]
+    own = [*_told(home), paths.anatomy(home)]
     curves = [
         paths.curves(home, *paths.round_and_part(path)) for each in run.parts.values() for path, _ in each
     ]
@@ -112,6 +112,12 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
     for round in sorted(run.parts):
         for path, note in sorted(run.parts[round], key=lambda each: paths.round_and_part(each[0])):
             yield from _packed_part(run, coder, path, note)
+
+
+def _told(home: Path) -> list[Path]:
+    """The files that tell what a run is, copies of the user's among them, whether they are there or not."""
+    files = [paths.config(home), paths.identity(home), paths.environment(home), paths.summary(home)]
+    return files + (sorted(paths.code(home).rglob("*")) if paths.identity(home).exists() else [])
 
 
 def _plain(home: Path, files: Sequence[Path]) -> dict[str, bytes]:
@@ -212,7 +218,7 @@ def _restore(members: dict[str, bytes], made: Path) -> None:
     config = paths.config(Path()).name
     homes = {name.removesuffix(config) for name in members if PurePosixPath(name).name == config}
     for name, content in members.items():
-        if name != HEAD and not {"parts", "theta0", "starts"} & set(PurePosixPath(name).parts[-2:-1]):
+        if name != HEAD and _is_plain(PurePosixPath(name)):
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
@@ -220,6 +226,12 @@ def _restore(members: dict[str, bytes], made: Path) -> None:
         own = {name.removeprefix(home): content for name, content in members.items() if name.startswith(home)}
         _restore_parts(own, made / home)
         settle(made / home, "masks")
+
+
+def _is_plain(name: PurePosixPath) -> bool:
+    """Whether a member is a file of the folder as it stands there."""
+    coded = name.parts[-2:-1] in (("parts",), ("theta0",), ("starts",))
+    return name.parts[0] == paths.code(Path()).name or not coded
 
 
 def _restore_parts(members: dict[str, bytes], home: Path) -> None:

@@ -14,6 +14,16 @@ def point(run: Path, name: str) -> Path:
     return run / name if name else run
 
 
+def identity(run: Path) -> Path:
+    """Checksums of the user's code and data, and the changes of them that were accepted."""
+    return run / "identity.json"
+
+
+def code(run: Path) -> Path:
+    """The folder of copies of the user's own files."""
+    return run / "code"
+
+
 def environment(run: Path) -> Path:
     """Versions, devices, precision, revision and command line."""
     return run / "environment.json"
@@ -72,14 +82,16 @@ def lock(run: Path) -> Path:
 
 def is_written_by_runs(path: Path) -> bool:
     """Whether a path has the name of a file that training writes into a run's own folder."""
-    return path in (config(path.parent), environment(path.parent), summary(path.parent))
+    run = path.parent
+    return path in (config(run), identity(run), environment(run), summary(run))
 
 
 def is_own(path: Path) -> bool:
     """Whether a path has the name of something that ltjax writes into a run's folder."""
     run = path.parent
     folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run), tensorboard(run), wandb(run))
-    return is_written_by_runs(path) or path in (*folders, anatomy(run), claims(run), report(run))
+    others = (*folders, anatomy(run), claims(run), report(run))
+    return is_written_by_runs(path) or path in others or (path == code(run) and identity(run).exists())
 
 
 def is_curves(path: Path) -> bool:

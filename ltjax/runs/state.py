@@ -157,6 +157,8 @@ def _is_bare(folder: Path) -> bool:
     """Whether a folder has only what a run writes before it trains."""
     config = paths.config(folder)
     early = {config, paths.environment(folder), paths.tensorboard(folder), paths.wandb(folder)}
+    if paths.identity(folder).exists():
+        early |= {paths.identity(folder), paths.code(folder)}
     # a configuration without a checksum was written by hand, and is the user's
     return _visible(folder) <= early and compatible.CHECKSUM.encode() in config.read_bytes()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.registry import Registry
 from ltjax.core.texts import path_flaw, read_text
-from ltjax.settings import compatible
+from ltjax.settings import beside, compatible
 from ltjax.settings.named import EXPERIMENTS, Make
 from ltjax.settings.plain import check
 from ltjax.settings.schema import Experiment
@@ -40,7 +40,8 @@ def _entered() -> Registry[Make]:
 def load_experiment(name: str | Path) -> Experiment:
     """An experiment by name, or by the path of a ``.py`` file, a ``config.json`` or a run's folder.
 
-    A ``.py`` file is a program and is run: load only what you trust. A ``config.json`` is only data.
+    A ``.py`` file is a program and is run, and may import what lies beside it: load only what you trust. A
+    ``config.json`` is only data.
 
     Raises:
         UserError: there is none such, or its file defines no experiment.
@@ -80,7 +81,7 @@ def _named(name: str) -> Experiment:
 def _run(path: Path) -> Experiment:
     _text(path)
     try:
-        found = runpy.run_path(str(path)).get("experiment")
+        found = beside.run(path).get("experiment")
         if not isinstance(found, Experiment):
             raise UserError("it defines no `experiment = Experiment(...)`.")
         return _checked(compatible.checked(found))

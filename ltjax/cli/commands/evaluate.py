@@ -7,18 +7,20 @@ from typing import Annotated, Literal
 
 import tyro
 
-from ltjax.analysis.evaluation import SPLITS, Evaluation, evaluate, read_run
+from ltjax.analysis.evaluation import SPLITS, Evaluation, measured, read_run
 from ltjax.cli.command import exit_codes
 from ltjax.cli.parsing import read
 from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params
+from ltjax.data import Dataset
 from ltjax.lanes.history import ACCURACY
 from ltjax.models import Collections
+from ltjax.runs import identity, opening
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
 from ltjax.training.task import shapes_of
-from ltjax.training.tasks import network_of
+from ltjax.training.tasks import network_of, task_of
 
 PROGRAM = "ltjax evaluate"
 
@@ -48,6 +50,8 @@ class Options:
     """Repeat of the lane."""
     split: Literal["test", "validation", "train", "all"] = "test"
     """What to evaluate on; validation is the experiment's own, held out by its seed."""
+    accept_changes: bool = False
+    """Evaluate though your code or data are others than the run was begun with; its folder then tells so."""
 
 
 OF_RUNS = {"round": None, "arm": "ticket", "trial": 0, "repeat": 0}
@@ -61,8 +65,12 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         options = read(Options, arguments, program)
         is_file = options.what.is_file() or options.what.suffix == ".safetensors"
         params, collections, experiment = _from_file(options) if is_file else _from_run(options)
+        task = task_of(experiment)
+        dataset = task.load(experiment.data)
+        if not is_file:
+            _check(options, experiment, dataset, program)
         for split in SPLITS if options.split == "all" else (options.split,):
-            found = evaluate(params, experiment, split, collections=collections)
+            found = measured(task, dataset, params, experiment, split, collections)
             print(f"{split:<10}  loss {found.loss:.6f}  {found.metric} {found.value}  ({_of(found)})")
 
 
@@ -83,6 +91,15 @@ def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
         beside = options.collections or options.what.with_name("collections.safetensors")
         collections = load_params(beside, collections)
     return load_params(options.what, params), collections, experiment
+
+
+def _check(options: Options, experiment: Experiment, dataset: Dataset, program: str) -> None:
+    """Refuse other code, data or random numbers than the run's, or write down that they were others."""
+    run, config = options.what, None if options.config is None else Path(options.config)
+    ours, here = identity.identity_of(experiment, dataset, config), identity.numerics_here(experiment)
+    if changed := identity.check(run, ours, options.accept_changes, here, other=""):
+        with opening.writing(identity.home(run)):
+            identity.record(run, changed, program)
 
 
 def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:

@@ -32,6 +32,8 @@ class Options:
     """Folders of runs, as ltjax run writes them."""
     to: Path
     """Folder of the merged run: a new one, or a run of the same experiment, which is added to."""
+    accept_changes: bool = False
+    """Merge runs of other code or data than one another; the merged run's folder then tells so."""
     quiet: Quiet = False
     """Say nothing but what goes wrong."""
 
@@ -44,7 +46,10 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {program} RUN [RUN …] --to DIR")
         say = speaker(options.quiet)
-        for folder, new, known in merge(options.runs, options.to, lambda: interrupts.held("the checkpoint")):
+        merged_from = merge(
+            options.runs, options.to, lambda: interrupts.held("the checkpoint"), options.accept_changes
+        )
+        for folder, new, known in merged_from:
             say(f"{folder}: {new:,} lanes taken" + (f", {known:,} were there already" if known else ""))
         merged = [{"folder": str(folder), **_environment(folder)} for folder in options.runs]
         write_environment(options.to, {**backend.environment(), "merged": merged})

@@ -57,6 +57,8 @@ class Options:
     """Train these trials alone, by number; ltjax merge joins runs of different trials."""
     minutes: float | None = None
     """Stop in good order within so many minutes; the same command continues."""
+    accept_changes: bool = False
+    """Continue a run though your code or data are others than it was begun with; its folder then tells so."""
     log: tuple[str, ...] = ()
     """Also tell tensorboard or wandb while it trains; each is an extra: pip install 'ltjax[tensorboard]'."""
     quiet: Quiet = False
@@ -172,6 +174,9 @@ def _folder(options: Options) -> Path:
 
 
 def _run(options: Options, console: Console, interrupts: Interrupts, program: str, box: Box) -> None:
-    own = f" --config {shlex.quote(options.config)}" if options.config.endswith(".py") else ""
+    config = Path(options.config) if options.config.endswith(".py") else None
     told = running.Told(console, log=options.log, program=program, picture=True)
-    running.run(options.experiment, _folder(options), options.only, told, interrupts, own, box)
+    running.run(
+        options.experiment, _folder(options), options.only, told, interrupts, config, box,
+        options.accept_changes,
+    )  # fmt: skip
