@@ -24,15 +24,22 @@ from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.losses import LOSSES
+from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
+from ltjax.training.own import classification, regression, task
 from ltjax.training.rates import RATE_SCHEDULES
+from ltjax.training.task import Task
+from ltjax.training.tasks import TASKS
+from ltjax.training.tasks import TASKS as tasks
 
 __all__ = [
-    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "MODELS", "OPTIMIZERS", "RATE_SCHEDULES",
-    "REWINDINGS", "SCHEDULES", "STRUCTURES", "WIRINGS", "Choice", "Compute", "Data", "Dataset",
-    "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates", "Round", "Ticket", "Train",
-    "UserError", "Wiring", "__version__", "evaluate", "find_tickets", "load_collections",
-    "load_experiment", "load_ticket", "load_trained", "rewind", "run_experiment",
+    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "LOSSES", "METRICS", "MODELS", "OPTIMIZERS",
+    "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS", "Choice", "Compute",
+    "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates",
+    "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "classification",
+    "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
+    "regression", "rewind", "run_experiment", "task", "tasks",
 ]  # fmt: skip
 
 set_up()

@@ -142,7 +142,8 @@ def test_a_page_tells_nothing_of_an_environment_that_is_none(text, folder):
 RUN_BY = {
     "ltjax.settings.loading": {"run_path"},  # ltjax's own experiments
     "ltjax.settings.beside": {"run_path", "__import__"},  # a .py file, told to be a program, and its imports
-    **dict.fromkeys(("ltjax.cli.main", "ltjax.cli.completion"), {"import_module"}),  # ltjax's own commands
+    "ltjax.cli.main": {"import_module"},  # ltjax's own commands
+    "ltjax.cli.completion": {"import_module"},  # and these too
     "ltjax.cli.loggers.logs": {"import_module"},  # an extra's library, by a name in the code
 }
 """What may run code, and by what; nothing of it comes from what is read."""

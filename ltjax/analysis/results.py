@@ -17,13 +17,15 @@ from ltjax.analysis import weight_statistics
 from ltjax.core.errors import UserError
 from ltjax.core.texts import read_json, read_text
 from ltjax.lanes import history
-from ltjax.runs import paths, tables
+from ltjax.runs import learned, paths, tables
 from ltjax.runs.folder import Run, read_config
+from ltjax.runs.learned import Learned
 from ltjax.settings import sweeps
 from ltjax.settings.fields import settings_of
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.plain import flatten
 from ltjax.settings.schema import Experiment
+from ltjax.training.metrics import Shown
 
 VALIDATION = "early_stop_validation_accuracy"
 """A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
@@ -92,6 +94,16 @@ class Results:
         return weight_statistics.find(self.folder)
 
     @cached_property
+    def learned(self) -> Learned:
+        """The run's metric, and the layers of its network, as the folder tells them."""
+        return learned.read(self.folder, history.metric_in(map(str, self.summary)))
+
+    @property
+    def metric(self) -> Shown:
+        """The metric that the tables have."""
+        return self.learned.metric
+
+    @cached_property
     def kind(self) -> str:
         """What was run, as ``kind_of`` says it."""
         return kind_of(self.experiment)
@@ -109,11 +121,12 @@ class Results:
     def _rows(self) -> pd.DataFrame:
         if self.curves is None:
             return self.summary
+        name, column = self.metric.name, f"early_stop_validation_{self.metric.name}"
         seen = self.curves[self.curves["split"] == "validation"].rename(
-            columns={"step": "early_stop_step", "accuracy": VALIDATION}
+            columns={"step": "early_stop_step", name: column}
         )
         key = [*history.LANE, "early_stop_step"]
-        return self.summary.merge(seen[[*key, VALIDATION]], on=key, how="left")
+        return self.summary.merge(seen[[*key, column]], on=key, how="left")
 
 
 class Study:
@@ -156,6 +169,7 @@ class Study:
         for run in self.runs:
             fits = run.kind == kind and run.experiment.train.optimizer.name == optimizer
             fits = fits and not run.point and run.experiment.model.name not in others
+            fits = fits and run.metric.name == history.ACCURACY
             had = fits and run.arms >= set(arms) and (run.curves is not None or not curves)
             if had and (not anatomy or run.anatomy is not None):
                 return run
@@ -183,6 +197,7 @@ class Study:
         telling = _telling(load_experiment(name), free)
         for run in self.runs:
             had = run.arms >= set(arms) and (run.curves is not None or not curves)
+            had = had and run.metric.name == history.ACCURACY
             if had and not run.point and _telling(run.experiment, free) == telling:
                 return run
         needs = f" with {' and '.join(arms)}" + " and its curves" * curves
@@ -210,6 +225,7 @@ class Study:
             for run in self.runs
             if [part.split("=")[0] for part in run.point.split(",")] == words
             and _telling(run.experiment, named.sweep) == telling
+            and run.metric.name == history.ACCURACY
         }
         if not found:
             told = f"no sweep of {' and '.join(settings)} by {named.train.optimizer.name}, as {name} has"

@@ -27,7 +27,7 @@ from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
 from ltjax.lottery.loop import Part, Round, train_rounds
 from ltjax.lottery.resolving import Resolved, resolve
-from ltjax.runs import checkpoints, identity, opening, paths
+from ltjax.runs import checkpoints, identity, learned, opening, paths
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
@@ -148,6 +148,7 @@ def run(
                 processes.first_alone(lambda: identity.adopt_arrays(folder, experiment))
             runs = open_together(folder, resolved.experiment, resolved.points)
             processes.first_alone(lambda: identity.keep(folder, ours, changed, told.program))
+            processes.first_alone(lambda: _write_tasks(resolved, runs))
             ended = _train(resolved, runs, folder, dataset, told, interrupts, box)
         else:
             runs, ended = done, None
@@ -160,6 +161,11 @@ def run(
         own = f" --config {shlex.quote(str(config))}" if config else ""
         _end(folder, told, own, time.monotonic() - began, picture=told.picture and done is None)
     return True
+
+
+def _write_tasks(resolved: Resolved, runs: Mapping[str, Run]) -> None:
+    for point, run in runs.items():
+        learned.write(run.folder, resolved.tasks[point], resolved.points[point])
 
 
 def _end(folder: Path, told: Told, own: str, seconds: float, *, picture: bool) -> None:

@@ -44,6 +44,8 @@ class Registry(dict[str, T], Generic[T]):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
+        self.absent: Callable[[str], UserError | None] | None = None
+        """What to say of a name that is not there, where there is more to say than the nearest one."""
         self._definitions: dict[str, Definition] = {}
 
     def register(self, name: str, *, replace: bool = False) -> Callable[[T], T]:
@@ -79,7 +81,7 @@ class Registry(dict[str, T], Generic[T]):
             UserError: nothing is called that; the message has the nearest name.
         """
         if name not in self:
-            raise unknown(self.kind, name, self)
+            raise (self.absent and self.absent(name)) or unknown(self.kind, name, self)
         return self[name]
 
     def definition(self, name: str) -> Definition | None:

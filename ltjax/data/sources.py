@@ -49,17 +49,19 @@ ARRAYS = "arrays_"
 """How the names of data sets begin that were given as arrays; their checksum follows."""
 
 
-class _DataSets(Registry[Source]):
-    def find(self, name: str) -> Source:
-        if name.startswith(ARRAYS) and name not in self:
-            raise UserError(
-                f"'{name}' are arrays of your own, which a run does not keep: give them to run_experiment as "
-                "dataset= in the same Python program, or enter them under this name by @data_set in a file."
-            )
-        return super().find(name)
+def _absent(name: str) -> UserError | None:
+    return (
+        UserError(
+            f"'{name}' are arrays of your own, which a run does not keep: give them to run_experiment as "
+            "dataset= in the same Python program, or enter them under this name by @data_set in a file."
+        )
+        if name.startswith(ARRAYS)
+        else None
+    )
 
 
-DATASETS: Registry[Source] = _DataSets("data set")
+DATASETS: Registry[Source] = Registry("data set")
+DATASETS.absent = _absent
 
 Load = Callable[[Data], Dataset]
 

@@ -1,5 +1,6 @@
 """What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,16 @@ import jax.numpy as jnp
 
 from ltjax.core.flops import flops
 from ltjax.core.keys import named_key
+from ltjax.lottery.layers import Layer, kept, layers
 from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
+
+SHOWN = 6
+"""Rounds of which a layer's line tells the surviving weights; where there are more, the last among them."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,8 @@ class Plan:
 
     ``schedule`` is the surviving weights of rounds 0, 1, …, ``lanes`` what is trained in each;
     ``step_flops`` the forward and backward pass of a lane's step; ``lane_bytes`` what training a lane holds
-    at least; ``data_bytes`` the data.
+    at least; ``data_bytes`` the data. ``layers`` are all leaves of the params, and ``kept`` the surviving
+    weights of those that count, by path and round, but for layers that are ranked together.
     """
 
     weights: int
@@ -32,6 +38,8 @@ class Plan:
     step_flops: int
     lane_bytes: int
     data_bytes: int
+    layers: list[Layer]
+    kept: Mapping[str, Sequence[int]]
 
 
 def plan(resolved: Resolved, point: str = "") -> Plan:
@@ -53,6 +61,8 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
         trial_steps=sum(steps),
         step_flops=step_flops(task.network, start, batched(data.seen, experiment.train.batch)),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
+        layers=layers(task, experiment.prune),
+        kept=kept(task, experiment.prune),
         data_bytes=(data.train + data.test) * _bytes((data.inputs, data.targets)),
     )
 
@@ -90,7 +100,36 @@ def describe(experiment: Experiment, planned: Plan) -> str:
         lines
         + [f"{round:>15}: {count:>10,}  {100 * count / planned.weights:6.2f}"
            for round, count in enumerate(planned.schedule)]
+        + ["", *layer_table(planned)]
     )  # fmt: skip
+
+
+def layer_table(planned: Plan) -> list[str]:
+    """A line for each layer that counts, and one for what is never pruned and does not count."""
+    counted = [each for each in planned.layers if each.kind is not None]
+    shapes = {each: " × ".join(map(str, each.shape)) for each in planned.layers}
+    wide = max(len(each.path) for each in counted)
+    broad = max(len(shapes[each]) for each in counted)
+    head = f"{'layer':{wide}}  {'shape':>{broad}}  {'kind':9}  {'rate':>5}  kept in rounds 0, 1, …"
+    lines = [
+        f"{each.path:{wide}}  {shapes[each]:>{broad}}  {each.kind:9}  "
+        f"{'whole' if each.rate is None else f'{each.rate:g}':>5}  {_kept(each, planned)}"
+        for each in counted
+    ]
+    rest = [each for each in planned.layers if each.kind is None]
+    weights = sum(each.weights for each in rest)
+    left = f"never pruned, not counted: {weights:,} numbers in {', '.join(each.path for each in rest)}"
+    return [head, *lines, *([left] if rest else [])]
+
+
+def _kept(layer: Layer, planned: Plan) -> str:
+    """The surviving weights of a layer in some rounds, the first and the last among them."""
+    if layer.path not in planned.kept:
+        return f"{layer.weights:,}, then as it ranks among the others"
+    numbers = [f"{each:,}" for each in planned.kept[layer.path]]
+    if len(set(numbers)) == 1:
+        return numbers[0]
+    return " ".join(numbers if len(numbers) <= SHOWN else [*numbers[: SHOWN - 2], "…", numbers[-1]])
 
 
 def _range(numbers: list[int]) -> str:

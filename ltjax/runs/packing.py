@@ -116,7 +116,8 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
 
 def _told(home: Path) -> list[Path]:
     """The files that tell what a run is, copies of the user's among them, whether they are there or not."""
-    files = [paths.config(home), paths.identity(home), paths.environment(home), paths.summary(home)]
+    files = [paths.config(home), paths.identity(home), paths.task(home), paths.environment(home),
+             paths.summary(home)]  # fmt: skip
     return files + (sorted(paths.code(home).rglob("*")) if paths.identity(home).exists() else [])
 
 

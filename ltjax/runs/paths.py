@@ -19,6 +19,11 @@ def identity(run: Path) -> Path:
     return run / "identity.json"
 
 
+def task(run: Path) -> Path:
+    """What it learns, and what is pruned of its network."""
+    return run / "task.json"
+
+
 def code(run: Path) -> Path:
     """The folder of copies of the user's own files."""
     return run / "code"
@@ -83,7 +88,7 @@ def lock(run: Path) -> Path:
 def is_written_by_runs(path: Path) -> bool:
     """Whether a path has the name of a file that training writes into a run's own folder."""
     run = path.parent
-    return path in (config(run), identity(run), environment(run), summary(run))
+    return path in (config(run), identity(run), task(run), environment(run), summary(run))
 
 
 def is_own(path: Path) -> bool:

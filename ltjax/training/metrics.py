@@ -32,6 +32,11 @@ class Shown(NamedTuple):
     higher_is_better: bool = True
     percent: bool = True
 
+    @property
+    def factor(self) -> int:
+        """By what values are multiplied where they are told: 100 where they are told in per cent."""
+        return 100 if self.percent else 1
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -46,6 +51,12 @@ class Metric:
     value: Callable[[Any, int], float]
 
 
+def shown_of(name: str, made: Any = None) -> Shown:
+    """What readers know of a metric, by name."""
+    made = METRICS[name] if made is None else made
+    return Shown(name, getattr(made, "higher_is_better", True), getattr(made, "percent", False))
+
+
 def metric_of(choice: Choice) -> Metric:
     """The metric that a choice names.
 
@@ -53,8 +64,7 @@ def metric_of(choice: Choice) -> Metric:
         UserError: there is none of that name.
     """
     made = choice.make()
-    shown = Shown(choice.name, getattr(made, "higher_is_better", True), getattr(made, "percent", False))
-    return Metric(shown, made, getattr(made, "value", mean))
+    return Metric(shown_of(choice.name, made), made, getattr(made, "value", mean))
 
 
 def mean(sums: Any, examples: int) -> float:

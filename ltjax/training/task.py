@@ -39,6 +39,10 @@ class Task:
     output: str | None = None
     name: str = ""
 
+    def __call__(self, experiment: Any) -> "Task":
+        """Itself, whatever the experiment: so that it can be registered as it is."""
+        return self
+
     @cached_property
     def shapes(self) -> tuple[Params, Collections]:
         """The shapes and dtypes of params, and of what the network carries beside them."""

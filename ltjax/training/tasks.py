@@ -15,6 +15,7 @@ from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError, shown
 from ltjax.core.registry import Registry, registry
 from ltjax.data import DATASETS, Source
+from ltjax.data.sources import ARRAYS
 from ltjax.models import MODELS, Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.settings.plain import plain
@@ -24,6 +25,21 @@ from ltjax.training.metrics import METRICS
 from ltjax.training.task import Task
 
 TASKS: Registry[Callable[..., Task]] = registry("task")
+
+
+def _absent(name: str) -> UserError | None:
+    return (
+        UserError(
+            f"'{name}' is a task of your own arrays, which a run does not keep: make it again by the same call of "
+            "ltjax.task in the same Python program, or register a function that makes it (@ltjax.tasks.register) "
+            "under a name in a file."
+        )
+        if name.startswith(ARRAYS)
+        else None
+    )
+
+
+TASKS.absent = _absent
 
 OURS = ("classification", "regression")
 """The tasks whose data are the data set's that ``data`` names."""
