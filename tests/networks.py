@@ -43,7 +43,7 @@ class Block(nn.Module):
 
     @nn.compact
     def __call__(self, tokens, deterministic):
-        attended = nn.MultiHeadDotProductAttention(2, dropout_rate=0.1)(
+        attended = nn.MultiHeadDotProductAttention(2, dropout_rate=0.5)(
             nn.LayerNorm()(tokens), deterministic=deterministic
         )
         tokens = tokens + attended

@@ -1,9 +1,13 @@
-"""Networks: Flax modules behind two pure functions, init and apply. The only user of flax.linen.
+"""Networks: two pure functions, init and apply, made of whatever a user has. The only user of Flax.
 
-Adding a network takes one function ``(Model, classes) -> flax.linen.Module`` and its ``@MODELS.register``
-line. Name the last layer ``output`` so that it is pruned at the output layer's rate, and a layer that is
-never pruned ``shortcut…``. ``layers`` has the pieces: its convolution is fast inside a compiled loop.
-With a wiring (``@WIRINGS.register``) a network's tickets can be compacted; ``wired`` makes a module of one.
+``network`` makes one of a Linen module, an NNX class or function of ``rngs``, or a pair of functions;
+``kinds`` says of every param what it is to the network, and so at which rate it may be pruned.
+
+Adding a network by name takes one function ``(Model, classes) -> flax.linen.Module`` and its
+``@MODELS.register`` line. A layer called ``output`` is pruned at the output layer's rate, and a layer whose
+name begins with ``shortcut`` is never pruned. ``layers`` has the pieces: its convolution is fast inside a
+compiled loop. With a wiring (``@WIRINGS.register``) a network's tickets can be compacted; ``wired`` makes a
+module of one.
 """
 
 from ltjax.models import conv, lenet, resnet, vgg

@@ -18,7 +18,7 @@ EVALUATES = (
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def flags(names: tuple[str, ...], train: bool) -> dict[str, bool]:
+def flags(names: tuple[str, ...], train: bool) -> dict[str, Any]:
     """Values of the arguments that say whether a forward pass trains.
 
     Example:
@@ -60,6 +60,9 @@ def arguments_of(
 
 
 def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    if inspect.isclass(function):  # a metaclass may hide what its classes are made from
+        (_, *parameters) = inspect.signature(function.__init__).parameters.items()
+        return dict(parameters)
     try:
         return inspect.signature(function).parameters
     except ValueError:  # a built-in function

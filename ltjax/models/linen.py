@@ -58,7 +58,7 @@ def linen_network(module: nn.Module, inputs: Inputs, form: convolution.Form) -> 
 
 def _applied(
     module: nn.Module, variables: dict[str, Any], batch: Any, mutable: list[str], key: Key,
-    said: dict[str, bool],
+    said: dict[str, Any],
 ) -> tuple[Any, Any]:  # fmt: skip
     """A forward pass, with a key for every kind of random number that the module turns out to ask for."""
     rngs = {"dropout": key}
@@ -74,7 +74,7 @@ def _applied(
 
 
 def _kept(
-    module: nn.Module, params: Params, variables: dict[str, Any], inputs: Inputs, said: dict[str, bool]
+    module: nn.Module, params: Params, variables: dict[str, Any], inputs: Inputs, said: dict[str, Any]
 ) -> dict[str, Any]:
     """The collections that a forward pass in training leaves in their shapes; what is sown may grow."""
     others = [name for name in variables if name != STATISTICS]

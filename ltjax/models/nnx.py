@@ -57,7 +57,7 @@ def nnx_network(make: Make, form: convolution.Form) -> Network:
         if "rngs" in names:
             named["rngs"] = nnx.Rngs(jax.random.fold_in(key, zlib.crc32(b"rngs")))
         with convolution.computed(form):
-            outputs = module(batch, **named)  # type: ignore[operator]
+            outputs = module(batch, **named)
         return in_float32(outputs), _read(module, kept) if train else state
 
     return Network(jax.jit(init), apply)
@@ -84,7 +84,7 @@ def _pattern(make: Make) -> tuple[Any, dict[Path, Any], tuple[str, ...]]:
     """A module's graph, its variables with shapes for values by path, and what else its call takes."""
     found: list[Any] = []
 
-    def split(key: Key) -> nnx.State:
+    def split(key: Key) -> nnx.State[Any, Any]:
         module = _made(make, key)
         _declare_arrays(module)
         graph, state = nnx.split(module)
@@ -153,7 +153,7 @@ def _drawn(variable: Any, path: Path, key: Key) -> jax.Array:
     return jnp.zeros(shape.shape, shape.dtype)
 
 
-def _state(variables: dict[Path, Any], values: dict[Path, Any]) -> nnx.State:
+def _state(variables: dict[Path, Any], values: dict[Path, Any]) -> nnx.State[Any, Any]:
     """NNX's state of a module, with those values in its variables."""
     return nnx.from_flat_state(
         (path, each.replace(values[path]) if isinstance(each, nnx.Variable) else values[path])

@@ -98,14 +98,19 @@ def _called(param: Any) -> Jaxpr | None:
     return param if isinstance(param, Jaxpr) else None
 
 
+def _size(variable: Any) -> int:
+    size: int = variable.aval.size
+    return size
+
+
 def _spread(equation: JaxprEqn, values: list[Value]) -> list[Value]:
     """The values of an equation, those grown that its output spreads over an axis."""
     if equation.primitive.name in COMBINING:
         return values
-    size = max(each.aval.size for each in equation.outvars)
+    size = max(map(_size, equation.outvars))
     grows = equation.primitive.name == "broadcast_in_dim" or len(values) > 1
     return [
-        value._replace(grown=True) if grows and variable.aval.size < size else value
+        value._replace(grown=True) if grows and _size(variable) < size else value
         for variable, value in zip(equation.invars, values, strict=True)
     ]
 
