@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
+from ltjax.training.network import shapes_of
 
 from ltjax.core.errors import UserError
 from ltjax.data import DATASETS
 from ltjax.models import kinds, make_network, network
 from ltjax.settings.loading import load_experiment
 from ltjax.sparsity import masks, selection
-from ltjax.training.network import shapes_of
 
 from .networks import NETWORKS, TOKENS, WORDS, floats
 from .test_models import WEIGHTS

@@ -299,7 +299,7 @@ def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: in
     devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
     lanes = max(sum(len(resolved.lanes(point, round)) for point in points) for round in rounds)
     return (
-        f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
+        f"{doing} {experiment.name} in {folder}: {experiment.subject}, "
         f"rounds 0 to {resolved.rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
         + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
     )

@@ -21,7 +21,8 @@ from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
-from ltjax.training.tasks import OURS, task_of
+from ltjax.settings.schema import OF_DATA
+from ltjax.training.tasks import task_of
 
 CONTENTS = {
     "theta0": "the trial's initial params, unmasked: what --model.start takes",
@@ -93,7 +94,7 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
 def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
     """The forms of what was trained, or why there are none."""
     experiment, task = run.experiment, task_of(run.experiment)
-    if experiment.task.name not in OURS:
+    if experiment.task.name not in OF_DATA:
         return None, f"the task '{experiment.task.name}' has no wiring"
     shape = task.data.seen.shape
     try:

@@ -1,5 +1,6 @@
 """What a run would do, without doing it: rounds, lanes, P_m schedule, weights, FLOPs and memory."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
     arms = ", ".join(f"{repeats} {arm}" for arm, repeats in experiment.arms.items() if repeats)
     every = experiment.train.evaluate_every
     rows = {
-        experiment.name: f"{experiment.model.name} on {experiment.data.name}",
+        experiment.name: experiment.subject,
         "rounds": f"0 to {experiment.prune.rounds}",
         "lanes": f"{_range(planned.lanes)} a round ({arms} for each of {experiment.trials} trials)",
         "steps": f"{experiment.train.steps:,} a lane, evaluated every {every:,}; "
@@ -116,10 +117,18 @@ def layer_table(planned: Plan) -> list[str]:
         f"{'whole' if each.rate is None else f'{each.rate:g}':>5}  {_kept(each, planned)}"
         for each in counted
     ]
-    rest = [each for each in planned.layers if each.kind is None]
-    weights = sum(each.weights for each in rest)
-    left = f"never pruned, not counted: {weights:,} numbers in {', '.join(each.path for each in rest)}"
-    return [head, *lines, *([left] if rest else [])]
+    return [head, *lines, *_whole([each for each in planned.layers if each.kind is None])]
+
+
+def _whole(layers: Sequence[Layer]) -> list[str]:
+    """A line for what is never pruned and does not count: by path, but for biases, scales and the like."""
+    if not layers:
+        return []
+    named = [each.path for each in layers if len(each.shape) > 1]
+    last = Counter(each.path.rpartition("/")[2] for each in layers if len(each.shape) < 2)
+    named += [f"{count} called {name}" for name, count in last.items()]
+    numbers = sum(each.weights for each in layers)
+    return [f"never pruned and not counted: {', '.join(named)} ({numbers:,} numbers)"]
 
 
 def _kept(layer: Layer, planned: Plan) -> str:

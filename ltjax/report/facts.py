@@ -48,8 +48,7 @@ class Sheet:
         train = f"{experiment.train.steps:,} steps each by {experiment.train.optimizer.name}"
         swept = f"; {len(self.runs)} values of {' and '.join(self.varies)}" if self.varies else ""
         return (
-            f"{experiment.model.name} on {experiment.data.name}, {trials} trial{'s' * (trials > 1)}, "
-            f"rounds 0 to {rounds}, {train}{swept}"
+            f"{experiment.subject}, {trials} trial{'s' * (trials > 1)}, rounds 0 to {rounds}, {train}{swept}"
         )
 
     @property

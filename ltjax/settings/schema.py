@@ -213,6 +213,9 @@ def _points(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple
     return dict(zip(one, zip(*rows, strict=True), strict=True))
 
 
+OF_DATA = ("classification", "regression")
+"""The tasks that are of the data set and the network which ``data`` and ``model`` name."""
+
 REPEATS = Role("extent", grow=_arms)
 CONTROLS = Role(
     "extent", grow=_union,
@@ -258,3 +261,10 @@ class Experiment(_Choosing):
     prune: Annotated[Prune, VALUE] = field(default_factory=Prune)
     numerics: Annotated[Numerics, NUMERICS] = field(default_factory=Numerics)
     compute: Annotated[Compute, COMPUTE] = field(default_factory=Compute)
+
+    @property
+    def subject(self) -> str:
+        """What is learned, and by which network, in a few words."""
+        if self.task.name in OF_DATA:
+            return f"{self.model.name} on {self.data.name}"
+        return f"the task {self.task.name}"

@@ -19,7 +19,7 @@ from ltjax.data.sources import ARRAYS
 from ltjax.models import MODELS, Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.settings.plain import plain
-from ltjax.settings.schema import Experiment
+from ltjax.settings.schema import OF_DATA, Experiment
 from ltjax.training.losses import AUTO, LOSSES
 from ltjax.training.metrics import METRICS
 from ltjax.training.task import Task
@@ -30,9 +30,9 @@ TASKS: Registry[Callable[..., Task]] = registry("task")
 def _absent(name: str) -> UserError | None:
     return (
         UserError(
-            f"'{name}' is a task of your own arrays, which a run does not keep: make it again by the same call of "
-            "ltjax.task in the same Python program, or register a function that makes it (@ltjax.tasks.register) "
-            "under a name in a file."
+            f"'{name}' is a task of your own arrays, which a run does not keep: make it again by the same "
+            "call of ltjax.task in the same Python program, or register a function that makes it, by "
+            "@ltjax.tasks.register in a file."
         )
         if name.startswith(ARRAYS)
         else None
@@ -40,9 +40,6 @@ def _absent(name: str) -> UserError | None:
 
 
 TASKS.absent = _absent
-
-OURS = ("classification", "regression")
-"""The tasks whose data are the data set's that ``data`` names."""
 
 
 def task_of(experiment: Experiment, source: Source | None = None) -> Task:
@@ -56,7 +53,7 @@ def task_of(experiment: Experiment, source: Source | None = None) -> Task:
         UserError: there is no such task, network or data set, it failed, or its sizes cannot be.
     """
     name = experiment.task.name
-    if source is not None and name not in OURS:
+    if source is not None and name not in OF_DATA:
         raise UserError(f"the task '{name}' has data of its own, so it takes no dataset= beside.")
     registered = (
         MODELS.get(experiment.model.name), DATASETS.get(experiment.data.name),
