@@ -8,8 +8,9 @@ from typing import Any
 import jax
 
 from ltjax.core.choices import Choice
-from ltjax.core.errors import UserError, shown
+from ltjax.core.errors import UserError, sentence, shown
 from ltjax.core.keys import named_key
+from ltjax.core.registry import Registry
 from ltjax.core.types import Params
 from ltjax.data import Dataset, Source, load_dataset
 from ltjax.models import MODELS, Collections, Network
@@ -136,11 +137,28 @@ def check_shapes(task: Task) -> None:
     for kind, entries, chosen in (("loss", LOSSES, task.loss), ("metric", METRICS, task.metric)):
         name = _name_of(chosen if kind == "loss" else Choice("metric", task.measured.shown.name))
         function = made(kind, chosen) if kind == "loss" else task.measured.sums
-        with entries.guarded(name):
-            found = jax.eval_shape(function, outputs, targets)
+        found = _shapes_given(entries, name, function, outputs, targets)
         for leaf in jax.tree.leaves(found):
             if leaf.shape[:1] != (batch,) or (kind == "loss" and len(leaf.shape) != 1):
                 raise UserError(
                     f"the {kind} {shown(name)} must give a number for each example, [batch], and gives "
                     f"{leaf.dtype} {list(leaf.shape)} of a batch of {batch}."
                 )
+
+
+def _shapes_given(entries: Registry[Any], name: str, function: Any, outputs: Any, targets: Any) -> Any:
+    """The shapes that a loss or a metric gives."""
+    try:
+        with entries.guarded(name):
+            return jax.eval_shape(function, outputs, targets)
+    except UserError:
+        raise
+    except Exception as error:  # one of ltjax's own, given what it is not for
+        told = " and ".join(_told(each) for each in (outputs, targets))
+        raise UserError(
+            sentence(f"the {entries.kind} {shown(name)} is not for outputs and targets of {told}: {error}")
+        ) from error
+
+
+def _told(tree: Any) -> str:
+    return ", ".join(f"{leaf.dtype} {list(leaf.shape)}" for leaf in jax.tree.leaves(tree))
