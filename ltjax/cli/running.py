@@ -18,6 +18,7 @@ from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
+from ltjax.core.safetensors import given
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
@@ -163,6 +164,16 @@ def run(
     return True
 
 
+def _begins(resolved: Resolved) -> str:
+    """The files that trials begin with, where they do."""
+    experiment = resolved.experiment
+    if experiment.model.start is None:
+        return ""
+    first = given(experiment.model.start, next(iter(resolved.only or (0,))))
+    beside = "" if first.state or not resolved.task.shapes[1] else ", with statistics as they are drawn"
+    return f"; trials begin with {first}{beside}"
+
+
 def _write_tasks(resolved: Resolved, runs: Mapping[str, Run]) -> None:
     for point, run in runs.items():
         learned.write(run.folder, resolved.tasks[point], resolved.points[point])
@@ -218,8 +229,10 @@ def _train(
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing_steps(resolved, runs)
-    heading = _heading(resolved, folder, runs, todo) + (
-        "" if box.endless else f", within {boxes.minutes(box)}"
+    heading = (
+        _heading(resolved, folder, runs, todo)
+        + ("" if box.endless else f", within {boxes.minutes(box)}")
+        + _begins(resolved)
     )
     _say(heading, told.console)
     last = time.monotonic()

@@ -6,7 +6,7 @@ nothing else, so a file of a stranger's can be read and is never run.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,7 @@ from safetensors.numpy import save
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_whole
 from ltjax.core.trees import leaves_by_path, map_with_path
-from ltjax.core.types import Params
+from ltjax.core.types import Params, State
 
 METADATA = "__metadata__"
 """The one name that the format keeps to itself."""
@@ -135,10 +135,46 @@ def _described(leaf: Any) -> str:
     return f"{leaf.dtype} {list(leaf.shape)}"
 
 
-def load_start(template: str, trial: int, like: Params) -> Params:
-    """The params that a trial begins with: ``template`` is the file's path, ``{trial}`` in it the trial.
+STATISTICS = "collections.safetensors"
+"""The file of what a network carries beside its params, in the folder of the params' own."""
+
+
+class Given(NamedTuple):
+    """The files that a trial begins with: of its params, and of what the network carries beside them."""
+
+    params: Path
+    state: Path | None
+
+    def __str__(self) -> str:
+        return f"'{self.params}'" + (f" and '{self.state}'" if self.state else "")
+
+
+def given(template: str, trial: int) -> Given:
+    """The files of a trial: ``template`` is the path of that of params, ``{trial}`` in it the trial.
+
+    Beside the params lies what the network carries, where the file tells so; of a file that ltjax did not
+    write, ``STATISTICS`` is it. The initial params that an export writes lie beside trained statistics,
+    which are not theirs.
+    """
+    path = Path(template.replace("{trial}", str(trial)))
+    known = metadata(path)
+    beside = path.with_name(known.get("collections", STATISTICS))
+    own = "collections" in known or "ltjax" not in known
+    return Given(path, beside if own and beside.exists() else None)
+
+
+def load_start(template: str, trial: int, params: Params, state: State) -> tuple[Params, State | None]:
+    """The params that a trial begins with, and what the network carries beside them if that is given.
+
+    Args:
+        template: as ``given``'s.
+        trial: the trial.
+        params: the network's own, arrays or shapes.
+        state: what the network carries.
 
     Raises:
         UserError: as ``load_params``.
     """
-    return load_params(Path(template.replace("{trial}", str(trial))), like)
+    files = given(template, trial)
+    own = load_params(files.state, state) if files.state and state else None
+    return load_params(files.params, params), own

@@ -9,7 +9,7 @@ import numpy as np
 
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_text
-from ltjax.core.safetensors import metadata, save_tensors
+from ltjax.core.safetensors import STATISTICS, metadata, save_tensors
 from ltjax.core.trees import nested
 from ltjax.core.types import Lane, Mask, Params
 from ltjax.core.version import __version__
@@ -77,7 +77,9 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     facts = {"ltjax": __version__, "experiment": run.experiment.name, "round": round, **lane._asdict()}
     for name in CARD:  # an earlier export's would be taken for this lane's
         (folder / name).unlink(missing_ok=True)
-    lines = [_write(folder / f"{name}.safetensors", tree, {**facts, "content": CONTENTS[name]})
+    own = {"final": {"collections": STATISTICS}} if found.collections else {}
+    lines = [_write(folder / f"{name}.safetensors", tree,
+                    {**facts, "content": CONTENTS[name], **own.get(name, {})})
              for name, tree in trees.items() if tree is not None]  # fmt: skip
     write_text(folder / CONFIG, compatible.to_json(run.experiment))
     lines.append(f"{folder / CONFIG}: the experiment")

@@ -284,6 +284,8 @@ class _Walk:
                 here = list(trained.holders[:place]).count(holder)
                 own = {at: told(trained.captured[at], here, holder) for at in asked}
                 found[lane.trial] = search.keep_starts(lane.trial, own)
+            if began := search.given(index, lane):
+                found[lane.trial] = {**began, **found.get(lane.trial, {})}
         return found
 
 

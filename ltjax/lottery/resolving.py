@@ -80,7 +80,7 @@ class Resolved:
         """
         for name, point in self.points.items():
             for trial in (self.only or range(point.trials)) if point.model.start else ():
-                load_start(str(point.model.start), trial, self.tasks[name].shapes[0])
+                load_start(str(point.model.start), trial, *self.tasks[name].shapes)
 
 
 def resolve(

@@ -15,7 +15,7 @@ from ltjax.core.errors import UserError
 from ltjax.core.found import Found
 from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
-from ltjax.core.types import Lane, Mask, Params, Start, Ticket
+from ltjax.core.types import Lane, Mask, Params, Start, State, Ticket
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.rehearsal import Functions, Rehearsal
 from ltjax.lottery.rewinding import original, rewind
@@ -203,6 +203,12 @@ class Search:
         self._found.pop((trial, 0), None)  # controls of round 0 may begin there
         return kept
 
+    def given(self, round: int, lane: Lane) -> dict[int, Start]:
+        """How a trial begins, where that cannot be drawn again: params and statistics of a file."""
+        dense = not round and lane == Lane("ticket", lane.trial)
+        start = self.theta0(lane.trial) if dense and self.experiment.model.start else None
+        return {0: start} if start and jax.tree.leaves(start.state) else {}
+
     def ahead(self, round: int, lanes: Sequence[Lane]) -> dict[int, Mask]:
         """The next round's masks, by trial: of those whose mask follows from what training left of ``lanes``.
 
@@ -221,8 +227,9 @@ class Search:
     def theta0(self, trial: int) -> Start:
         """How a trial begins: with the θ₀ kept, else given (``model.start``), else drawn from the seed."""
         if trial not in self._theta0:
-            kept = self.past.theta0(trial)
-            self._theta0[trial] = begin(self.experiment, self.network, trial, kept)
+            kept, starts = self.past.theta0(trial), self.past.starts(trial)
+            state = starts[0].state if 0 in starts else None
+            self._theta0[trial] = begin(self.experiment, self.network, trial, kept, state)
         return self._theta0[trial]
 
     def _start(self, lane: Lane, round: int) -> LaneStart:
@@ -302,26 +309,33 @@ class Search:
         return self.past.outcome(step.before, lane) if kept is None else kept
 
 
-def begin(experiment: Experiment, network: Network, trial: int, theta0: Params | None = None) -> Start:
-    """How a trial begins: params and state drawn from the seed.
+def begin(
+    experiment: Experiment, network: Network, trial: int, theta0: Params | None = None,
+    state: State | None = None,
+) -> Start:  # fmt: skip
+    """How a trial begins: params and state drawn from the seed, or given by a file.
 
     Args:
         experiment: the file of its ``model.start``, if it names one, has the params.
         network: the experiment's.
         trial: the trial.
         theta0: the params, where they are known.
+        state: the state, where it is known, as of a network that was trained before.
 
     Raises:
         UserError: the file is missing or does not fit the network.
     """
-    if theta0 is not None and not shapes_of(network)[1]:
-        return Start(theta0, {})
+    if theta0 is not None and (state is not None or not shapes_of(network)[1]):
+        return Start(theta0, state or {})
     with on_cpu():
         drawn = Start(*jax.device_get(network.init(named_key(experiment.seed, "init", trial))))
     if theta0 is not None:
         return drawn._replace(params=theta0)
     file = experiment.model.start
-    return drawn if file is None else drawn._replace(params=load_start(file, trial, drawn.params))
+    if file is None:
+        return drawn
+    params, own = load_start(file, trial, *drawn)
+    return Start(params, drawn.state if own is None else own)
 
 
 def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]) -> Mask:

@@ -99,9 +99,10 @@ class Run:
             raise UserError(f"'{self.folder}' lacks the initial params of trial {trial}.")
         experiment = self.experiment
         task = task_of(experiment)
-        began = begin(experiment, task.network, trial, theta0)
+        starts = self.starts(trial)
+        began = begin(experiment, task.network, trial, theta0, starts[0].state if 0 in starts else None)
         step = schedules.step_of(experiment.prune, round) if round else None
-        starts, functions = self.starts(trial), rewinding_of(experiment, task)
+        functions = rewinding_of(experiment, task)
         if round and (lost := set(functions.captures) - set(starts)):
             raise UserError(
                 f"'{self.folder}' lacks the dense network of trial {trial} at step {min(lost)}, to which its "

@@ -1,6 +1,7 @@
 """A task: what is learned. The only place that knows the data's shapes, the loss and the metric together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,11 +10,12 @@ import jax
 
 from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError, sentence, shown
+from ltjax.core.guards import guarded
 from ltjax.core.keys import named_key
 from ltjax.core.registry import Registry
 from ltjax.core.types import Params
 from ltjax.data import Dataset, Source, load_dataset
-from ltjax.models import MODELS, Collections, Network
+from ltjax.models import Collections, Network
 from ltjax.models.kinds import kinds
 from ltjax.settings.schema import Data
 from ltjax.training.losses import LOSSES, Loss
@@ -31,6 +33,7 @@ class Task:
         metric: what is shown of lanes beside the loss; a choice, or what it is.
         output: path of the output layer, where its name does not tell.
         name: for messages.
+        guard: of a stretch that calls the network, which tells the user's errors as his.
     """
 
     network: Network
@@ -39,6 +42,7 @@ class Task:
     metric: Choice | Metric
     output: str | None = None
     name: str = ""
+    guard: Callable[[], AbstractContextManager[None]] = lambda: guarded("the network")
 
     def __call__(self, experiment: Any) -> "Task":
         """Itself, whatever the experiment: so that it can be registered as it is."""
@@ -47,12 +51,14 @@ class Task:
     @cached_property
     def shapes(self) -> tuple[Params, Collections]:
         """The shapes and dtypes of params, and of what the network carries beside them."""
-        return shapes_of(self.network)
+        with self.guard():
+            return shapes_of(self.network)
 
     @cached_property
     def kinds(self) -> Mapping[str, str]:
         """The kinds of the leaves that count in the percentage that remains, by path."""
-        found = kinds(self.network, self.data.seen, self.output)
+        with self.guard():
+            found = kinds(self.network, self.data.seen, self.output)
         return {path: kind for path, kind in found.items() if kind is not None}
 
     @cached_property
@@ -109,9 +115,10 @@ def outputs_of(task: Task, batch: int = 2) -> Any:
     params, state = task.shapes
     inputs = batched(task.data.seen, batch)
     key = jax.eval_shape(lambda: named_key(0))
-    outputs, _ = jax.eval_shape(
-        lambda *given: task.network.apply(*given[:3], True, given[3]), params, state, inputs, key
-    )
+    with task.guard():
+        outputs, _ = jax.eval_shape(
+            lambda *given: task.network.apply(*given[:3], True, given[3]), params, state, inputs, key
+        )
     return outputs
 
 
@@ -131,8 +138,7 @@ def check_shapes(task: Task) -> None:
         UserError: one failed (the message says where), or gives what cannot be summed over examples.
     """
     batch = 2
-    with MODELS.guarded(task.name):
-        outputs = outputs_of(task, batch)
+    outputs = outputs_of(task, batch)
     targets = batched(task.data.targets, batch)
     for kind, entries, chosen in (("loss", LOSSES, task.loss), ("metric", METRICS, task.metric)):
         name = _name_of(chosen if kind == "loss" else Choice("metric", task.measured.shown.name))

@@ -7,6 +7,7 @@ network, arrays, a loss and a metric.
 
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -114,8 +115,14 @@ def of_settings(experiment: Experiment, source: Source | None, loss: str, metric
     """The task of the data set that ``data`` names and of the network that ``model`` does."""
     source = source or DATASETS.find(experiment.data.name)
     form = form_here(experiment.numerics.convolution)
-    network = make_network(experiment.model, source.seen, source.classes, form)
-    return Task(network, source, Choice("loss", loss), Choice("metric", metric))
+    name = experiment.model.name
+
+    def guard() -> AbstractContextManager[None]:
+        return MODELS.guarded(name)
+
+    with guard():
+        network = make_network(experiment.model, source.seen, source.classes, form)
+    return Task(network, source, Choice("loss", loss), Choice("metric", metric), guard=guard)
 
 
 @TASKS.register("classification")
