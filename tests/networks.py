@@ -3,6 +3,7 @@
 Each gives ``OUTPUTS`` logits for an example, or ``WORDS`` for every token of one.
 """
 
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -143,13 +144,15 @@ class Partitioned(nn.Module):
 
 
 class Noisy(nn.Module):
-    """A stream of random numbers of its own, sown values, and a dict of inputs, one of which is unused."""
+    """A stream of random numbers and a state of its own, sown values, and a dict of inputs, one unused."""
 
     @nn.compact
     def __call__(self, inputs, training: bool):
         units = nn.relu(nn.Dense(6, name="first", dtype=jnp.bfloat16)(inputs["numbers"]))
         self.sow("intermediates", "units", units)
+        passes = self.variable("counts", "passes", lambda: jnp.zeros((), jnp.int32))
         if training:
+            passes.value += 1
             units = units * jax.random.bernoulli(self.make_rng("noise"), 0.5, units.shape)
         return nn.Dense(OUTPUTS, name="shortcut")(units) + nn.Dense(OUTPUTS)(units)
 
@@ -186,9 +189,29 @@ class NnxTransformer(nnx.Module):
         return self.output(self.convolution(self.recurrent(tokens)))
 
 
-def nnx_transformer(rngs):
-    """A function of rngs."""
-    return NnxTransformer(4, rngs=rngs)
+class NnxScanned(nnx.Module):
+    """Equal layers as one with a leading axis, scanned, and arrays that are not variables."""
+
+    def __init__(self, rngs):
+        self.layers = nnx.vmap(NnxLayer)(rngs.split(2))
+        self.items = nnx.List([jnp.ones((1, 4)), nnx.Linear(4, OUTPUTS, rngs=rngs)])
+
+    def __call__(self, inputs):
+        scanned = nnx.scan(lambda layer, units: layer(units), in_axes=(0, nnx.Carry), out_axes=nnx.Carry)
+        shift, last = self.items
+        return last(scanned(self.layers, inputs) + shift)
+
+
+class NnxLayer(nnx.Module):
+    """A layer of ``NnxScanned``, with BatchNorm and dropout."""
+
+    def __init__(self, rngs):
+        self.dense = nnx.Linear(4, 4, rngs=rngs)
+        self.norm = nnx.BatchNorm(4, rngs=rngs)
+        self.dropout = nnx.Dropout(0.5, rngs=rngs)
+
+    def __call__(self, units):
+        return self.dropout(nnx.relu(self.norm(self.dense(units))))
 
 
 def pure_init(key):
@@ -280,8 +303,11 @@ NETWORKS: dict[str, tuple[Any, Any, dict[str, str]]] = {
         NnxMlp, floats(5),
         {"layers/0/kernel": "fc", "layers/1/kernel": "fc", "last/kernel": "output"},
     ),
+    "nnx scanned": (
+        NnxScanned, floats(4), {"layers/dense/kernel": "fc", "items/1/kernel": "output"},
+    ),
     "nnx transformer": (
-        nnx_transformer, TOKENS,
+        partial(NnxTransformer, width=4), TOKENS,
         {f"attention/{each}/kernel": "attention" for each in ("query", "key", "value", "out")}
         | {f"recurrent/cell/{each}/kernel": "recurrent" for each in ("dense_i", "dense_h")}
         | {"embed/embedding": "embedding", "convolution/kernel": "conv", "output/kernel": "output"},

@@ -30,10 +30,12 @@ from .test_convolution import primitives
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
-DRAWING = {"vit", "embeddings", "tied", "scanned", "noisy", "nnx mlp", "nnx transformer", "pure"}
+DRAWING = {"vit", "embeddings", "tied", "scanned", "noisy", "nnx mlp", "nnx scanned",
+           "nnx transformer", "pure"}  # fmt: skip
 """Networks whose training draws random numbers."""
 
-LEARNING = {"scanned": "batch_stats", "spectral norm": "batch_stats", "nnx mlp": "norm"}
+LEARNING = {"noisy": "counts", "scanned": "batch_stats", "spectral norm": "batch_stats", "nnx mlp": "norm",
+            "nnx scanned": "layers"}  # fmt: skip
 """Networks with a state that training moves, and where it lies."""
 
 LANES, BATCH = 2, 4
@@ -182,7 +184,7 @@ def test_what_an_nnx_module_draws_and_does_not_train_is_each_lanes_own_and_kept(
 
 
 @pytest.mark.parametrize(
-    "module", [nn.Conv(4, (3, 3)), lambda rngs: nnx.Conv(2, 4, (3, 3), rngs=rngs)], ids=["linen", "nnx"]
+    "module", [nn.Conv(4, (3, 3)), lambda given: nnx.Conv(2, 4, (3, 3), rngs=given)], ids=["linen", "nnx"]
 )
 def test_a_convolution_has_ltjaxs_arithmetic(module):
     net, batch = network(module, (6, 6, 2)), batch_of(floats(6, 6, 2))
@@ -214,6 +216,17 @@ class Two(nn.Module):
         return nn.Dense(3)(tokens * mask)
 
 
+class Mute(nn.Module):
+    """Has no forward pass."""
+
+
+class Silent(nnx.Module):
+    """Has no forward pass."""
+
+    def __init__(self, rngs):
+        self.layer = nnx.Linear(2, 3, rngs=rngs)
+
+
 @pytest.mark.parametrize(
     ("module", "says"),
     [
@@ -225,12 +238,15 @@ class Two(nn.Module):
         (NnxTransformer, "NnxTransformer needs an argument 'width'"),
         (lambda rngs: pure_init, "must return an NNX module, and returned a function"),
         (lambda: pure_init, "takes 0 arguments, and needs 1"),
-        (Two(), "Two.__call__ needs an argument 'mask'; a network takes its inputs as one argument"),
+        (Two(), "the network Two needs an argument 'mask'; a network takes its inputs as one argument"),
         ((pure_init, lambda params, inputs, mask: inputs), "needs an argument 'mask'"),
         ((pure_init, lambda inputs: inputs), "takes 1 arguments, and needs 2"),
-        (nn.Dropout(0.5), "the network Dropout has no params to train"),
+        (Silent, "the network Silent has no __call__"),
+        (Mute(), "the network Mute has no __call__"),
+        (nn.Dropout(0.5), "the network has no params to train"),
         (lambda rngs: nnx.Dropout(0.5, rngs=rngs), "the network has no params to train"),
         ((lambda key: {}, pure_apply), "the network has no params to train"),
+        ((lambda key: {"at": [jnp.zeros(2), 3]}, pure_apply), "the param 'at/1' of the network is int32"),
     ],
 )  # fmt: skip
 def test_what_is_not_a_network_is_told_in_a_sentence(module, says):

@@ -77,6 +77,11 @@ def adapted(params, inputs):
     return units @ half.astype(jnp.bfloat16).astype(jnp.float32) @ params["last"]
 
 
+def lowered(params, inputs):
+    """An output of a low-rank change."""
+    return inputs @ params["first"] @ (params["last"] + params["down"] @ params["up"])
+
+
 def fused(params, inputs):
     """Kernels side by side in one product, and a slice of a stack of kernels."""
     units = inputs @ jnp.concatenate([params["left"], params["right"]], axis=1)
@@ -115,6 +120,8 @@ BY_USE = {
                  {"one": "fc", "other": "fc", "kept": "fc", "last": "output"}),
     "adapted": (pair(adapted, kernel=SQUARE, down=(4, 1), up=(1, 4), dropped=SQUARE, last=(4, 2)), floats(4),
                 {"kernel": "fc", "down": "fc", "up": "fc", "dropped": "fc", "last": "output"}),
+    "lowered": (pair(lowered, first=SQUARE, last=(4, 2), down=(4, 1), up=(1, 2)), floats(4),
+                {"first": "fc", "last": "output", "down": "output", "up": "output"}),
     "fused": (pair(fused, left=(4, 2), right=(4, 2), stack=(3, 4, 4), last=(4, 2)), floats(4),
               {"left": "fc", "right": "fc", "stack": "fc", "last": "output"}),
     "added": (pair(added, positions=SQUARE, gate=(1, 4), vector=(4,), last=(4, 2), unused=SQUARE),

@@ -50,5 +50,6 @@ def _intercept(
     call: Callable[..., Any], arguments: tuple[Any, ...], named: dict[str, Any],
     context: nn.module.InterceptorContext,
 ) -> Any:  # fmt: skip
-    note("/".join(context.module.path), context.module)
+    if context.module.scope is not None:  # a cell outside a network may be asked for its first carry
+        note("/".join(context.module.path), context.module)
     return call(*arguments, **named)

@@ -11,7 +11,7 @@ from ltjax.core.trees import leaves_by_path
 from ltjax.models import convolution
 from ltjax.models.blocks import noted
 from ltjax.models.network import Inputs, Network, shapes_like
-from ltjax.models.uses import Use, uses
+from ltjax.models.uses import uses
 
 OUTPUT = "output"
 """What a layer is called that is the output layer, wherever it is computed."""
@@ -55,8 +55,10 @@ def kinds(network: Network, inputs: Inputs, output: str | None = None) -> dict[s
 
 
 @cache
-def _traced(network: Network, structure: Any, leaves: tuple[Any, ...]) -> tuple[dict[str, str | None], str]:
-    """The kinds of params but for the output's, and the path of the kernel that is used last."""
+def _traced(
+    network: Network, structure: Any, leaves: tuple[Any, ...]
+) -> tuple[dict[str, str | None], tuple[str, ...]]:
+    """The kinds of params but for the output's, and the paths of what is used last."""
     key = jax.eval_shape(lambda: named_key(0))
     params, state = jax.eval_shape(network.init, key)
     batch = [jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype) for leaf in leaves]
@@ -66,17 +68,17 @@ def _traced(network: Network, structure: Any, leaves: tuple[Any, ...]) -> tuple[
 
     with convolution.automatic(), noted() as blocks:
         traced = jax.make_jaxpr(forward)(params, jax.tree.unflatten(structure, batch), state, key)
-    named = leaves_by_path(params)
-    paths = list(named)
-    used = [Use(leaf, kind) for leaf, kind in uses(traced.jaxpr, len(paths), len(batch))
-            if named[paths[leaf]].ndim > 1]  # fmt: skip
+    shapes = leaves_by_path(params)
+    paths = list(shapes)
     found: dict[str, str | None] = dict.fromkeys(paths)
-    for leaf, kind in used:
+    last: tuple[str, ...] = ()
+    for use in uses(traced.jaxpr, len(paths), len(batch)):
+        used = tuple(paths[leaf] for leaf in use.leaves if shapes[paths[leaf]].ndim > 1)
+        last = used or last
         # what is looked up anywhere is an embedding, be it multiplied elsewhere
-        if found[paths[leaf]] != "embedding":
-            found[paths[leaf]] = kind
+        found |= {path: use.kind for path in used if found[path] != "embedding"}
     found |= {path: _refined(path, kind, blocks) for path, kind in found.items() if kind}
-    return found, paths[used[-1].leaf] if used else ""
+    return found, last
 
 
 def _refined(path: str, kind: str, blocks: dict[str, str]) -> str:
@@ -96,7 +98,7 @@ def _layer(path: str) -> str:
     return path.split("/")[-2:][0]
 
 
-def _output(found: dict[str, str | None], last: str, output: str | None) -> list[str]:
+def _output(found: dict[str, str | None], last: tuple[str, ...], output: str | None) -> list[str]:
     """The paths of the output layer's kernels."""
     used = [path for path, kind in found.items() if kind]
     if output is not None:
@@ -106,4 +108,4 @@ def _output(found: dict[str, str | None], last: str, output: str | None) -> list
         raise unknown("layer or param that could be the output,", output, {*used, *layers})
     if named := [path for path in used if _layer(path) == OUTPUT]:
         return named
-    return [last] if last and found[last] not in (*NEVER_LAST, SHORTCUT) else []
+    return [path for path in last if found[path] not in (*NEVER_LAST, SHORTCUT)]

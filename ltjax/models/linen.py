@@ -11,11 +11,10 @@ import jax
 import jax.numpy as jnp
 from flax.errors import InvalidRngError
 
-from ltjax.core.errors import UserError
 from ltjax.core.types import Key, Params, State
 from ltjax.models import convolution
 from ltjax.models.calling import arguments_of, flags
-from ltjax.models.network import Inputs, Network, in_float32, one_example
+from ltjax.models.network import Inputs, Network, in_float32, one_example, trainable
 
 STATISTICS = "batch_stats"
 """The collection that is state as it is."""
@@ -32,18 +31,22 @@ def linen_network(module: nn.Module, inputs: Inputs, form: convolution.Form) -> 
         form: how its convolutions are computed.
 
     Raises:
-        UserError: by ``init``, it has no params; at once, it takes other arguments.
+        UserError: it takes other arguments; by ``init``, it has no params.
+
+    Example:
+        >>> network = linen_network(nn.Dense(3), jax.ShapeDtypeStruct((5,), jnp.float32), "direct")
+        >>> params, state = network.init(jax.random.key(0))
+        >>> params["kernel"].shape, state
+        ((5, 3), {})
     """
-    names = arguments_of(module.__call__, positional=1)
+    names = arguments_of(module, positional=1)
 
     def init(key: Key) -> tuple[Params, State]:
         with _own_convolutions(form):
             variables = dict(module.init(key, one_example(inputs), **flags(names, train=False)))
-            params = variables.pop("params", None)
-            if not params:
-                raise UserError(f"the network {type(module).__name__} has no params to train.")
+            params = variables.pop("params", {})
             state = _kept(module, params, variables, inputs, flags(names, train=True))
-        return nn.meta.unbox(params), nn.meta.unbox(state)
+        return trainable(nn.meta.unbox(params)), nn.meta.unbox(state)
 
     def apply(params: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         with _own_convolutions(form):

@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ltjax.core.errors import UserError, shown
 from ltjax.core.registry import Registry
+from ltjax.core.trees import leaves_by_path
 from ltjax.core.types import Key, Params, State
 from ltjax.settings.schema import Model
 
@@ -30,6 +32,29 @@ class Network(NamedTuple):
 
     init: Callable[[Key], tuple[Params, State]]
     apply: Callable[..., tuple[Any, State]]
+
+
+def trainable(params: Params) -> Params:
+    """The params of a network, after a check that there are some and that they can be trained.
+
+    Raises:
+        UserError: there are none, or one of them does not hold floats.
+
+    Example:
+        >>> trainable({"at": jnp.zeros(2, int)})
+        Traceback (most recent call last):
+        ltjax.core.errors.UserError: the param 'at' of the network is int32, and only floats can be trained.
+    """
+    leaves = leaves_by_path(params)
+    if not leaves:
+        raise UserError("the network has no params to train.")
+    for path, leaf in leaves.items():
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.floating):
+            raise UserError(
+                f"the param {shown(path)} of the network is {dtype}, and only floats can be trained."
+            )
+    return params
 
 
 def one_example(inputs: Inputs) -> Inputs:

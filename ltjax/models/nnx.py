@@ -15,8 +15,8 @@ from ltjax.core.trees import nested
 from ltjax.core.types import Key, Params, State
 from ltjax.models import convolution
 from ltjax.models.blocks import note
-from ltjax.models.calling import arguments_of, flags
-from ltjax.models.network import Network, in_float32
+from ltjax.models.calling import arguments_of, flags, takes
+from ltjax.models.network import Network, in_float32, trainable
 
 Make: TypeAlias = Callable[..., nnx.Module]
 """Makes a module, given ``rngs``."""
@@ -35,16 +35,21 @@ def nnx_network(make: Make, form: convolution.Form) -> Network:
         form: how its convolutions are computed.
 
     Raises:
-        UserError: what is made is not a module, or has no params, or is called by other arguments.
+        UserError: what is made is not a module or is called by other arguments; by ``init``, it has no
+            params.
+
+    Example:
+        >>> network = nnx_network(lambda rngs: nnx.BatchNorm(3, rngs=rngs), "direct")
+        >>> params, state = network.init(jax.random.key(0))
+        >>> sorted(params), sorted(state)
+        (['bias', 'scale'], ['mean', 'var'])
     """
     graph, variables, names = _pattern(make)
     params, drawn, kept = _sorted(variables)
-    if not params:
-        raise UserError("the network has no params to train.")
 
     def init(key: Key) -> tuple[Params, State]:
         module = _made(make, key)
-        return _read(module, params), _read(module, kept)
+        return trainable(_read(module, params)), _read(module, kept)
 
     def apply(given: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         values = _of(given, params) | _of(state, kept) | {
@@ -69,7 +74,7 @@ def _made(make: Make, key: Key) -> nnx.Module:
     Raises:
         UserError: the function needs other arguments, or makes something else.
     """
-    by_name = "rngs" in arguments_of(make, positional=0, given=None)
+    by_name = takes(make, "rngs")
     arguments_of(make, positional=0 if by_name else 1, given=("rngs",))
     module = make(rngs=nnx.Rngs(key)) if by_name else make(nnx.Rngs(key))
     if not isinstance(module, nnx.Module):
@@ -98,10 +103,11 @@ def _pattern(make: Make) -> tuple[Any, dict[Path, Any], tuple[str, ...]]:
 
 def _declare_arrays(module: nnx.Module) -> None:
     """Have arrays that are not variables seen as arrays: under a trace, NNX takes them for constants."""
-    for _, layer in list(nnx.iter_modules(module)):
-        for name, value in list(vars(layer).items()):
+    nodes = [node for _, node in nnx.iter_graph(module) if isinstance(node, nnx.Pytree)]
+    for node in nodes:
+        for name, value in list(vars(node).items()):
             if isinstance(value, jax.core.Tracer):
-                setattr(layer, name, nnx.data(value))
+                setattr(node, name, nnx.data(value))
 
 
 def _sorted(variables: dict[Path, Any]) -> tuple[list[Path], list[Path], list[Path]]:
@@ -119,14 +125,9 @@ def _name(path: Path) -> str:
 
 def _read(module: nnx.Module, paths: Iterable[Path]) -> dict[str, Any]:
     """What lies at paths, as nested dicts."""
-    return nested({_name(path): _value(_at(module, path)) for path in paths})
-
-
-def _at(module: nnx.Module, path: Path) -> Any:
-    node: Any = module
-    for key in path:
-        node = getattr(node, key) if isinstance(key, str) and hasattr(node, key) else node[key]
-    return node
+    _declare_arrays(module)
+    found = dict(nnx.to_flat_state(nnx.state(module)))
+    return nested({_name(path): _value(found[path]) for path in paths})
 
 
 def _value(node: Any) -> Any:

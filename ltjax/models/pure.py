@@ -5,10 +5,9 @@ from typing import Any
 
 import jax
 
-from ltjax.core.errors import UserError
 from ltjax.core.types import Key, Params, State
 from ltjax.models.calling import arguments_of, flags
-from ltjax.models.network import Network, in_float32
+from ltjax.models.network import Network, in_float32, trainable
 
 KEYS = ("key", "rng")
 """What an argument is called that takes a random key."""
@@ -22,7 +21,7 @@ def pure_network(make: Callable[[Key], Params], forward: Callable[..., Any]) -> 
         forward: the forward pass; it may take ``train`` and ``key`` too.
 
     Raises:
-        UserError: a function takes other arguments, or, by ``init``, there are no params.
+        UserError: a function takes other arguments; by ``init``, there are no params.
 
     Example:
         >>> network = pure_network(lambda key: {"w": jax.random.normal(key, (3, 2))}, lambda p, x: x @ p["w"])
@@ -34,10 +33,7 @@ def pure_network(make: Callable[[Key], Params], forward: Callable[..., Any]) -> 
     names = arguments_of(forward, positional=2, given=KEYS)
 
     def init(key: Key) -> tuple[Params, State]:
-        params = make(key)
-        if not jax.tree.leaves(params):
-            raise UserError("the network has no params to train.")
-        return params, {}
+        return trainable(make(key)), {}
 
     def apply(params: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         keys = {name: key for name in names if name in KEYS}

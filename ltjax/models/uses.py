@@ -12,9 +12,12 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 
 
 class Use(NamedTuple):
-    """One use of a param: its place among the params, and the kind of layer that uses it so."""
+    """One use of params: their places among all, and the kind of layer that uses them so.
 
-    leaf: int
+    They are several where a layer's weights are computed from more than one, as in weight normalisation.
+    """
+
+    leaves: tuple[int, ...]
     kind: str
 
 
@@ -54,7 +57,7 @@ def uses(jaxpr: Jaxpr, params: int, inputs: int) -> list[Use]:
         >>> import jax, jax.numpy as jnp
         >>> traced = jax.make_jaxpr(lambda w, b, x: x @ w + b)(jnp.ones((3, 2)), jnp.ones(2), jnp.ones(3))
         >>> uses(traced.jaxpr, 2, 1)
-        [Use(leaf=0, kind='fc')]
+        [Use(leaves=(0,), kind='fc')]
     """
     values = [Value(frozenset({(index, False)})) for index in range(params)]
     values += [ACTIVE] * inputs
@@ -119,11 +122,15 @@ def _note(name: str, values: list[Value], found: list[Use]) -> None:
     """Enter what an equation uses: params beside what depends on the inputs."""
     if name in CALLS and any(each.active for each in values):
         for each in values:
-            found += [
-                Use(leaf, "recurrent" if looped else CALLS[name]) for leaf, looped in sorted(each.leaves)
-            ]
+            looped = any(looped for _, looped in each.leaves)
+            _enter(each, "recurrent" if looped else CALLS[name], found)
     if name in LOOKUPS and any(each.active for each in values[1:]):
-        found += [Use(leaf, "embedding") for leaf, _ in sorted(values[0].leaves)]
+        _enter(values[0], "embedding", found)
+
+
+def _enter(value: Value, kind: str, found: list[Use]) -> None:
+    if value.leaves:
+        found.append(Use(tuple(sorted({leaf for leaf, _ in value.leaves})), kind))
 
 
 def _joined(values: Sequence[Value]) -> Value:
