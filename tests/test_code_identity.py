@@ -133,7 +133,10 @@ def test_of_what_a_file_imports_that_in_its_own_folder_belongs_to_it(tmp_path):
     for name, text in texts.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert set(code.files_of(tmp_path / "mine.py")) == set(texts) - {"unused.py", "numpy/readme.txt"}
+    found = {
+        str(path.relative_to(tmp_path)): text for path, text in code.files_of(tmp_path / "mine.py").items()
+    }
+    assert found == {name: texts[name] for name in set(texts) - {"unused.py", "numpy/readme.txt"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -240,6 +243,16 @@ def test_changes_that_are_accepted_are_recorded_with_what_was_there_before(run, 
     assert continued(files, run, "--prune.rounds", "1").status == 0, "what was accepted is the run's own now"
     (files / "more.py").write_text("FACTOR = 3\n")
     assert continued(files, run, "--prune.rounds", "1").status == 2
+
+
+def test_what_is_edited_after_it_was_loaded_is_not_what_runs(run, files):
+    """As in a notebook, where a file is loaded once."""
+    experiment = ltjax.load_experiment(files / "mine.py")
+    change(files, "more.py")
+    ltjax.run_experiment(experiment, run, quiet=True)
+    ltjax.load_experiment(files / "mine.py")
+    with pytest.raises(UserError, match="more.py: the constant `FACTOR` is another"):
+        ltjax.run_experiment(experiment, run, quiet=True)
 
 
 def test_accepting_is_recorded_where_nothing_was_left_to_train(run, files):

@@ -125,7 +125,7 @@ def test_arrays_of_ones_own_are_trained_kept_by_their_checksum_and_evaluated(tin
     assert ltjax.load_ticket(home, trial=0, round=1).params
 
     other = own._replace(train_images=own.train_images // 2)
-    with pytest.raises(ltjax.UserError, match="data.name: the run has 'arrays_"):
+    with pytest.raises(ltjax.UserError, match="the data: their fingerprint is "):
         ltjax.run_experiment(short, home, dataset=other)
     with pytest.raises(ltjax.UserError, match="data.name: the run has 'arrays_"):
         ltjax.run_experiment(short, home)

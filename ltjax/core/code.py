@@ -7,7 +7,7 @@ Code is parsed here and never run.
 
 import ast
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -34,24 +34,28 @@ def read(path: Path) -> str:
         return path.read_bytes().decode(errors="replace")
 
 
-def files_of(path: Path) -> dict[str, Path]:
-    """A user's file and what it imports from its own folder, directly or not, by path from that folder.
+def files_of(path: Path, text_of: Callable[[Path], str] = read) -> dict[Path, str]:
+    """A user's file and what it imports from its own folder, directly or not, each with its text.
 
     Only ``import`` statements are followed, those inside functions too.
+
+    Args:
+        path: the file.
+        text_of: what gives the text of a file.
     """
-    folder, found, waiting = path.resolve().parent, dict[str, Path](), [path.resolve()]
+    folder, found, waiting = path.resolve().parent, dict[Path, str](), [path.resolve()]
     while waiting:
         file = waiting.pop()
-        label = file.relative_to(folder).as_posix()
-        if label not in found:
-            found[label] = file
-            waiting += [each for each in _imported(file, folder) if each.is_relative_to(folder)]
+        if file not in found:
+            found[file] = text_of(file)
+            imported = _imported(found[file], file, folder)
+            waiting += [each for each in imported if each.is_relative_to(folder)]
     return found
 
 
-def _imported(file: Path, folder: Path) -> Iterator[Path]:
+def _imported(text: str, file: Path, folder: Path) -> Iterator[Path]:
     """The files of a folder that one of its files imports."""
-    for node in ast.walk(_parsed(read(file)) or ast.Module([], [])):
+    for node in ast.walk(_parsed(text) or ast.Module([], [])):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _modules(folder, alias.name.split("."))

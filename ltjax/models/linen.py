@@ -3,7 +3,7 @@
 import contextlib
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +18,10 @@ from ltjax.models.network import Inputs, Network, in_float32, one_example, train
 
 STATISTICS = "batch_stats"
 """The collection that is state as it is."""
+
+
+SLASH = ("/", "|")
+"""What stands in names for a slash, which parts the names of a path: some wrappers of Flax's have it."""
 
 
 def linen_network(module: nn.Module, inputs: Inputs, form: convolution.Form) -> Network:
@@ -46,15 +50,15 @@ def linen_network(module: nn.Module, inputs: Inputs, form: convolution.Form) -> 
             variables = dict(module.init(key, one_example(inputs), **flags(names, train=False)))
             params = variables.pop("params", {})
             state = _kept(module, params, variables, inputs, flags(names, train=True))
-        return trainable(nn.meta.unbox(params)), nn.meta.unbox(state)
+        return trainable(_renamed(nn.meta.unbox(params), *SLASH)), _renamed(nn.meta.unbox(state), *SLASH)
 
     def apply(params: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         with _own_convolutions(form):
             outputs, updated = _applied(
-                module, {"params": params, **state}, batch, list(state) if train else [], key,
+                module, _renamed({"params": params, **state}, *SLASH[::-1]), batch, list(state) if train else [], key,
                 flags(names, train),
             )  # fmt: skip
-        return in_float32(outputs), {**state, **updated}
+        return in_float32(outputs), {**state, **_renamed(updated, *SLASH)}
 
     return Network(jax.jit(init), apply)
 
@@ -93,6 +97,13 @@ def _kept(
         for name, kept in variables.items()
         if name == STATISTICS or _shapes(kept) == _shapes(updated.get(name, kept))
     }
+
+
+def _renamed(tree: Any, one: str, other: str) -> Any:
+    """Nested dictionaries with a letter of their keys replaced."""
+    if not isinstance(tree, Mapping):
+        return tree
+    return {key.replace(one, other): _renamed(each, one, other) for key, each in tree.items()}
 
 
 def _shapes(tree: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from ltjax.core import code
 from ltjax.runs.origins import Entry, cell_of, named
+from ltjax.settings import beside
 from ltjax.settings.schema import Experiment
 
 
@@ -49,12 +50,16 @@ def _labelled(starts: Mapping[Path, Sequence[Entry]]) -> dict[str, File]:
     """Files and what they import, by names that tell them apart."""
     registering: dict[Path, list[Entry]] = {}
     labels: dict[Path, str] = {}
+    texts: dict[Path, str] = {}
     for start in sorted(starts):
-        for label, file in code.files_of(start).items():
+        found = code.files_of(start, beside.text_of)
+        texts |= found
+        for file in found:
             registering.setdefault(file, []).extend(starts[start])
             if file not in labels:
+                label = file.relative_to(start.parent).as_posix()
                 labels[file] = _apart(label, start.parent.name, set(labels.values()))
-    return {labels[file]: file_of(code.read(file), entries) for file, entries in registering.items()}
+    return {labels[file]: file_of(texts[file], entries) for file, entries in registering.items()}
 
 
 def _apart(label: str, folder: str, taken: set[str]) -> str:

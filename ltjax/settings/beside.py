@@ -10,7 +10,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ltjax.core import code
 from ltjax.core.guards import is_library
+
+_RUN: dict[Path, str] = {}
+"""The texts of files that were run, and of what they import, as they were when they were run last."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a user's file: as it was run, where it was; so what was edited since is not taken for it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return _RUN[path] if path in _RUN else code.read(path)
 
 
 def run(path: Path) -> dict[str, Any]:
@@ -20,6 +33,7 @@ def run(path: Path) -> dict[str, Any]:
     of the same name, and they are taken out of ``sys.modules`` and ``sys.path`` again.
     """
     own = _Beside(path.resolve().parent)
+    _RUN.update(code.files_of(path))
 
     def find(*arguments: Any, **named: Any) -> ModuleType:
         with own.importable():
