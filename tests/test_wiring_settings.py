@@ -140,7 +140,7 @@ def found(tmp_path_factory):
 def mirrored(data: Data) -> Dataset:
     """The digits upside down."""
     digits = DATASETS["digits"].load(data)
-    return digits._replace(train_images=digits.train_images[:, ::-1])
+    return digits._replace(train_inputs=digits.train_inputs[:, ::-1])
 
 
 def swept(run: Callable[[Experiment], list[Any]]) -> dict[str, list[Any]]:
@@ -289,7 +289,7 @@ def by_hand(params: Any, mask: Any, images: np.ndarray, labels: np.ndarray, trai
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 2.0), ("momentum", 0.5), ("adam", 0.02)])
 def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, rate, digits):
     """Rate, warm-up, drops, momentum and weight decay in their places; each round from θ₀ and no moments."""
-    small = digits._replace(train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
+    small = digits._replace(train_inputs=digits.train_inputs[:40], train_targets=digits.train_targets[:40])
     chosen = Momentum(0.7) if optimizer == "momentum" else optimizer
     train = Train(steps=6, batch=30, optimizer=chosen, learning_rate=rate, weight_decay=0.05,
                   schedule=Drops(3, (4, 5)), evaluate_every=6)  # fmt: skip
@@ -297,7 +297,7 @@ def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, 
     seen = split(small, 10, LENET.seed).train
     for found in find_tickets(changed(experiment, {"prune.rates.output": 0.4}), dataset=small):
         mask, trained, _ = found.lane(Lane("ticket", 0))
-        begun = (found.theta0[0]["output"], mask["output"], np.asarray(seen.images), np.asarray(seen.labels))
+        begun = (found.theta0[0]["output"], mask["output"], np.asarray(seen.inputs), np.asarray(seen.targets))
         expected = by_hand(*begun, train)
         assert apart(trained["output"], expected) < 1e-4
         for name, value in BY_HAND.items():
