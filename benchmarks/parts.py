@@ -144,7 +144,7 @@ def speed_row(
     from ltjax.lottery.dry_run import step_flops
     from ltjax.training.task import batched
 
-    train, batch = bench.experiment.train, batched(bench.task.data.seen, bench.experiment.train.batch)
+    batch = batched(bench.task.data.seen, bench.experiment.train.batch)
     flops = lanes * step_flops(bench.task.network, lane_starts(bench, 1)[0], batch)
     best = next((row["value"] for row in known if row.get("of") == f"{precision} product"), None)
     rival = [row for row in known if row.get("loop") == PLAIN
