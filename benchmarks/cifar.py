@@ -44,6 +44,7 @@ from ltjax.lanes import backend
 from ltjax.lottery.dry_run import step_flops
 from ltjax.models import convolution, make_network
 from ltjax.training.step import Training
+from ltjax.training.task import batched
 
 CADENCE = 150
 """Examples evaluated for every step of training: 15,000 every 100 steps, as in the paper."""
@@ -60,7 +61,7 @@ class StepLoop:
     def __init__(self, bench: Bench, evaluated: bool) -> None:
         train, self.splits = bench.experiment.train, bench.data[evaluated]
         augment = bench.experiment.data.augment.make()
-        training = Training(bench.network, train, len(self.splits.train.labels), augment)
+        training = Training(bench.task, train, self.splits.train.size, augment)
         self.start = lane_starts(bench, 1)[0]
         self.state, self.at, self.every = training.begin(self.start), 0, train.evaluate_every
         self.update = jax.jit(training._update, donate_argnums=0)
@@ -98,7 +99,7 @@ def torch_loop(bench: Bench, evaluated: bool) -> Contestant | None:
 
     train, device = bench.experiment.train, torch_device()
     parts = [
-        torch_cifar.tensors(np.asarray(part.images), np.asarray(part.labels), device)
+        torch_cifar.tensors(np.asarray(part.inputs), np.asarray(part.targets), device)
         for part in bench.data[evaluated]
     ]
     model = torch_cifar.network(bench.experiment).to(device)
@@ -120,9 +121,10 @@ def contestants(bench: Bench, options: argparse.Namespace) -> list[Contestant]:
         found.append(Contestant("lax.conv, step by step", 1, 1, evaluated, StepLoop(bench, evaluated)))
         found += [each for each in [torch_loop(bench, evaluated)] if each]
     if options.forms:
-        direct = make_network(bench.experiment.model, bench.data[True].train.images.shape[1:], 10, "direct")
+        direct = make_network(bench.experiment.model, bench.data[True].train.inputs.shape[1:], 10, "direct")
+        other = bench._replace(task=replace(bench.task, network=direct))
         found += [
-            lanes_of(bench._replace(network=direct), lanes, evaluated, Compute(), "direct")
+            lanes_of(other, lanes, evaluated, Compute(), "direct")
             for lanes in options.lanes
             for evaluated in (False, True)
         ]
@@ -158,8 +160,8 @@ def speed_table(bench: Bench, found: Sequence[Contestant], measured: Measured) -
 
 def flops_of(bench: Bench) -> float:
     """FLOPs of a training step, as XLA counts them."""
-    train, images = bench.experiment.train, bench.data[True].train.images.shape[1:]
-    return step_flops(bench.network, lane_starts(bench, 1)[0], (train.batch, *images))
+    batch = batched(bench.task.data.seen, bench.experiment.train.batch)
+    return step_flops(bench.task.network, lane_starts(bench, 1)[0], batch)
 
 
 def shortened(name: str, interval: int, precision: str) -> Experiment:

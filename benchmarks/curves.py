@@ -25,7 +25,7 @@ def curves(experiment: Experiment) -> Any:
     """Test loss and accuracy of the dense networks, [trials, evaluations] each, and the steps."""
     (found,) = find_tickets(experiment)
     history = found.history
-    return history.steps, history.loss["test"], history.accuracy["test"]
+    return history.steps, history.loss["test"], history.metric["test"]
 
 
 def rows(steps: Any, loss: Any, accuracy: Any) -> list[str]:

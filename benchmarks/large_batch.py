@@ -29,7 +29,7 @@ def trained(batch: int, devices: int) -> tuple[int, float]:
     train = replace(experiment.train, batch=batch, steps=2, evaluate_every=2, evaluate_batch=batch)
     train = replace(train, schedule="constant")
     bench = make_bench(Sizes(batch, 64, 64), replace(experiment, train=train))
-    training, start = Training(bench.network, train, batch), lane_starts(bench, 1)
+    training, start = Training(bench.task, train, batch), lane_starts(bench, 1)
     compute = Compute(devices=devices, data=devices)
     program = LaneProgram(training, bench.data[True], train, compute, 1)
     needed = program.bytes_needed(start[0])

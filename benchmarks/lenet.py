@@ -49,7 +49,7 @@ QUIET = 0.5
 
 def forward_flops(experiment: Experiment) -> list[int]:
     """Floating-point operations of each layer's matrix product for one example."""
-    sizes = (int(np.prod(DATASETS["mnist"].image)), *experiment.model.widths, CLASSES)
+    sizes = (int(np.prod(DATASETS["mnist"].inputs.shape)), *experiment.model.widths, CLASSES)
     return [2 * into * out for into, out in itertools.pairwise(sizes)]
 
 
@@ -132,13 +132,13 @@ def peak_text(measured: Measured) -> str:
 def speed_text(bench: Bench, speed: Sequence[Contestant]) -> str:
     """What the first table means."""
     train, splits = bench.experiment.train, bench.data[True]
-    held_out = len(splits.validation.labels) + len(splits.test.labels)
+    held_out = splits.validation.size + splits.test.size
     flops, evaluation = step_flops(bench.experiment), held_out * sum(forward_flops(bench.experiment))
     return (
-        f"LeNet-300-100, Adam {train.learning_rate}, batch {train.batch}, on {len(splits.train.labels):,} "
+        f"LeNet-300-100, Adam {train.learning_rate}, batch {train.batch}, on {splits.train.size:,} "
         "random uint8 images of MNIST's shape, a fifth of their pixels inked; speed does not depend on what "
-        f"they show. Evaluation: {len(splits.validation.labels):,} validation and "
-        f"{len(splits.test.labels):,} test examples every {train.evaluate_every} steps; without it, ltjax "
+        f"they show. Evaluation: {splits.validation.size:,} validation and "
+        f"{splits.test.size:,} test examples every {train.evaluate_every} steps; without it, ltjax "
         f"still evaluates {TINY} of each and PyTorch none. Every loop also tallies loss and correct answers "
         "of its minibatches. A trial-step is one update of one lane. All loops take turns in short bursts, "
         "one at a time; numbers are the median over repeats (min–max), ratios are taken within each repeat."

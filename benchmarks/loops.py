@@ -5,6 +5,7 @@ import itertools
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -20,6 +21,8 @@ from ltjax.models import Network, make_network
 from ltjax.models.convolution import form_here
 from ltjax.sparsity import masks
 from ltjax.training.step import LaneStart, Training, course_of
+from ltjax.training.task import Task
+from ltjax.training.tasks import task_of
 
 LANES = (1, 5, 15)
 LAYOUT_LANES = 5
@@ -60,10 +63,10 @@ class Measured(NamedTuple):
 
 
 class Bench(NamedTuple):
-    """What all loops share: the experiment, its network, and the data with and without an evaluation."""
+    """What all loops share: the experiment, its task, and the data with and without an evaluation."""
 
     experiment: Experiment
-    network: Network
+    task: Task
     data: Mapping[bool, Splits]
 
 
@@ -80,7 +83,7 @@ class LaneLoop:
     def __init__(self, bench: Bench, evaluated: bool, compute: Compute, lanes: int) -> None:
         splits, train = bench.data[evaluated], bench.experiment.train
         augment = bench.experiment.data.augment.make()
-        training = Training(bench.network, train, len(splits.train.labels), augment)
+        training = Training(bench.task, train, splits.train.size, augment)
         self.program = program = LaneProgram(training, splits, train, compute, lanes)
         self.every, self.step = train.evaluate_every, 0
         self.real, start = program._place(lane_starts(bench, lanes))
@@ -109,7 +112,7 @@ def lane_starts(bench: Bench, lanes: int) -> list[LaneStart]:
     """Dense lanes, each of its own trial, as in round 0; a mask's values do not change the work."""
     starts = []
     for trial in range(lanes):
-        params, collections = jax.device_get(bench.network.init(named_key(0, "init", trial)))
+        params, collections = jax.device_get(bench.task.network.init(named_key(0, "init", trial)))
         key = named_key(0, "train", trial, 0, "ticket", 0)
         starts.append(LaneStart(params, collections, masks.dense(params), course_of(key)))
     return starts
@@ -133,15 +136,21 @@ def made_up(sizes: Sizes, image: tuple[int, ...]) -> Dataset:
 
 def make_bench(sizes: Sizes, experiment: Experiment) -> Bench:
     """An experiment on made-up data; without an evaluation, the held-out splits are tiny."""
-    image = DATASETS[experiment.data.name].image
+    image = DATASETS[experiment.data.name].inputs.shape
     with_splits = split(made_up(sizes, image), sizes.validation, seed=0)
     tiny = Splits(
         with_splits.train,
-        *(part._replace(images=part.images[:TINY], labels=part.labels[:TINY]) for part in with_splits[1:]),
+        *(part.take(jnp.arange(min(TINY, part.size))) for part in with_splits[1:]),
     )
     form = form_here(experiment.numerics.convolution)
     network = make_network(experiment.model, image, CLASSES, form)
-    return Bench(experiment, network, {True: with_splits, False: tiny})
+    task = task_for(experiment, network)
+    return Bench(experiment, task, {True: with_splits, False: tiny})
+
+
+def task_for(experiment: Experiment, network: Network) -> Task:
+    """The task of an experiment, with this network."""
+    return replace(task_of(experiment), network=network)
 
 
 def lane_contestant(bench: Bench, lanes: int, evaluated: bool, compute: Compute) -> Contestant:
@@ -161,7 +170,7 @@ def torch_contestants(bench: Bench) -> list[Contestant]:
     from torch_lenet import LeNet, TorchLoop, adam, choose_threads, tensors
 
     train, device = bench.experiment.train, torch_device()
-    parts = [tensors(np.asarray(part.images), np.asarray(part.labels), device) for part in bench.data[True]]
+    parts = [tensors(np.asarray(part.inputs), np.asarray(part.targets), device) for part in bench.data[True]]
     settings: dict[str, Any] = {
         "batch": train.batch, "interval": train.evaluate_every, "evaluate_batch": train.evaluate_batch,
     }  # fmt: skip

@@ -31,7 +31,7 @@ from ltjax.settings.schema import Experiment
 def rounds(experiment: Experiment) -> Iterator[Round]:
     """The rounds of a run whose training is a draw of random numbers."""
     resolved, draw = resolve(experiment), np.random.default_rng(0)
-    search = Search(resolved.experiment, Nothing(), resolved.networks[""], resolved.rehearsals[""])
+    search = Search(resolved.experiment, Nothing(), resolved.tasks[""], resolved.rehearsals[""])
     for index in range(experiment.prune.rounds + 1):
         lanes = resolved.lanes("", index)
         starts = search.starts(index, lanes)

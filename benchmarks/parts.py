@@ -142,9 +142,10 @@ def speed_row(
     from loops import lane_starts
 
     from ltjax.lottery.dry_run import step_flops
+    from ltjax.training.task import batched
 
-    train, images = bench.experiment.train, bench.data[True].train.images.shape[1:]
-    flops = lanes * step_flops(bench.network, lane_starts(bench, 1)[0], (train.batch, *images))
+    batch = batched(bench.task.data.seen, bench.experiment.train.batch)
+    flops = lanes * step_flops(bench.task.network, lane_starts(bench, 1)[0], batch)
     best = next((row["value"] for row in known if row.get("of") == f"{precision} product"), None)
     rival = [row for row in known if row.get("loop") == PLAIN
              and (row["network"], row["evaluated"]) == (network, evaluated)]  # fmt: skip
@@ -207,7 +208,7 @@ def torch_loop(bench: Any, network: str, evaluated: bool, backend: str, device: 
     lenet = network == "lenet"
     tensors = torch_lenet.tensors if lenet else torch_cifar.tensors
     parts = [
-        tensors(np.asarray(part.images), np.asarray(part.labels), device) for part in bench.data[evaluated]
+        tensors(np.asarray(part.inputs), np.asarray(part.targets), device) for part in bench.data[evaluated]
     ]
     model: Any
     if lenet:
@@ -384,7 +385,8 @@ def variant(name: str, known: Sequence[Row], quick: bool) -> Iterator[Row]:
 
     chosen = VARIANTS[name]
     bench, sizes = bench_of("conv2", quick, **chosen.model), scale(quick)
-    bench = bench._replace(network=make_network(bench.experiment.model, IMAGE, 10, chosen.form))
+    network = make_network(bench.experiment.model, IMAGE, 10, chosen.form)
+    bench = bench._replace(task=replace(bench.task, network=network))
     chosen = chosen._replace(compute={"batching": "vmap", **chosen.compute})
     with chosen.patched():
         loop = LaneLoop(bench, chosen.evaluated, Compute(devices=1, **chosen.compute), 2 if quick else LANES)

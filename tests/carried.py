@@ -33,8 +33,8 @@ def tenth(data):
     """The first tenth of CIFAR-10."""
     whole = load_dataset(Data("cifar10", dir=data.dir))
     return whole._replace(
-        train_images=whole.train_images[:5_000], train_labels=whole.train_labels[:5_000],
-        test_images=whole.test_images[:1_000], test_labels=whole.test_labels[:1_000],
+        train_inputs=whole.train_inputs[:5_000], train_targets=whole.train_targets[:5_000],
+        test_inputs=whole.test_inputs[:1_000], test_targets=whole.test_targets[:1_000],
     )
 
 

@@ -7,20 +7,26 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that tests start inherit it
 
 import jax
+import numpy as np
 import pytest
 from hypothesis import settings
 
 from ltjax import Compute, Data, Experiment, Model, Numerics, Prune, Train
+from ltjax.core.choices import Choice
 from ltjax.core.registry import Registry
 from ltjax.data import DATASETS
 from ltjax.lottery.loop import find_tickets
+from ltjax.models import Network
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_run
 from ltjax.settings.loading import experiments
+from ltjax.sparsity import masks
+from ltjax.training.task import Task
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("untimed", deadline=None)
@@ -130,6 +136,22 @@ def with_train(experiment: Experiment, **changes) -> Experiment:
 def with_prune(experiment: Experiment, **changes) -> Experiment:
     """The experiment with another pruning."""
     return replace(experiment, prune=replace(experiment.prune, **changes))
+
+
+def classifying(network: Network, data: str = "digits") -> Task:
+    """A task for a network of a test's own: to tell classes apart."""
+    return Task(network, DATASETS[data], Choice("loss", "cross_entropy"), Choice("metric", "accuracy"))
+
+
+def by_name(params: Any) -> dict[str, str]:
+    """The kinds of params made by hand, by what their layers are called and their number of axes."""
+    found = masks.kernels(params)
+    return {path: _kind(path.split("/")[-2:][0], np.ndim(leaf)) for path, leaf in found.items()}
+
+
+def _kind(layer: str, axes: int) -> str:
+    named = next((kind for kind in ("output", "shortcut") if layer.startswith(kind)), None)
+    return named or ("conv" if axes > 2 else "fc")
 
 
 def pytest_terminal_summary(terminalreporter):

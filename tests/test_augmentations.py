@@ -17,7 +17,7 @@ from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, PADDING
 from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import TINY
+from .conftest import TINY, classifying
 
 
 @pytest.fixture
@@ -69,9 +69,11 @@ def test_training_sees_augmented_images_and_evaluation_does_not(digits):
     params, collections = network.init(named_key(0))
     start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
     splits = split(digits, 100, 0)
-    plain, blank = (Training(network, TINY.train, 1000, augment) for augment in (AUGMENTATIONS["none"], spy))
+    plain, blank = (
+        Training(classifying(network), TINY.train, 1000, augment) for augment in (AUGMENTATIONS["none"], spy)
+    )
     state = blank.begin(start)
-    chex.assert_trees_all_equal(blank.measure(state, splits.test), plain.measure(state, splits.test))
+    chex.assert_trees_all_equal(*(each.measure(state, start.course, splits.test) for each in (blank, plain)))
     assert not seen
     after, _ = blank.advance(state, start.course, splits, jnp.int32(0), 1)
     assert seen == [(30, 8, 8, 1)]

@@ -23,9 +23,9 @@ real = pytest.mark.skipif(
 @real
 def test_real_cifar10_is_whole_and_standardised():
     dataset = load_dataset(Data(name="cifar10"))
-    assert np.bincount(dataset.train_labels).tolist() == [5000] * 10
-    assert np.bincount(dataset.test_labels).tolist() == [1000] * 10
-    pixels = dataset.train_images.reshape(-1, 3) / 255
+    assert np.bincount(dataset.train_targets).tolist() == [5000] * 10
+    assert np.bincount(dataset.test_targets).tolist() == [1000] * 10
+    pixels = dataset.train_inputs.reshape(-1, 3) / 255
     np.testing.assert_allclose(pixels.mean(axis=0), dataset.mean, atol=1e-3)
     np.testing.assert_allclose(pixels.std(axis=0), dataset.std, atol=1e-3)
 
@@ -55,6 +55,6 @@ def test_conv2_learns_cifar10_and_finds_tickets(tmp_path, monkeypatch):
 def part_of(dataset):
     """Its first tenth; the sizes of the splits are checked elsewhere."""
     return dataset._replace(
-        train_images=dataset.train_images[:10_000], train_labels=dataset.train_labels[:10_000],
-        test_images=dataset.test_images[:1_000], test_labels=dataset.test_labels[:1_000],
+        train_inputs=dataset.train_inputs[:10_000], train_targets=dataset.train_targets[:10_000],
+        test_inputs=dataset.test_inputs[:1_000], test_targets=dataset.test_targets[:1_000],
     )  # fmt: skip

@@ -229,23 +229,24 @@ def test_no_network_and_no_data_is_one_message_with_folder_files_and_command(tmp
 @pytest.mark.parametrize("name", sorted(DATASETS))
 def test_registered_sizes_fit_a_network(name):
     source = DATASETS[name]
-    assert len(source.image) == 3 and source.classes == 10 and source.train > source.test > 0
+    assert len(source.inputs.shape) == 3 and source.inputs.dtype == np.uint8
+    assert source.classes == 10 and source.train > source.test > 0
 
 
 def test_digits_are_real_and_whole(digits):
-    assert digits.train_images.shape == (1437, 8, 8, 1) and digits.test_images.shape == (360, 8, 8, 1)
-    assert digits.train_images.dtype == np.uint8 and digits.train_images.max() == 255
-    assert np.bincount(digits.train_labels).min() > 130
+    assert digits.train_inputs.shape == (1437, 8, 8, 1) and digits.test_inputs.shape == (360, 8, 8, 1)
+    assert digits.train_inputs.dtype == np.uint8 and digits.train_inputs.max() == 255
+    assert np.bincount(digits.train_targets).min() > 130
 
 
 def test_mnist_5k_is_real_balanced_and_whole():
     found = load_dataset(Data("mnist_5k"))
-    assert found.train_images.shape == (3000, 28, 28, 1) and found.train_images.dtype == np.uint8
-    assert list(np.bincount(found.train_labels)) == [300] * 10
-    assert list(np.bincount(found.test_labels)) == [200] * 10
+    assert found.train_inputs.shape == (3000, 28, 28, 1) and found.train_inputs.dtype == np.uint8
+    assert list(np.bincount(found.train_targets)) == [300] * 10
+    assert list(np.bincount(found.test_targets)) == [200] * 10
     # MNIST's digits have blank borders, and about a fifth of their pixels is ink
-    assert found.train_images.max() == 255 and not found.test_images[:, :, 0].any()
-    assert 0.15 < (found.train_images > 0).mean() < 0.25
+    assert found.train_inputs.max() == 255 and not found.test_inputs[:, :, 0].any()
+    assert 0.15 < (found.train_inputs > 0).mean() < 0.25
 
 
 def test_mnist1d_is_the_packages_own_to_a_sixtieth_of_a_deviation_and_leaves_random_numbers_alone(
@@ -261,10 +262,10 @@ def test_mnist1d_is_the_packages_own_to_a_sixtieth_of_a_deviation_and_leaves_ran
     found = load_dataset(Data("mnist1d"))
     assert (random.random(), np.random.random()) == expected
     own = made.make_dataset(made.get_dataset_args())
-    values = (found.test_images.reshape(-1, 40) / 255 - found.mean[0]) / found.std[0]
+    values = (found.test_inputs.reshape(-1, 40) / 255 - found.mean[0]) / found.std[0]
     within = np.abs(own["x_test"]) < 4
     assert within.mean() > 0.999 and np.abs(values - own["x_test"])[within].max() < 1 / 60
-    assert list(found.train_labels) == list(own["y"])
+    assert list(found.train_targets) == list(own["y"])
 
 
 def test_mnist1d_says_which_package_it_lacks(monkeypatch):
@@ -290,33 +291,33 @@ def test_digits_are_kept_decoded_and_made_again_where_that_is_damaged(monkeypatc
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "sklearn.datasets", None)  # importing it fails
         found = DATASETS["digits"].load(Data())
-    np.testing.assert_array_equal(found.train_images, digits.train_images)
-    np.testing.assert_array_equal(found.test_labels, digits.test_labels)
+    np.testing.assert_array_equal(found.train_inputs, digits.train_inputs)
+    np.testing.assert_array_equal(found.test_targets, digits.test_targets)
     kept.write_bytes(kept.read_bytes()[:-100])
-    np.testing.assert_array_equal(DATASETS["digits"].load(Data()).train_images, digits.train_images)
+    np.testing.assert_array_equal(DATASETS["digits"].load(Data()).train_inputs, digits.train_inputs)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_splits_are_disjoint_whole_and_by_seed(seed, digits):
     splits = split(digits, 100, seed)
-    parts = [np.asarray(part.images).reshape(-1, 64) for part in (splits.train, splits.validation)]
+    parts = [np.asarray(part.inputs).reshape(-1, 64) for part in (splits.train, splits.validation)]
     assert [len(part) for part in parts] == [1337, 100]
     together = sorted(row.tobytes() for part in parts for row in part)
-    assert together == sorted(row.tobytes() for row in digits.train_images.reshape(-1, 64))
-    np.testing.assert_array_equal(split(digits, 100, seed).validation.images, splits.validation.images)
-    assert (np.asarray(split(digits, 100, seed + 1).validation.labels) != splits.validation.labels).any()
-    np.testing.assert_array_equal(splits.test.images, digits.test_images)
+    assert together == sorted(row.tobytes() for row in digits.train_inputs.reshape(-1, 64))
+    np.testing.assert_array_equal(split(digits, 100, seed).validation.inputs, splits.validation.inputs)
+    assert (np.asarray(split(digits, 100, seed + 1).validation.targets) != splits.validation.targets).any()
+    np.testing.assert_array_equal(splits.test.inputs, digits.test_inputs)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100, 250, 1000])
 def test_batches_hold_every_example_once(size, digits):
     validation = split(digits, 100, 0).validation
     batches = validation.batches(size)
-    labels = np.asarray(batches.labels).ravel()
-    np.testing.assert_array_equal(labels[labels >= 0], validation.labels)
-    assert batches.labels.shape[1] <= size and (labels[100:] == -1).all()
+    real = np.asarray(batches.real).ravel()
+    np.testing.assert_array_equal(np.asarray(batches.targets).ravel()[real], validation.targets)
+    assert batches.real.shape[1] <= size and real[:100].all() and not real[100:].any()
     assert (
-        batches.images.shape[:2] == batches.labels.shape == batches.scale.shape[:1] + batches.labels.shape[1:]
+        batches.inputs.shape[:2] == batches.real.shape == batches.scale.shape[:1] + batches.targets.shape[1:]
     )
 
 
@@ -325,18 +326,18 @@ def test_images_are_standardised_per_channel():
     labels = np.zeros(2, np.int64)
     mean, std = np.array([0.1, 0.2, 0.3]), np.array([0.5, 1.0, 2.0])
     dataset = ltjax.Dataset(images, labels, images, labels, 2, mean, std)
-    floats = split(dataset, 1, 0).test.floats()
+    floats = split(dataset, 1, 0).test.values()
     np.testing.assert_allclose(floats, (images / 255 - mean) / std, atol=1e-6)
 
 
 @needs_mnist
 def test_real_mnist_is_whole_and_in_its_known_proportions():
     mnist = load_dataset(Data("mnist"))
-    assert mnist.train_images.shape == (60000, 28, 28, 1) and mnist.test_images.shape == (10000, 28, 28, 1)
-    assert np.bincount(mnist.train_labels).tolist() == [
+    assert mnist.train_inputs.shape == (60000, 28, 28, 1) and mnist.test_inputs.shape == (10000, 28, 28, 1)
+    assert np.bincount(mnist.train_targets).tolist() == [
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
     ]  # fmt: skip
-    np.testing.assert_allclose(mnist.train_images.mean() / 255, 0.1307, atol=1e-4)
+    np.testing.assert_allclose(mnist.train_inputs.mean() / 255, 0.1307, atol=1e-4)
 
 
 @pytest.mark.long

@@ -15,12 +15,14 @@ PROGRAM = """
 import json, sys
 import jax, numpy as np
 from ltjax import Compute, Model, Train
-from ltjax.data import Dataset, split
+from ltjax.core.choices import Choice
 from ltjax.core.keys import named_key
+from ltjax.data import Dataset, source_of, split
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import make_network
 from ltjax.sparsity import masks
 from ltjax.training.step import LaneStart, Training, course_of
+from ltjax.training.task import Task
 
 jax.config.update("jax_disable_most_optimizations", True)
 
@@ -29,13 +31,15 @@ def trained(model, size, batch, lanes, **compute):
     images = noise.integers(0, 256, (batch + 200, *size), np.uint8)
     labels = noise.integers(0, 10, batch + 200)
     network = make_network(model, size, 10)
-    splits = split(Dataset(images, labels, images[:100], labels[:100], 10), 100, 0)
+    dataset = Dataset(images, labels, images[:100], labels[:100], 10)
+    splits = split(dataset, 100, 0)
+    task = Task(network, source_of(dataset), Choice("loss", "cross_entropy"), Choice("metric", "accuracy"))
     train = Train(steps=2, batch=batch, evaluate_every=2, evaluate_batch=60, learning_rate=1e-3)
     def start(lane):
         params, collections = network.init(named_key(0, lane))
         return LaneStart(params, collections, masks.dense(params), course_of(named_key(1, lane)))
     starts = [start(lane) for lane in range(lanes)]
-    training = Training(network, train, len(splits.train.labels))
+    training = Training(task, train, splits.train.size)
     program = LaneProgram(training, splits, train, Compute(**compute), lanes)
     found = program.run(starts)
     return {

@@ -64,7 +64,7 @@ def test_the_data_set_of_the_experiment_is_loaded_where_none_is_given(params, di
 
 
 def test_a_data_set_of_ones_own_is_evaluated_on_instead(params, digits):
-    first = digits._replace(test_images=digits.test_images[:7], test_labels=digits.test_labels[:7])
+    first = digits._replace(test_inputs=digits.test_inputs[:7], test_targets=digits.test_targets[:7])
     assert evaluate(params, TINY, "test", first).examples == 7
 
 

@@ -20,7 +20,7 @@ from ltjax.sparsity import masks
 from ltjax.training.optimizers import OPTIMIZERS, make_optimizer
 from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import TINY
+from .conftest import TINY, classifying
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -50,11 +50,11 @@ def setting(digits):
         for name, make in OWN.items():
             patch.setitem(OPTIMIZERS, name, make)
         patch.setitem(MODELS, "normed", lambda model, classes: Normed())
-        networks = {
-            True: make_network(Model(name="normed"), (8, 8, 1), 10),
-            False: make_network(TINY.model, (8, 8, 1), 10),
+        tasks = {
+            True: classifying(make_network(Model(name="normed"), (8, 8, 1), 10)),
+            False: classifying(make_network(TINY.model, (8, 8, 1), 10)),
         }
-        yield SimpleNamespace(networks=networks, splits=split(digits, 100, 0))
+        yield SimpleNamespace(tasks=tasks, splits=split(digits, 100, 0))
 
 
 def begun(network):
@@ -70,11 +70,11 @@ def begun(network):
 
 def as_before(training, start, splits):
     """Sixty steps by masking gradients and updated params, as the step was written before."""
-    network, train, key = training.network, training.train, start.course.key
+    network, train, key = training.task.network, training.train, start.course.key
 
     def loss(params, collections, batch, key):
-        logits, collections = network.apply(params, collections, batch.floats(), True, key)
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels)
+        logits, collections = network.apply(params, collections, batch.values(), True, key)
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.targets)
         return losses.sum() / train.batch, collections
 
     def update(carry, step):
@@ -114,8 +114,8 @@ SHORT = [("sgd", 0.0, False), ("sgd", 0.01, True), ("adam", 0.01, False), ("mome
 def test_the_bits_are_those_of_masking_gradients_and_results(optimizer, decay, normed, setting):
     train = Train(batch=30, optimizer=Choice("optimizer", optimizer), learning_rate=0.01,
                   weight_decay=decay)  # fmt: skip
-    training = Training(setting.networks[normed], train, 1000)
-    start = begun(training.network)
+    training = Training(setting.tasks[normed], train, 1000)
+    start = begun(training.task.network)
     step = jax.jit(training.advance, static_argnums=4)
     state, _ = step(training.begin(start), start.course, setting.splits, np.int32(0), STEPS)
     params, collections = as_before(training, start, setting.splits)
@@ -127,10 +127,10 @@ def test_the_bits_are_those_of_masking_gradients_and_results(optimizer, decay, n
 
 def test_pruned_weights_have_the_values_that_a_ticket_gives_them(setting):
     """In training, in evaluation, and in what training leaves; the params themselves stay 0 there."""
-    network, splits = setting.networks[False], setting.splits
-    start = begun(network)
+    task, splits = setting.tasks[False], setting.splits
+    start = begun(task.network)
     pruned = jax.tree.map(lambda leaf: np.full(leaf.shape, 0.05, np.float32), start.params)
-    training = Training(network, Train(batch=30, learning_rate=0.01), 1000)
+    training = Training(task, Train(batch=30, learning_rate=0.01), 1000)
     state = training.begin(start._replace(pruned=pruned))
     after, _ = training.advance(state, start.course, splits, np.int32(0), 3)
     without, _ = training.advance(training.begin(start), start.course, splits, np.int32(0), 3)
@@ -139,16 +139,17 @@ def test_pruned_weights_have_the_values_that_a_ticket_gives_them(setting):
     assert (np.asarray(after.params["fc1"]["kernel"])[~mask] == 0.0).all()
     assert (np.asarray(kernel)[mask] != np.asarray(without.params["fc1"]["kernel"])[mask]).any()
     whole = training.begin(start._replace(params=after.weights, mask=masks.dense(start.params)))
-    assert training.measure(after, splits.test).loss == training.measure(whole, splits.test).loss
+    one, two = (training.measure(each, start.course, splits.test) for each in (after, whole))
+    assert one.loss == two.loss
 
 
 def test_a_lane_with_values_for_pruned_weights_trains_beside_one_without(setting):
     from ltjax.lanes.program import LaneProgram
 
-    network, splits = setting.networks[False], setting.splits
+    task, splits = setting.tasks[False], setting.splits
     train = Train(steps=4, batch=30, evaluate_every=4)
-    program = LaneProgram(Training(network, train, len(splits.train.labels)), splits, train, Compute(), 2)
-    plain = jax.device_get(begun(network))
+    program = LaneProgram(Training(task, train, splits.train.size), splits, train, Compute(), 2)
+    plain = jax.device_get(begun(task.network))
     given = plain._replace(pruned=jax.tree.map(lambda leaf: np.full_like(leaf, 0.05), plain.params))
     together, alone = program.run([given, plain]), program.run([plain, plain])
     kernel, mask = together.params["fc1"]["kernel"], plain.mask["fc1"]["kernel"]

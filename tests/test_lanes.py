@@ -19,7 +19,7 @@ from ltjax.settings.schema import Compute
 from ltjax.sparsity import masks
 from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import TINY, with_train
+from .conftest import TINY, classifying, with_train
 
 SPARSE = 3  # the start that has a mask
 
@@ -32,7 +32,7 @@ def setting(digits):
 
     @functools.cache
     def program(lanes, train=TINY.train, **compute):
-        training = Training(network, train, len(splits.train.labels))
+        training = Training(classifying(network), train, splits.train.size)
         return LaneProgram(training, splits, train, Compute(**compute), lanes)
 
     def start(index):
@@ -53,9 +53,7 @@ def together(setting):
 
 def lane(trained, index):
     history = trained.history
-    return jax.tree.map(
-        lambda leaf: np.asarray(leaf)[index], (trained.params, history.loss, history.accuracy)
-    )
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[index], (trained.params, history.loss, history.metric))
 
 
 @pytest.mark.parametrize(
@@ -97,7 +95,7 @@ def test_one_compilation_serves_every_round(setting):
 
 def test_the_curve_begins_before_the_first_update_and_ends_after_the_last(together):
     np.testing.assert_array_equal(together.history.steps, [0, 20, 40])
-    for values in (*together.history.loss.values(), *together.history.accuracy.values()):
+    for values in (*together.history.loss.values(), *together.history.metric.values()):
         chex.assert_shape(values, (5, 3))
 
 
@@ -118,15 +116,15 @@ def test_numpy_measures_the_same_before_the_first_update_and_after_the_last(inde
     _, starts = setting
     begun = jax.device_get(starts[index].params)
     ended = jax.tree.map(lambda leaf: leaf[index], together.params)
-    test = digits.test_images, digits.test_labels
+    test = digits.test_inputs, digits.test_targets
     for params, point in ((begun, 0), (ended, -1)):
         loss, accuracy = numpy_measure(params, *test)
         np.testing.assert_allclose(together.history.loss["test"][index, point], loss, rtol=1e-5)
-        assert together.history.accuracy["test"][index, point] == accuracy
+        assert together.history.metric["test"][index, point] == accuracy
     splits = split(digits, TINY.data.validation, TINY.seed)
-    train = np.asarray(splits.train.images), np.asarray(splits.train.labels)
-    assert together.history.final_train_accuracy[index] == numpy_measure(ended, *train)[1]
-    assert together.history.accuracy["train"][index, 0] == numpy_measure(begun, *train)[1]
+    train = np.asarray(splits.train.inputs), np.asarray(splits.train.targets)
+    assert together.history.final_train[index] == numpy_measure(ended, *train)[1]
+    assert together.history.metric["train"][index, 0] == numpy_measure(begun, *train)[1]
 
 
 @pytest.mark.long
@@ -135,9 +133,7 @@ def test_the_train_curve_may_be_exact(setting, digits):
     trained = program(2, with_train(TINY, train_curve="exact", steps=25).train).run(starts[:2])
     # the last interval is shorter than the others
     np.testing.assert_array_equal(trained.history.steps, [0, 20, 25])
-    np.testing.assert_array_equal(
-        trained.history.accuracy["train"][:, -1], trained.history.final_train_accuracy
-    )
+    np.testing.assert_array_equal(trained.history.metric["train"][:, -1], trained.history.final_train)
 
 
 def test_a_diverged_lane_does_not_touch_its_neighbours(setting, together):

@@ -119,8 +119,8 @@ def test_global_scope_and_random_scores_prune_as_much(digits):
 def test_a_users_own_data_can_be_passed(digits):
     """Of any size and shape, under any name."""
     half = digits._replace(
-        train_images=digits.train_images[:300, :6], train_labels=digits.train_labels[:300],
-        test_images=digits.test_images[:, :6],
+        train_inputs=digits.train_inputs[:300, :6], train_targets=digits.train_targets[:300],
+        test_inputs=digits.test_inputs[:, :6],
     )  # fmt: skip
     experiment = with_prune(replace(TINY, trials=1, arms={"ticket": 1}), rounds=0)
     experiment = replace(experiment, data=replace(TINY.data, name="mine"))
@@ -138,14 +138,20 @@ def test_a_users_own_data_can_be_passed(digits):
     ("changes", "message"),
     [
         (
-            {"train_images": np.zeros((5, 8, 8, 1))},
-            r"train_images must be uint8 .* not float64 \[5, 8, 8, 1\]",
+            {"train_inputs": np.zeros((1437, 8, 8, 1))},
+            r"differ in shape or dtype: float64 \[8, 8, 1\] an example and uint8 \[8, 8, 1\] an example",
         ),
-        ({"test_images": np.zeros((5, 8, 8), np.uint8)}, "test_images must be uint8"),
-        ({"test_labels": np.zeros(5, int)}, "test_labels must be one for each of 360 images"),
-        ({"train_labels": np.full(1437, 10)}, "train_labels must be whole numbers from 0 to 9"),
-        ({"train_labels": np.zeros(1437)}, "train_labels must be whole numbers"),
-        ({"test_images": np.zeros((360, 9, 9, 1), np.uint8)}, "differ in height"),
+        (
+            {"test_inputs": np.zeros((360, 8, 8), np.uint8)},
+            r"uint8 \[8, 8, 1\] an example and uint8 \[8, 8\]",
+        ),
+        ({"test_targets": np.zeros(5, int)}, "test_targets must be one for each of 360 examples"),
+        ({"train_targets": np.full(1437, 10)}, "train_targets must be whole numbers from 0 to 9"),
+        ({"train_targets": np.zeros(1437)}, r"train_targets and test_targets differ in shape or dtype"),
+        (
+            {"test_inputs": np.zeros((360, 9, 9, 1), np.uint8)},
+            r"8, 1\] an example and uint8 \[9, 9, 1\]",
+        ),
     ],
 )
 def test_a_users_own_data_are_checked(changes, message, digits):

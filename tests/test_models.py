@@ -11,7 +11,7 @@ import pytest
 
 from ltjax.core.errors import UserError
 from ltjax.core.keys import named_key
-from ltjax.data import DATASETS, split
+from ltjax.data import split
 from ltjax.lanes.program import LaneProgram
 from ltjax.models import MODELS, Wiring, layers, make_network, wired
 from ltjax.settings.loading import load_experiment
@@ -21,6 +21,9 @@ from ltjax.sparsity.schedules import surviving
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.rates import Drops
 from ltjax.training.step import LaneStart, Training, course_of
+from ltjax.training.tasks import task_of
+
+from .conftest import classifying
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -46,17 +49,16 @@ SMALL = {
 
 
 def shapes(name):
-    """The shapes of a named experiment's params."""
+    """A named experiment, the shapes of its params, and the kinds of those that count."""
     experiment = load_experiment(name)
-    source = DATASETS.find(experiment.data.name)
-    network = make_network(experiment.model, source.image, source.classes)
-    return experiment, jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
+    task = task_of(experiment)
+    return experiment, task.shapes[0], task.kinds
 
 
 @pytest.mark.parametrize(("name", "weights"), WEIGHTS.items())
 def test_the_papers_networks_have_the_papers_weights(name, weights):
-    _, params = shapes(name)
-    assert sum(leaf.size for leaf in masks.kernels(params).values()) == weights
+    _, params, kinds = shapes(name)
+    assert sum(leaf.size for leaf in masks.counted(params, kinds).values()) == weights
 
 
 CONVOLUTIONS = {"conv2_iterative": 38_592, "conv4_iterative": 259_776, "conv6_iterative": 1_144_512,
@@ -66,10 +68,10 @@ CONVOLUTIONS = {"conv2_iterative": 38_592, "conv4_iterative": 259_776, "conv6_it
 @pytest.mark.parametrize(("name", "weights"), CONVOLUTIONS.items())
 def test_what_is_pruned_as_a_convolution_is_the_papers(name, weights):
     """Resnet-18's 2,560 weights of shortcuts and 640 of the output, and VGG-19's output, are not pruned."""
-    experiment, params = shapes(name)
-    rates = selection.rates_by_path(params, experiment.prune.rates)
-    sizes = {path: leaf.size for path, leaf in masks.kernels(params).items()}
-    assert sum(sizes[path] for path in rates if len(masks.kernels(params)[path].shape) == 4) == weights
+    experiment, params, kinds = shapes(name)
+    rates = selection.rates_by_path(kinds, experiment.prune.rates)
+    sizes = {path: leaf.size for path, leaf in masks.counted(params, kinds).items()}
+    assert sum(sizes[path] for path in rates if kinds[path] == "conv") == weights
     left_out = {path.split("/")[-2] for path in set(sizes) - set(rates)}
     assert left_out == {"vgg19_lr001": {"output"}, "resnet18_lr001": {"output", "shortcut"}}.get(name, set())
 
@@ -88,8 +90,8 @@ P_M = {
 @pytest.mark.parametrize(("name", "percents"), P_M.items())
 def test_the_schedule_is_the_papers(name, percents):
     """To 0.05, as ticks have one decimal. Conv-6's own fit no network: Appendix H's are half a point off."""
-    experiment, params = shapes(name)
-    found = surviving(params, experiment.prune)
+    experiment, params, kinds = shapes(name)
+    found = surviving(params, experiment.prune, kinds)
     slack = 0.5 if name == "conv6_adam_rates" else 0.05
     for round, percent in percents.items():
         assert abs(100 * found[round] / found[0] - percent) < slack, round
@@ -219,7 +221,7 @@ def trained_lanes(digits):
     train = Train(steps=3, batch=20, optimizer="momentum", learning_rate=0.1, weight_decay=1e-4,
                   schedule=Drops(2, (2,)), evaluate_every=3, evaluate_batch=100)  # fmt: skip
     splits = split(digits, 100, 0)
-    training = Training(network, train, len(splits.train.labels), AUGMENTATIONS["flip_crop"])
+    training = Training(classifying(network), train, splits.train.size, AUGMENTATIONS["flip_crop"])
     begun = [network.init(named_key(lane // 2)) for lane in range(3)]
     starts = [
         LaneStart(params, collections, masks.dense(params), course_of(named_key(1, lane)))

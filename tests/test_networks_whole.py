@@ -1,4 +1,4 @@
-"""Every network of the list trains, is pruned, rewound, continued, exported and reported as the paper's are."""
+"""Every network of the list trains, is pruned, rewound, continued and exported as the paper's are."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -104,7 +104,7 @@ from ltjax.data import DATASETS, split
 experiment = ltjax.load_experiment(sys.argv[1])
 ltjax.run_experiment(experiment, sys.argv[2], quiet=True)
 splits = split(DATASETS["digits"].load(experiment.data), experiment.data.validation, experiment.seed)
-numpy.save(sys.argv[3], splits.validation.images)
+numpy.save(sys.argv[3], splits.validation.inputs)
 """
 
 
@@ -117,7 +117,7 @@ def test_the_shell_changes_no_random_number(folder, tmp_path):
     assert paths.summary(folder).read_bytes() == paths.summary(there.folder).read_bytes()
     assert paths.config(folder).read_bytes() == paths.config(there.folder).read_bytes()
     chex.assert_trees_all_equal(here.theta0(0), there.theta0(0))
-    images = split(DATASETS["digits"].load(AUTO.data), AUTO.data.validation, AUTO.seed).validation.images
+    images = split(DATASETS["digits"].load(AUTO.data), AUTO.data.validation, AUTO.seed).validation.inputs
     np.testing.assert_array_equal(np.load(tmp_path / "held_out.npy"), images)
 
 

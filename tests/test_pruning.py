@@ -20,6 +20,8 @@ from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.schedules import OneShot
 from ltjax.sparsity.structures import STRUCTURES
 
+from .conftest import by_name
+
 T, F = True, False
 
 LENET = [
@@ -67,14 +69,16 @@ def test_a_round_removes_rate_times_alive_rounded_half_to_even(rate, alive, expe
 
 def test_lenet_follows_the_papers_schedule_to_the_weight():
     params = lenet_params()
-    rates = selection.rates_by_path(params, Rates())
+    kinds = by_name(params)
+    rates = selection.rates_by_path(kinds, Rates())
     assert rates == {"fc1/kernel": 0.2, "fc2/kernel": 0.2, "output/kernel": 0.1}
-    assert schedules.surviving(params, Prune(rounds=18)) == LENET
+    assert schedules.surviving(params, Prune(rounds=18), kinds) == LENET
 
 
 def test_the_schedule_is_what_pruning_does():
     params = lenet_params()
-    rates = selection.rates_by_path(params, Rates())
+    kinds = by_name(params)
+    rates = selection.rates_by_path(kinds, Rates())
     for structure in ("layer", "global"):
         chosen = rates if structure == "layer" else {path: 0.2 for path in rates}
         mask, counts = masks.dense(params), [266200]
@@ -82,7 +86,8 @@ def test_the_schedule_is_what_pruning_does():
             mask = selection.prune(jax.tree.map(np.abs, params), mask, chosen, STRUCTURES[structure])
             counts.append(masks.count(mask)[0])
         chosen_rates = Rates() if structure == "layer" else Rates(fc=0.2, output=0.2)
-        assert counts == schedules.surviving(params, Prune(rounds=4, rates=chosen_rates, structure=structure))
+        prune = Prune(rounds=4, rates=chosen_rates, structure=structure)
+        assert counts == schedules.surviving(params, prune, kinds)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +106,7 @@ def test_counts_are_half_to_even_by_layer_or_together_and_of_the_round_that_is_p
     rates = Rates(conv=None, fc=0.5, output=None)
     chosen = OneShot((0.5, 0.3)) if schedule == "oneshot" else schedule
     prune = Prune(rounds=2, rates=rates, schedule=chosen, structure=structure)
-    assert schedules.surviving(params, prune) == counts
+    assert schedules.surviving(params, prune, by_name(params)) == counts
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
@@ -126,19 +131,10 @@ def test_layers_are_ranked_apart_or_together():
 
 def test_leaves_without_a_rate_are_left_alone():
     params = lenet_params((4, 3), (2, 2, 1))
-    rates = selection.rates_by_path(params, Rates(fc=0.5, output=None))
+    rates = selection.rates_by_path(by_name(params), Rates(fc=0.5, output=None))
     mask = selection.prune(params, masks.dense(params), rates)
     assert mask["output"]["kernel"].all() and mask["fc1"]["bias"].all()
     assert masks.densities(mask)["fc1/kernel"] == 0.5
-
-
-@pytest.mark.parametrize(
-    ("path", "axes", "kind"),
-    [("conv1/kernel", 4, "conv"), ("fc1/kernel", 2, "fc"), ("output/kernel", 2, "output"),
-     ("block/shortcut_1/kernel", 4, "shortcut"), ("kernel", 2, "fc"), ("a/output/kernel", 4, "output")],
-)  # fmt: skip
-def test_layer_kinds(path, axes, kind):
-    assert selection.layer_kind(path, axes) == kind
 
 
 @pytest.mark.parametrize(
@@ -232,8 +228,9 @@ def test_vgg19_is_pruned_globally_to_the_exact_count():
     shapes = jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
     random = np.random.default_rng(0)
     weights = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32), shapes)
-    rates = selection.rates_by_path(weights, experiment.prune.rates)
-    mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune)
+    kinds = by_name(shapes)
+    rates = selection.rates_by_path(kinds, experiment.prune.rates)
+    mask, expected = masks.dense(weights), schedules.surviving(shapes, experiment.prune, kinds)
     for round in (1, 2):
         mask = selection.prune(weights, mask, rates, STRUCTURES["global"])
         assert masks.count(mask) == (expected[round], 20_024_000)

@@ -11,6 +11,8 @@ from ltjax.cli.commands import run
 from ltjax.lottery.rehearsal import rehearse
 from ltjax.models import Network
 
+from .conftest import classifying
+
 HEAD = """
 import jax
 import numpy as np
@@ -133,9 +135,9 @@ def test_a_network_is_drawn_only_for_functions_of_a_users_own(monkeypatch):
         raise AssertionError("drawn")
 
     every = replace(Experiment(), arms=dict.fromkeys(ARMS, 1))
-    network = Network(init, lambda *given: given)
-    own = rehearse(every, network)
+    task = classifying(Network(init, lambda *given: given))
+    own = rehearse(every, task)
     assert own.uses_trained and set(own.later.values()) == {0}, "the arm continued reads them"
     monkeypatch.setitem(ARMS, "mine", lambda key, found, ticket, init: ticket)
     with pytest.raises(AssertionError, match="drawn"):
-        rehearse(replace(every, arms={"ticket": 1, "mine": 1}), network)
+        rehearse(replace(every, arms={"ticket": 1, "mine": 1}), task)

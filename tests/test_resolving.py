@@ -38,7 +38,7 @@ ASKED_BY = {
     ("settings.sweeps", "program_key"): {"lottery.resolving"},
     ("lottery.search", "lanes_of"): {"lottery.resolving"},
     ("lottery.resolving", "resolve"): {"lottery.loop", "cli.running", "cli.commands.run"},
-    ("models", "make_network"): {"training.network", "export.variants"},
+    ("models", "make_network"): {"training.tasks", "export.variants"},
 }
 """By function, the modules that call it; its own left out."""
 
@@ -119,7 +119,7 @@ def test_points_that_differ_only_in_values_share_a_program():
     resolved = resolve(replace(TINY, sweep=sweep))
     one, two, other = resolved.points
     assert resolved.programs() == [[one, two], [other]]
-    assert resolved.networks[one] is resolved.networks[two] is not resolved.networks[other]
+    assert resolved.tasks[one] is resolved.tasks[two] is not resolved.tasks[other]
 
 
 def test_lanes_are_of_the_points_own_rounds_and_of_the_trials_asked_for():

@@ -56,7 +56,7 @@ def program(name):
 
 def logits(run, digits):
     """By ltjax, on the whole test split."""
-    images = split(digits, 100, TINY.seed).test.floats()
+    images = split(digits, 100, TINY.seed).test.values()
     params = run.outcome(1, Lane("ticket", 0)).trained
     return np.asarray(network_of(run.experiment).apply(params, {}, images, False, named_key(0))[0])
 
@@ -74,7 +74,7 @@ def test_plain_flax_gives_the_logits_and_writes_the_params_back(work, runs, digi
 def test_what_is_shown_of_the_forms_runs_and_gives_the_same_network(work, runs, digits):
     text = (PAGE.parent / "export.md").read_text()
     shown = "\n".join(blocks(text, "python")).replace('"DIR', '"exports/trial_0')
-    found = {"images": split(digits, 100, TINY.seed).test.floats()}
+    found = {"images": split(digits, 100, TINY.seed).test.values()}
     exec(shown, found)
     trained = runs["lenet"].outcome(1, Lane("ticket", 0))
     for mine, kept in ((found["params"], trained.trained), (found["mask"], trained.mask)):

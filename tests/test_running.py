@@ -101,10 +101,10 @@ def test_a_second_interruption_is_raised_at_once_and_the_program_lives_on():
 @pytest.fixture
 def own(digits):
     """Arrays of a user's own: the even digits alone."""
-    even, test = digits.train_labels % 2 == 0, digits.test_labels % 2 == 0
+    even, test = digits.train_targets % 2 == 0, digits.test_targets % 2 == 0
     yield ltjax.Dataset(
-        digits.train_images[even], digits.train_labels[even],
-        digits.test_images[test], digits.test_labels[test], 10,
+        digits.train_inputs[even], digits.train_targets[even],
+        digits.test_inputs[test], digits.test_targets[test], 10,
     )  # fmt: skip
     for name in [name for name in DATASETS if name.startswith("arrays_")]:
         del DATASETS[name]
@@ -120,11 +120,11 @@ def test_arrays_of_ones_own_are_trained_kept_by_their_checksum_and_evaluated(tin
     assert stored.data.name.startswith("arrays_")
     trained = ltjax.load_trained(home, round=1)
     measured = ltjax.evaluate(trained, stored)
-    assert measured.examples == len(own.test_labels)
+    assert measured.examples == len(own.test_targets)
     assert measured.accuracy == run.summary["final_test_accuracy"].iloc[-1]
     assert ltjax.load_ticket(home, trial=0, round=1).params
 
-    other = own._replace(train_images=own.train_images // 2)
+    other = own._replace(train_inputs=own.train_inputs // 2)
     with pytest.raises(ltjax.UserError, match="the data: their fingerprint is "):
         ltjax.run_experiment(short, home, dataset=other)
     with pytest.raises(ltjax.UserError, match="data.name: the run has 'arrays_"):
@@ -136,8 +136,8 @@ def test_arrays_of_ones_own_are_trained_kept_by_their_checksum_and_evaluated(tin
 
 
 def test_arrays_that_are_no_data_set_are_refused_before_anything_is_written(tiny, own, tmp_path):
-    with pytest.raises(ltjax.UserError, match="train_images must be uint8"):
-        ltjax.run_experiment(tiny, tmp_path / "own", dataset=own._replace(train_images=np.zeros((2, 2))))
+    with pytest.raises(ltjax.UserError, match="train_targets must be one for each of 2 examples"):
+        ltjax.run_experiment(tiny, tmp_path / "own", dataset=own._replace(train_inputs=np.zeros((2, 2))))
     assert not (tmp_path / "own").exists()
 
 

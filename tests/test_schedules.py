@@ -15,7 +15,7 @@ from ltjax.settings.schema import Prune
 from ltjax.sparsity import schedules
 from ltjax.sparsity.schedules import SCHEDULES, OneShot
 
-from .conftest import TINY, finish, with_prune
+from .conftest import TINY, by_name, finish, with_prune
 
 ONE_TRIAL = replace(TINY, trials=1, arms={"ticket": 1})
 SIZES = {"fc1": 64 * 16, "fc2": 16 * 12, "output": 12 * 10}
@@ -103,11 +103,11 @@ def measured(params):
     from ltjax.data import DATASETS
 
     digits = DATASETS["digits"].load(TINY.data)
-    units = digits.test_images.reshape(360, -1) / 255.0
+    units = digits.test_inputs.reshape(360, -1) / 255.0
     for name in ("fc1", "fc2", "output"):
         units = units @ np.asarray(params[name]["kernel"], float) + np.asarray(params[name]["bias"], float)
         units = units if name == "output" else np.maximum(units, 0)
-    return float((units.argmax(axis=1) == digits.test_labels).mean())
+    return float((units.argmax(axis=1) == digits.test_targets).mean())
 
 
 def test_pruning_at_step_0_is_decided_by_theta0_alone():
@@ -122,7 +122,7 @@ def test_the_sizes_of_every_schedule_are_known_without_training(finished):
     for prune in (Prune(rounds=2), Prune(rounds=2, schedule=OneShot((0.5, 0.25)))):
         experiment = replace(ONE_TRIAL, prune=prune)
         found = [each.summary["weights_remaining"].item() for each in find_tickets(experiment)]
-        assert schedules.surviving(theta0, prune) == found
+        assert schedules.surviving(theta0, prune, by_name(theta0)) == found
 
 
 def test_controls_are_trained_in_their_rounds_alone_and_tickets_in_all():

@@ -23,6 +23,7 @@ from ltjax.sparsity import masks
 from ltjax.training.rates import Cosine
 from ltjax.training.step import LaneStart, Training, course_of
 
+from .conftest import classifying
 from .test_training import batch_norm  # noqa: F401
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -44,7 +45,7 @@ class Dense:
     """A dense lane of a network with BatchNorm and dropout, at every step of its training."""
 
     def __init__(self, network, splits):
-        self.training = Training(network, TRAIN, len(splits.train.labels))
+        self.training = Training(classifying(network), TRAIN, splits.train.size)
         params, collections = network.init(named_key(0))
         self.start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
         self.splits = splits
@@ -97,13 +98,13 @@ def test_the_examples_of_a_start_within_an_epoch_are_those_of_its_steps(dense):
     state = dense.begin(dense.at(5), np.int32(5))
     seen = np.asarray(state.order)[5 * 160 : 6 * 160]
     without = np.setdiff1d(np.arange(1337), seen)
-    blank = dense.splits.train.images.at[without].set(0)
-    other = dense.splits._replace(train=dense.splits.train._replace(images=blank))
+    blank = dense.splits.train.inputs.at[without].set(0)
+    other = dense.splits._replace(train=dense.splits.train._replace(inputs=blank))
     one, _ = dense.one(state, 5)
     two, _ = dense.step(state, dense.start.course, other, np.int32(5), 1)
     chex.assert_trees_all_equal(one.params, two.params)
-    blank = dense.splits.train.images.at[seen[seen != 0][:1]].set(0)
-    other = dense.splits._replace(train=dense.splits.train._replace(images=blank))
+    blank = dense.splits.train.inputs.at[seen[seen != 0][:1]].set(0)
+    other = dense.splits._replace(train=dense.splits.train._replace(inputs=blank))
     two, _ = dense.step(state, dense.start.course, other, np.int32(5), 1)
     assert not np.array_equal(one.params["fc1"]["kernel"], two.params["fc1"]["kernel"])
 
@@ -115,7 +116,7 @@ CAPTURES = (10, 13)
 @pytest.fixture(scope="module")
 def program(splits, batch_norm):  # noqa: F811
     """Trains one lane from a step, with captures; each step once."""
-    training = Training(batch_norm, TRAIN, len(splits.train.labels))
+    training = Training(classifying(batch_norm), TRAIN, splits.train.size)
     made = LaneProgram(training, splits, TRAIN, Compute(devices=1), 1)
     params, collections = batch_norm.init(named_key(0))
     start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
@@ -139,7 +140,7 @@ def test_captures_are_the_dense_network_after_so_many_steps_and_leave_it_as_it_w
         own = jax.tree.map(lambda leaf: leaf[0], (params, collections))
         chex.assert_trees_all_equal(own, (dense.states[step].params, dense.states[step].collections))
     chex.assert_trees_all_equal((kept.params, kept.collections), (whole.params, whole.collections))
-    chex.assert_trees_all_equal(kept.history.accuracy, whole.history.accuracy)
+    chex.assert_trees_all_equal(kept.history.metric, whole.history.metric)
     chex.assert_trees_all_close(kept.history.loss, whole.history.loss, rtol=1e-6)
     for split_ in ("validation", "test"):
         np.testing.assert_array_equal(kept.history.loss[split_], whole.history.loss[split_])
@@ -159,7 +160,7 @@ def test_curves_begin_at_the_start_and_their_steps_are_the_dense_lanes(k, rows, 
     for name in ("validation", "test"):
         for ours_, theirs_ in (
             (history.loss, whole.history.loss),
-            (history.accuracy, whole.history.accuracy),
+            (history.metric, whole.history.metric),
         ):
             np.testing.assert_array_equal(ours_[name][:, ours], theirs_[name][:, theirs])
 
@@ -169,11 +170,11 @@ def test_the_running_train_curve_is_a_mean_over_the_minibatches_since_the_start(
     history = program(k).history
     goal = (k // 10 + 1) * 10
     steps = dense.tallies[k:goal]
-    assert history.accuracy["train"][0, 1] == sum(int(each.correct) for each in steps) / (160 * (goal - k))
+    assert history.metric["train"][0, 1] == sum(int(each.metric) for each in steps) / (160 * (goal - k))
     loss = sum(float(each.loss) for each in steps) / (160 * (goal - k))
     assert history.loss["train"][0, 1] == pytest.approx(loss, rel=1e-5)
-    begun = dense.training.measure(dense.states[k], dense.splits.train)
-    assert history.accuracy["train"][0, 0] == int(begun.correct) / 1337  # the whole split, as at step 0
+    begun = dense.training.measure(dense.states[k], dense.start.course, dense.splits.train)
+    assert history.metric["train"][0, 0] == int(begun.metric) / 1337  # the whole split, as at step 0
 
 
 def test_the_early_stop_is_told_by_its_step_of_the_dense_lane(program):
@@ -184,13 +185,13 @@ def test_the_early_stop_is_told_by_its_step_of_the_dense_lane(program):
         told = summarise([Lane("ticket", 0)], 1, history._replace(loss={**history.loss, "validation": loss}),
                          [{"kernel": np.ones(2, bool)}])  # fmt: skip
         assert told["early_stop_step"].item() == step
-        assert told["early_stop_test_accuracy"].item() == history.accuracy["test"][0, place]
-        assert told["initial_test_accuracy"].item() == history.accuracy["test"][0, 0]
+        assert told["early_stop_test_accuracy"].item() == history.metric["test"][0, place]
+        assert told["initial_test_accuracy"].item() == history.metric["test"][0, 0]
 
 
 def test_a_running_train_curve_has_no_seam_at_a_capture(program, dense):
     """The interval that a capture at 13 splits is over all of its ten minibatches."""
     history = program(0, CAPTURES).history
     for goal in (10, 20, 40):
-        correct = sum(int(each.correct) for each in dense.tallies[goal - 10 : goal])
-        assert history.accuracy["train"][0, goal // 10] == correct / 1600
+        correct = sum(int(each.metric) for each in dense.tallies[goal - 10 : goal])
+        assert history.metric["train"][0, goal // 10] == correct / 1600

@@ -9,14 +9,14 @@ import optax
 import pytest
 
 from ltjax.core.keys import named_key
-from ltjax.data import split
+from ltjax.data import Examples, split
 from ltjax.models import MODELS, make_network
 from ltjax.settings.schema import Model, Train
 from ltjax.sparsity import masks
 from ltjax.training.optimizers import OPTIMIZERS, Momentum, make_optimizer
-from ltjax.training.step import LaneStart, Training, course_of, tally_of
+from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import TINY
+from .conftest import TINY, classifying
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -45,7 +45,7 @@ def sparse_start(network, seed=0):
 def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(optimizer, splits, decaying):
     """Masks drift through momentum and weight decay elsewhere; and ``w < EPS`` froze negative weights."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = Training(network, Train(batch=30, optimizer=optimizer, learning_rate=0.01), 1000)
+    training = Training(classifying(network), Train(batch=30, optimizer=optimizer, learning_rate=0.01), 1000)
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     state = training.begin(start)
@@ -63,7 +63,7 @@ def test_pruned_weights_are_exactly_zero_after_every_step_and_all_others_move(op
 def test_starting_again_leaves_nothing_of_the_training_before(splits):
     """θ₀ is not overwritten, and no optimizer state is carried from round to round."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = Training(network, TINY.train, 1000)
+    training = Training(classifying(network), TINY.train, 1000)
     start = sparse_start(network)
     before = jax.tree.map(np.array, start.params)
     step = jax.jit(training.advance, static_argnums=4)
@@ -78,21 +78,21 @@ def test_starting_again_leaves_nothing_of_the_training_before(splits):
 def test_intervals_are_steps_whatever_their_length(splits):
     """The order of the examples and every number is the same in one interval of 6 or in 1 + 2 + 3."""
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = Training(network, Train(batch=400), 1200)  # three steps an epoch: crosses one
+    training = Training(classifying(network), Train(batch=400), 1200)  # three steps an epoch: crosses one
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     whole, tally = step(training.begin(start), start.course, splits, 0, 6)
     state, correct = training.begin(start), 0
     for first, length in ((0, 1), (1, 2), (3, 3)):
         state, part = step(state, start.course, splits, first, length)
-        correct += part.correct
+        correct += part.metric
     chex.assert_trees_all_equal(state, whole)
-    assert correct == tally.correct
+    assert correct == tally.metric
 
 
 def test_every_epoch_is_another_permutation_without_replacement(splits):
     network = make_network(TINY.model, (8, 8, 1), 10)
-    training = Training(network, Train(batch=400), 1237)
+    training = Training(classifying(network), Train(batch=400), 1237)
     start = sparse_start(network)
     step = jax.jit(training.advance, static_argnums=4)
     state = training.begin(start)
@@ -153,7 +153,7 @@ def batch_norm():
 
 
 def test_batch_norm_statistics_are_learned_used_and_begin_afresh(splits, batch_norm):
-    training = Training(batch_norm, Train(batch=30, learning_rate=0.01), 1000)
+    training = Training(classifying(batch_norm), Train(batch=30, learning_rate=0.01), 1000)
     params, collections = batch_norm.init(named_key(0))
     start = LaneStart(params, collections, masks.dense(params), course_of(named_key(1)))
     step, measure = jax.jit(training.advance, static_argnums=4), jax.jit(training.measure)
@@ -161,15 +161,15 @@ def test_batch_norm_statistics_are_learned_used_and_begin_afresh(splits, batch_n
     state, _ = step(begun, start.course, splits, 0, 30)
     fresh, learned = (s.collections["batch_stats"]["BatchNorm_0"]["mean"] for s in (begun, state))
     assert (np.asarray(fresh) == 0).all() and (np.asarray(learned) != 0).any()
-    assert measure(state, splits.test).correct > measure(begun, splits.test).correct
     stale = state._replace(collections=begun.collections)
-    assert measure(stale, splits.test).loss != measure(state, splits.test).loss
+    first, after, other = (measure(each, start.course, splits.test) for each in (begun, state, stale))
+    assert after.metric > first.metric and other.loss != after.loss
     chex.assert_trees_all_equal(training.begin(start).collections, collections)
 
 
 def test_dropout_acts_in_training_alone(splits, batch_norm):
     params, collections = batch_norm.init(named_key(0))
-    images = splits.test.take(jnp.arange(5)).floats()
+    images = splits.test.take(jnp.arange(5)).values()
     one, two = (batch_norm.apply(params, collections, images, True, named_key(k))[0] for k in (1, 2))
     assert (one != two).any()
     one, two = (batch_norm.apply(params, collections, images, False, named_key(k))[0] for k in (1, 2))
@@ -178,6 +178,8 @@ def test_dropout_acts_in_training_alone(splits, batch_norm):
 
 def test_padding_counts_for_nothing():
     logits = jnp.array([[5.0, 0.0], [0.0, 5.0], [9.0, 9.0]])
-    tally = tally_of(logits, jnp.array([0, 0, -1]))
-    assert int(tally.correct) == 1
+    task = classifying(make_network(TINY.model, (8, 8, 1), 10))
+    batch = Examples(jnp.zeros((3, 8, 8, 1)), jnp.array([0, 0, 0]), jnp.array([True, True, False]))
+    tally = Training(task, TINY.train, 1000).tally(task.loss.make(), logits, batch)
+    assert int(tally.metric) == 1
     np.testing.assert_allclose(tally.loss, np.log1p(np.exp(-5)) + np.log1p(np.exp(5)), rtol=1e-6)

@@ -33,7 +33,7 @@ SMALL = with_prune(replace(WITNESS, arms={"ticket": 1}), rounds=1)
 def numbers_of(name: str) -> np.ndarray:
     """The numbers of a split's examples."""
     examples = getattr(split(DATASET, VALIDATION, WITNESS.seed), name)
-    return np.asarray(examples.images)[:, 0, 0, 0].astype(int)
+    return np.asarray(examples.inputs)[:, 0, 0, 0].astype(int)
 
 
 def curve(found, lane, name):

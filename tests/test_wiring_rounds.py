@@ -14,7 +14,7 @@ from ltjax.models import make_network
 from ltjax.sparsity import masks
 from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import with_prune, with_train
+from .conftest import classifying, with_prune, with_train
 from .witness import called
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -33,7 +33,7 @@ FRESH = {"batch_stats": {"norm": {"mean": np.zeros(2, np.float32), "var": np.one
 
 @pytest.fixture(scope="module")
 def small(digits):
-    return digits._replace(train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
+    return digits._replace(train_inputs=digits.train_inputs[:40], train_targets=digits.train_targets[:40])
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def alone(small):
     splits = split(small, NORMED.data.validation, NORMED.seed)
     with called():
         network = make_network(NORMED.model, (8, 8, 1), 10)
-        program = LaneProgram(Training(network, NORMED.train, 30), splits, NORMED.train, Compute(), 1)
+        program = LaneProgram(
+            Training(classifying(network), NORMED.train, 30), splits, NORMED.train, Compute(), 1
+        )
         yield lambda start: program.run([start])
 
 
@@ -77,7 +79,7 @@ def test_a_lane_of_a_later_round_is_one_trained_alone_from_its_params_and_mask(r
 def test_statistics_begin_afresh_in_every_lane_of_every_round_and_are_means_over_ten_batches(small):
     """One step over the whole training split, in evaluation: a tenth of the batch's, nine of 0 and 1."""
     once = replace(with_train(NORMED, steps=1, batch=30, evaluate_every=1), arms={"ticket": 1})
-    images = split(small, NORMED.data.validation, NORMED.seed).train.floats()
+    images = split(small, NORMED.data.validation, NORMED.seed).train.values()
     with called():
         found = list(find_tickets(with_prune(once, rounds=1), dataset=small))
     for each in found:

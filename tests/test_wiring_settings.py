@@ -15,12 +15,15 @@ from ltjax.core.registry import registry
 from ltjax.core.safetensors import save_tensors
 from ltjax.core.types import Lane
 from ltjax.data import split
-from ltjax.lanes.history import LANE
+from ltjax.lanes.history import LANE, curves_columns, metric_in
 from ltjax.settings import sweeps
 from ltjax.settings.fields import choices_of, replaced, settings_of
 from ltjax.sparsity.schedules import OneShot
+from ltjax.training.losses import LOSSES, CrossEntropy
 from ltjax.training.optimizers import Momentum
 from ltjax.training.rates import Drops
+from ltjax.training.task import Task
+from ltjax.training.tasks import TASKS
 
 from .witness import called
 
@@ -38,7 +41,8 @@ LATER = "trained params of later rounds"
 CURVES, LANES, NOTHING, ROUNDING = "curves", "which lanes there are", "nothing", "rounding errors"
 """What a setting may change. What is decided before it stays the same, bit for bit: ``difference``."""
 
-NORMED = {"model.name": "normed"}
+NORMED, MIXED = {"model.name": "normed"}, {"model.name": "mixed"}
+WEIGHTS = {"loss": CrossEntropy(class_weights=(1.0,) * 10)}
 
 ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (LANES, {"trials": 1}, {}),
@@ -61,10 +65,22 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (TRAINING, {"train.schedule.warmup": 3}, {}),
     (TRAINING, {"train.schedule": "cosine"}, {}),
     (TRAINING, {"train.schedule.floor": 0.5}, {"train.schedule": "linear"}),
+    (TRAINING, {"task": "upside_down"}, {}),
+    (TRAINING, {"loss": "squared"}, {}),
+    (TRAINING, {"loss.smoothing": 0.1}, {"loss": "cross_entropy"}),
+    (TRAINING, {"loss.class_weights": (2.0,) + 9 * (1.0,)}, WEIGHTS),
+    (CURVES, {"metric": "top_k"}, {}),
+    (CURVES, {"metric.k": 3}, {"metric": "top_k"}),
     (LANES, {"prune.rounds": 2}, {}),
     (PRUNING, {"prune.rates.conv": 0.3}, NORMED),
     (PRUNING, {"prune.rates.fc": 0.3}, {}),
     (PRUNING, {"prune.rates.output": 0.3}, {}),
+    (PRUNING, {"prune.rates.attention": 0.3}, MIXED),
+    (PRUNING, {"prune.rates.recurrent": 0.3}, MIXED),
+    (PRUNING, {"prune.rates.embedding": 0.3}, MIXED),
+    (PRUNING, {"prune.rates.shortcut": 0.3}, MIXED),
+    (PRUNING, {"prune.rate_by_path": ("fc1/*=0.3",)}, {}),
+    (PRUNING, {"prune.output": "fc1"}, {"prune.rates.fc": 0.3}),
     (PRUNING, {"prune.structure": "global"}, {}),
     (PRUNING, {"prune.criterion": "initial"}, {}),
     (PRUNING, {"prune.schedule": "continued"}, {"arms": {"ticket": 1, "continued": 1}}),
@@ -131,6 +147,8 @@ def found(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, called():
         patch.chdir(tmp_path_factory.mktemp("given"))
         patch.setitem(DATASETS, "mirrored", DATASETS["digits"]._replace(load=mirrored))
+        patch.setitem(TASKS, "upside_down", upside_down)
+        patch.setitem(LOSSES, "squared", lambda outputs, targets: CrossEntropy()(outputs, targets) ** 2)
         save_tensors(Path("given.safetensors"), given, {})
         for experiment, rounds in swept(run).items():
             kept[experiment] = rounds
@@ -140,7 +158,12 @@ def found(tmp_path_factory):
 def mirrored(data: Data) -> Dataset:
     """The digits upside down."""
     digits = DATASETS["digits"].load(data)
-    return digits._replace(train_images=digits.train_images[:, ::-1])
+    return digits._replace(train_inputs=digits.train_inputs[:, ::-1])
+
+
+def upside_down(experiment: Experiment) -> Task:
+    """The task of the digits upside down."""
+    return TASKS["classification"](replace(experiment, data=Data("mirrored")))
 
 
 def swept(run: Callable[[Experiment], list[Any]]) -> dict[str, list[Any]]:
@@ -168,7 +191,7 @@ def facts(rounds: list[Any]) -> dict[str, dict[Any, Any]]:
     """What a run decides, in the order in which it does, by trial or by round and lane."""
     outcomes = {(each.index, lane): each.lane(lane) for each in rounds for lane in each.lanes}
     left = {at: (outcome.trained, outcome.collections) for at, outcome in outcomes.items()}
-    curves = {(round, Lane(*lane)): rows[["step", "split", "loss", "accuracy"]].to_numpy().tolist()
+    curves = {(round, Lane(*lane)): rows[curves_columns(metric_in(each.summary))[4:]].to_numpy().tolist()
               for each in rounds for (*lane, round), rows in each.curves.groupby(LANE)}  # fmt: skip
     return {
         START: {trial: params for each in rounds for trial, params in each.theta0.items()},
@@ -289,7 +312,7 @@ def by_hand(params: Any, mask: Any, images: np.ndarray, labels: np.ndarray, trai
 @pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 2.0), ("momentum", 0.5), ("adam", 0.02)])
 def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, rate, digits):
     """Rate, warm-up, drops, momentum and weight decay in their places; each round from θ₀ and no moments."""
-    small = digits._replace(train_images=digits.train_images[:40], train_labels=digits.train_labels[:40])
+    small = digits._replace(train_inputs=digits.train_inputs[:40], train_targets=digits.train_targets[:40])
     chosen = Momentum(0.7) if optimizer == "momentum" else optimizer
     train = Train(steps=6, batch=30, optimizer=chosen, learning_rate=rate, weight_decay=0.05,
                   schedule=Drops(3, (4, 5)), evaluate_every=6)  # fmt: skip
@@ -297,7 +320,7 @@ def test_training_is_what_numpy_makes_of_its_settings_in_every_round(optimizer, 
     seen = split(small, 10, LENET.seed).train
     for found in find_tickets(changed(experiment, {"prune.rates.output": 0.4}), dataset=small):
         mask, trained, _ = found.lane(Lane("ticket", 0))
-        begun = (found.theta0[0]["output"], mask["output"], np.asarray(seen.images), np.asarray(seen.labels))
+        begun = (found.theta0[0]["output"], mask["output"], np.asarray(seen.inputs), np.asarray(seen.targets))
         expected = by_hand(*begun, train)
         assert apart(trained["output"], expected) < 1e-4
         for name, value in BY_HAND.items():

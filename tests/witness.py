@@ -63,7 +63,7 @@ DATASET = Dataset(
 
 
 class Witness(nn.Module):
-    """Layers that nothing is made of, and the collection of what was seen."""
+    """Layers that count 0 in the logits, and the collection of what was seen."""
 
     model: Model
     classes: int
@@ -72,10 +72,12 @@ class Witness(nn.Module):
     def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
         """Logits [batch, classes] of images [batch, 1, pixels, 1], by their first pixel alone."""
         pixels = images.reshape(images.shape[0], -1)
-        dense(self.model, self.classes, "output")(dense(self.model, self.model.widths[0], "fc1")(pixels))
+        units = dense(self.model, self.model.widths[0], "fc1")(pixels)
+        nothing = 0 * dense(self.model, self.classes, "output")(units)
         self._keep(jnp.round(255 * pixels).astype(jnp.int32), train)
         number = 255 * pixels[:, :1]
-        return jnp.concatenate([number / 10 + 1, jnp.zeros((len(pixels), self.classes - 1))], axis=1)
+        rest = jnp.zeros((len(pixels), self.classes - 1))
+        return jnp.concatenate([number / 10 + 1, rest], axis=1) + nothing
 
     def _keep(self, pixels: jax.Array, train: bool) -> None:
         steps = self.variable("seen", "steps", lambda: jnp.int32(0))
@@ -110,12 +112,27 @@ class Normed(nn.Module):
         return head(self.model, nn.relu(images).reshape(len(images), -1), self.classes, train)
 
 
+class Mixed(nn.Module):
+    """A layer of every kind that the others lack: attention, recurrent, an embedding, and a shortcut."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, images: jax.Array, train: bool = False) -> jax.Array:
+        """Logits [batch, classes] of images [batch, height, width, 1], whose rows are tokens."""
+        rows = images[..., 0]
+        tokens = nn.Embed(8, 4)((7 * rows.mean(axis=-1)).astype(jnp.int32)) + nn.Dense(4)(rows)
+        tokens = nn.Dense(4, name="shortcut")(tokens) + nn.MultiHeadDotProductAttention(1)(tokens)
+        return nn.Dense(self.classes)(nn.RNN(nn.SimpleCell(4))(tokens)[:, -1])
+
+
 @contextmanager
 def called() -> Iterator[None]:
-    """Registers both networks, the augmentation and the arm, for as long as it lasts."""
+    """Registers the networks, the augmentation and the arm, for as long as it lasts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "witness", Witness)
         patch.setitem(MODELS, "normed", Normed)
+        patch.setitem(MODELS, "mixed", lambda model, classes: Mixed(classes))
         patch.setitem(AUGMENTATIONS, "witness", stamped)
         patch.setitem(REGISTERED, "again", REGISTERED["reinit"])
         yield

@@ -54,10 +54,9 @@ def linen_network(module: nn.Module, inputs: Inputs, form: convolution.Form) -> 
 
     def apply(params: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         with _own_convolutions(form):
-            outputs, updated = _applied(
-                module, _renamed({"params": params, **state}, *SLASH[::-1]), batch, list(state) if train else [], key,
-                flags(names, train),
-            )  # fmt: skip
+            own = _renamed({"params": params, **state}, *SLASH[::-1])
+            mutable = list(state) if train else []
+            outputs, updated = _applied(module, own, batch, mutable, key, flags(names, train))
         return in_float32(outputs), {**state, **_renamed(updated, *SLASH)}
 
     return Network(jax.jit(init), apply)
