@@ -5,21 +5,19 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
 
 from ltjax.analysis.results import Results
 from ltjax.core.trees import stack
 from ltjax.core.types import Mask, Params
-from ltjax.data import DATASETS
 from ltjax.lanes import history
-from ltjax.models import make_network
 from ltjax.runs import checkpoints, paths
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.loading import load_experiment
-from ltjax.settings.schema import Experiment, Model, Prune
+from ltjax.settings.schema import Data, Experiment, Model, Prune
 from ltjax.sparsity import schedules
+from ltjax.training.tasks import task_of
 
 Course = Callable[[str, int, int, int], Mapping[str, float]]
 """(arm, round, trial, repeat) to the columns of that summary row that are not the default's."""
@@ -32,15 +30,8 @@ def remaining(experiment: Experiment, round: int) -> int:
 
 @cache
 def _surviving(model: Model, data: str, prune: Prune) -> list[int]:
-    return schedules.surviving(_params(model, data), prune)
-
-
-@cache
-def _params(model: Model, data: str) -> Params:
-    """The params' shapes; nothing is drawn."""
-    source = DATASETS.find(data)
-    network = make_network(model, source.image, source.classes)
-    return jax.eval_shape(network.init, jax.eval_shape(lambda: jax.random.key(0)))[0]
+    task = task_of(Experiment(model=model, data=Data(name=data)))
+    return schedules.surviving(task.shapes[0], prune, task.kinds)
 
 
 def made_up(experiment: Experiment | str, course: Course, *, point: str = "", curves: bool = True) -> Results:
