@@ -12,7 +12,7 @@ import pytest
 from ltjax import Compute, Lane, UserError, find_tickets, run_experiment
 from ltjax.cli.commands import run
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
-from ltjax.cli.loggers.logs import RESULTS, extra
+from ltjax.cli.loggers.logs import extra, results as columns
 from ltjax.runs.opening import open_run
 
 from .conftest import TINY, with_prune
@@ -66,7 +66,7 @@ def test_results_are_means_of_an_arm_by_round(told):
     sink, rounds = told
     for found in rounds:
         rows = found.summary.query("arm == 'ticket'")
-        means = {name: pytest.approx(rows[name].mean()) for name in RESULTS}
+        means = {name: pytest.approx(rows[name].mean()) for name in columns()}
         assert ("rounds/ticket", "round", found.index, means) in sink.told
     assert sink.closed
 
@@ -97,7 +97,7 @@ def test_a_round_is_told_of_once_all_of_its_lanes_are_there(tmp_path, monkeypatc
     open_run(tmp_path, replace(short, trials=3))  # once more was asked for, and never trained
     study = run_experiment(short, tmp_path, quiet=True, log=["kept"])
     rows = study.runs[0].summary
-    mean = {name: pytest.approx(rows[name].mean()) for name in RESULTS}
+    mean = {name: pytest.approx(rows[name].mean()) for name in columns()}
     assert [point for point in sink.told if point[0] == "rounds/ticket"] == [
         ("rounds/ticket", "round", 0, mean)
     ]
@@ -169,7 +169,7 @@ def test_tensorboard_files_hold_curves_and_results_and_a_run_that_continues_adds
             f"{split}_accuracy": [0, 20, 40] for split in ("test", "train", "validation")
         }
     results = scalars(folder / "tensorboard" / "rounds" / "ticket")
-    assert set(results) == set(RESULTS) and [*results["percent_remaining"]] == [0, 1, 2]
+    assert set(results) == set(columns()) and [*results["percent_remaining"]] == [0, 1, 2]
     assert results["percent_remaining"][0] == 100
 
 

@@ -28,7 +28,8 @@ from ltjax.settings.schema import Experiment
 from ltjax.training.metrics import Shown
 
 VALIDATION = "early_stop_validation_accuracy"
-"""A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step."""
+"""A column that ``Results.rows`` adds from the curves: validation accuracy at the early-stop step, or the
+metric that stands in its place."""
 
 RUN = "ltjax run --config"
 """The command that runs an experiment, before its name."""

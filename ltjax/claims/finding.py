@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 
 from ltjax.analysis.results import Results
-from ltjax.claims.statistics import LOSS, STOP, TEST, by_trial, mean, sizes
+from ltjax.claims.statistics import LOSS, STOP, by_trial, mean, sizes, test_of
+from ltjax.core.texts import digits
 from ltjax.lottery.arms import in_order
+from ltjax.training.metrics import Shown
 
 CALLED = {
     "ticket": "tickets",
@@ -27,25 +29,29 @@ class Against(NamedTuple):
     earlier: pd.Series
     """How much earlier than dense it stops, in percent of dense's step; negative is later."""
     gain: pd.Series
-    """Test accuracy at the early stop less dense's, in percentage points."""
+    """The metric on test at the early stop less dense's: of accuracy, in percentage points."""
+    better: pd.Series
+    """``gain`` by the metric's direction: positive is better."""
 
 
 def against_dense(run: Results, arm: str = "ticket") -> Against:
     """An arm beside the dense network, round 0 of the tickets; not-a-number where every lane diverged."""
-    stop, accuracy = mean(by_trial(run, STOP, arm)), mean(by_trial(run, TEST, arm))
-    dense_stop, dense_accuracy = mean(by_trial(run, STOP))[0], mean(by_trial(run, TEST))[0]
+    shown, test = run.metric, test_of(run)
+    stop, value = mean(by_trial(run, STOP, arm)), mean(by_trial(run, test, arm))
+    dense_stop, dense_value = mean(by_trial(run, STOP))[0], mean(by_trial(run, test))[0]
     # a dense network that is best before its first step has nothing to be earlier than
     earlier = 100 * (1 - stop / (dense_stop or np.nan))
-    return Against(stop, earlier, 100 * (accuracy - dense_accuracy))
+    gain = shown.factor * (value - dense_value)
+    return Against(stop, earlier, gain, shown.sign * gain)
 
 
 def winning_round(run: Results) -> int | None:
-    """The round whose tickets stop earliest of those that are as accurate as dense and stop earlier.
+    """The round whose tickets stop earliest of those that are as good as dense on test and stop earlier.
 
     A round in which every arm was trained goes before one that lacks a control. None: there is no such round.
     """
     tickets = against_dense(run)
-    wins = tickets.earlier[(tickets.gain >= 0) & (tickets.earlier > 0)].drop(0, errors="ignore")
+    wins = tickets.earlier[(tickets.better >= 0) & (tickets.earlier > 0)].drop(0, errors="ignore")
     whole = [round for round in wins.index if run.arms <= set(_arms(run, round))]
     wins = wins.loc[whole] if whole else wins
     return None if wins.empty else int(wins.index[int(wins.argmax())])
@@ -60,17 +66,16 @@ def finding(run: Results) -> str:
     Example:
         At 49.1% of the weights tickets stop 28% earlier than the dense network (at step 116, not 160) and
         are 0.64 points more accurate on test; the same masks on fresh weights (reinit) stop at step 268 and
-        are 0.65 points less accurate than the tickets (means of 5 trials).
+        are 0.65 points less accurate than the tickets (means of 5 trials). Of a run whose metric is not
+        accuracy: … and are 0.012 higher in r2 on test; … and are 0.31 higher (worse) in perplexity …
     """
     tickets = against_dense(run)
     dense = tickets.stop.get(0, np.nan)
     if np.isnan(dense):
         return "The dense network's loss became non-finite, so there is nothing to compare with."
     if len(tickets.stop) == 1:
-        accuracy = 100 * mean(by_trial(run, TEST))[0]
-        return (
-            f"The dense network stops at step {dense:,.0f}, {accuracy:.2f}% on test; nothing is pruned yet."
-        )
+        value = _value(run.metric, _test(run, 0))
+        return f"The dense network stops at step {dense:,.0f}, {value} on test; nothing is pruned yet."
     round = winning_round(run)
     if round is None:
         return f"{_no_winner(run, tickets)} ({_means(run)})."
@@ -78,7 +83,7 @@ def finding(run: Results) -> str:
     step = f"(at step {tickets.stop[round]:,.0f}, not {dense:,.0f})"
     first = (
         f"At {sizes(run)[round]:.1f}% of the weights tickets stop {tickets.earlier[round]:.0f}% earlier than "
-        f"the dense network {step} and are {_points(tickets.gain[round])} on test"
+        f"the dense network {step} and are {_points(run.metric, tickets.gain[round], _test(run, 0))} on test"
     )
     return f"{'; '.join([first, *others])} ({_means(run)})."
 
@@ -91,8 +96,8 @@ class Peak(NamedTuple):
     """How much is left there, in percent of the weights."""
     loss: float
     """The validation loss, by which points and sizes are chosen: test data choose nothing."""
-    accuracy: float
-    """Test accuracy, in percent."""
+    test: float
+    """The metric on test: of accuracy, in percent."""
 
 
 def swept_finding(runs: Sequence[Results]) -> str:
@@ -107,15 +112,17 @@ def swept_finding(runs: Sequence[Results]) -> str:
         (at 41.1%), and of the last, learning_rate=0.06, 5.20 points less accurate (at 80.0%), each at the
         size of its lowest loss (means of 5 trials).
     """
-    found = peaks(runs)
+    if len(names := {run.metric.called: None for run in runs}) > 1:
+        return f"The {len(runs)} points have different metrics ({', '.join(names)}) and are not compared."
+    found, shown = peaks(runs), runs[0].metric
     if not found:
         return f"At none of {len(runs)} points do tickets have a finite loss."
     first, *others = found
     lost = len(runs) - len(found)
     said = [
-        f"Of {len(runs)} points {first.point} has the lowest validation loss: its tickets are "
-        f"{first.accuracy:.2f}% accurate on test at {first.percent:.1f}% of the weights",
-        *([_behind(first, others)] if others else []),
+        f"Of {len(runs)} points {first.point} has the lowest validation loss: its tickets "
+        f"{_has(shown, first.test)} on test at {first.percent:.1f}% of the weights",
+        *([_behind(shown, first, others)] if others else []),
         *([f"{lost} {'has' if lost == 1 else 'have'} no finite loss"] if lost else []),
     ]
     return f"{'; '.join(said)} ({_means(runs[0])})."
@@ -135,57 +142,85 @@ def _peak(run: Results) -> Peak | None:
     if loss.empty:
         return None
     round = int(loss.index[int(loss.argmin())])
-    accuracy = 100 * float(mean(by_trial(run, TEST))[round])
-    return Peak(run.point, float(sizes(run)[round]), float(loss[round]), accuracy)
+    return Peak(run.point, float(sizes(run)[round]), float(loss[round]), _test(run, round))
 
 
-def _behind(first: Peak, others: Sequence[Peak]) -> str:
+def _test(run: Results, round: int, arm: str = "ticket") -> float:
+    """The mean metric on test of an arm's round, at the early stop: of accuracy, in percent."""
+    return run.metric.factor * float(mean(by_trial(run, test_of(run), arm))[round])
+
+
+def _behind(shown: Shown, first: Peak, others: Sequence[Peak]) -> str:
     """The next best point, and the last, beside the best."""
     (second, *rest) = others
-    said = f"those of the next, {second.point}, are {_beside(second, first)}"
+    said = f"those of the next, {second.point}, are {_beside(shown, second, first)}"
     if rest:
-        said += f", and of the last, {rest[-1].point}, {_beside(rest[-1], first)}"
+        said += f", and of the last, {rest[-1].point}, {_beside(shown, rest[-1], first)}"
     return f"{said}, each at the size of its lowest loss"
 
 
-def _beside(peak: Peak, first: Peak) -> str:
-    return f"{_points(peak.accuracy - first.accuracy)} (at {peak.percent:.1f}%)"
+def _beside(shown: Shown, peak: Peak, first: Peak) -> str:
+    return f"{_points(shown, peak.test - first.test, first.test)} (at {peak.percent:.1f}%)"
 
 
 def _no_winner(run: Results, tickets: Against) -> str:
-    later = tickets.gain.drop(0)
+    later, shown, dense = tickets.better.drop(0), run.metric, _test(run, 0)
     if later.isna().all():
         return "Every ticket's loss became non-finite"
     good, size = later[later >= 0], sizes(run)
     best = int(later.index[int(later.fillna(-np.inf).argmax())])
     if good.empty:
-        how = f"{_stops(tickets.earlier[best])} than the dense network and are {_points(later[best])}"
+        gained = _points(shown, tickets.gain[best], dense)
+        how = f"{_stops(tickets.earlier[best])} than the dense network and are {gained}"
         return f"No size has winning tickets: at {size[best]:.1f}% of the weights, the best, they {how}"
     least = size[good.index].min()
     return (
-        f"Tickets are at least as accurate as the dense network down to {least:.1f}% of the weights "
-        f"(at {size[best]:.1f}% {_points(later[best])} on test), but stop no earlier"
+        f"Tickets are at least as {_good(shown)} as the dense network down to {least:.1f}% of the weights "
+        f"(at {size[best]:.1f}% {_points(shown, tickets.gain[best], dense)} on test), but stop no earlier"
     )
 
 
 def _control(run: Results, arm: str, round: int) -> str:
     """Another arm of a round, beside the tickets of that round."""
-    stop, accuracy = mean(by_trial(run, STOP, arm))[round], mean(by_trial(run, TEST, arm))[round]
+    stop, value = mean(by_trial(run, STOP, arm))[round], mean(by_trial(run, test_of(run), arm))[round]
     called = CALLED.get(arm, arm)
-    if np.isnan(accuracy):
+    if np.isnan(value):
         return f"{called} have no finite loss"
-    gain = 100 * (accuracy - mean(by_trial(run, TEST))[round])
-    return f"{called} stop at step {stop:,.0f} and are {_points(gain)} than the tickets"
+    gain = run.metric.factor * (value - mean(by_trial(run, test_of(run)))[round])
+    said = _points(run.metric, gain, _test(run, round))
+    return f"{called} stop at step {stop:,.0f} and are {said} than the tickets"
 
 
 def _stops(earlier: float) -> str:
     return f"stop {abs(earlier):.0f}% {'earlier' if earlier > 0 else 'later'}"
 
 
-def _points(gain: float) -> str:
-    if abs(gain) < 0.005:
-        return "no more accurate"
-    return f"{abs(gain):.2f} points {'more' if gain > 0 else 'less'} accurate"
+def _points(shown: Shown, gain: float, of: float) -> str:
+    """By how much a value differs from another one, ``of``, in words that "than" may follow."""
+    if shown == Shown():
+        how = f"{abs(gain):.2f} points {'more' if gain > 0 else 'less'}"
+        return f"{'no more' if abs(gain) < 0.005 else how} accurate"
+    if shown.told(of) == shown.told(of + gain):
+        return f"no {'better' if shown.sign > 0 else 'lower'} in {shown.called}"
+    far = f"{abs(gain):.2f} points" if shown.percent else digits(abs(gain), 2)
+    turned = "" if shown.higher_is_better else " (worse)" if gain > 0 else " (better)"
+    return f"{far} {'higher' if gain > 0 else 'lower'}{turned} in {shown.called}"
+
+
+def _value(shown: Shown, value: float) -> str:
+    """A value in words."""
+    told = shown.told(value) + "%" * shown.percent
+    return told if shown == Shown() else f"with {shown.called} {told}"
+
+
+def _has(shown: Shown, value: float) -> str:
+    """What networks of a value are or have."""
+    told = shown.told(value) + "%" * shown.percent
+    return f"are {told} accurate" if shown == Shown() else f"have {shown.called} {told}"
+
+
+def _good(shown: Shown) -> str:
+    return "accurate" if shown == Shown() else f"good in {shown.called}"
 
 
 def _means(run: Results) -> str:

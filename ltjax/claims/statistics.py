@@ -15,10 +15,16 @@ from ltjax.lanes.history import LANE
 from ltjax.settings.schema import Experiment
 
 STOP = "early_stop_step"
-TEST = "early_stop_test_accuracy"
 LOSS = "early_stop_validation_loss"
+TEST = "early_stop_test_accuracy"
 FINAL = "final_test_accuracy"
 FINAL_TRAIN = "final_train_accuracy"
+"""Columns of runs whose metric is accuracy, as a paper's are."""
+
+
+def test_of(run: Results) -> str:
+    """The column of the run's metric on test, at the early stop."""
+    return f"early_stop_test_{run.metric.name}"
 
 
 def by_trial(run: Results, column: str, arm: str = "ticket") -> pd.DataFrame:
@@ -34,8 +40,11 @@ def sizes(run: Results, column: str = "percent_remaining") -> pd.Series:
 
 
 def gain(run: Results, column: str, arm: str = "ticket") -> pd.DataFrame:
-    """An accuracy less that of the same trial's dense network, in percentage points, rounds × trials."""
-    return 100 * (by_trial(run, column, arm) - at(by_trial(run, column), 0))
+    """A column of the metric less that of the same trial's dense network, rounds × trials.
+
+    In percentage points where the metric is told in per cent, as accuracy is; negative where less.
+    """
+    return run.metric.factor * (by_trial(run, column, arm) - at(by_trial(run, column), 0))
 
 
 def earlier(run: Results, arm: str = "ticket") -> pd.DataFrame:
@@ -107,27 +116,28 @@ def back(advantage: pd.Series) -> float:
 
 
 def reaching(run: Results, threshold: float | pd.Series) -> pd.DataFrame:
-    """The first evaluated step at which tickets are at a test accuracy, rounds × trials; ``inf`` for never.
+    """The first evaluated step at which tickets are as good on test, rounds × trials; ``inf`` for never.
 
     Args:
         run: a run with its curves.
-        threshold: a fraction of 1, or one for every trial.
+        threshold: a value of the metric (of accuracy a fraction of 1), or one for every trial.
     """
     assert run.curves is not None
     seen = run.curves[(run.curves["arm"] == "ticket") & (run.curves["split"] == "test")]
     asked = seen["trial"].map(threshold) if isinstance(threshold, pd.Series) else threshold
-    step = seen["step"].where(seen["accuracy"] >= asked, np.inf)
+    sign = run.metric.sign
+    step = seen["step"].where(sign * seen[run.metric.name] >= sign * asked, np.inf)
     first = step.groupby([seen["round"], seen["trial"]]).min().unstack("trial")
     return first.where(by_trial(run, STOP).notna())
 
 
 def along(run: Results, share: float, split: str = "test", arm: str = "ticket") -> pd.DataFrame:
-    """An arm's accuracy at its first evaluation after a share of training, rounds × trials, of its curves."""
+    """An arm's metric at its first evaluation after a share of training, rounds × trials, of its curves."""
     assert run.curves is not None
     seen = run.curves[(run.curves["split"] == split) & (run.curves["arm"] == arm)]
     seen = seen[seen["step"] >= round(share * run.experiment.train.steps)]
     sound = seen.merge(run.summary.loc[~run.summary["diverged"], LANE])
-    first = sound.sort_values("step").groupby(LANE)["accuracy"].first()
+    first = sound.sort_values("step").groupby(LANE)[run.metric.name].first()
     whole = by_trial(run, STOP, arm)  # has the rounds of which no lane is left, too
     return first.groupby(["round", "trial"]).mean().unstack("trial").reindex_like(whole)
 

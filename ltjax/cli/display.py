@@ -3,7 +3,7 @@
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,9 @@ from ltjax.lanes.box import Box
 from ltjax.lottery.arms import in_order
 from ltjax.lottery.loop import Part
 from ltjax.lottery.resolving import Resolved
+from ltjax.training.metrics import Shown
+
+ACCURACY = Shown()
 
 QUIET_SECONDS = 10.0
 """Seconds between two plain lines of a log."""
@@ -130,7 +133,7 @@ class Display:
         self.bar.stop()
 
     def observe(self, round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
-        """Show an evaluation: accuracies per split and lane at a step."""
+        """Show an evaluation: the metric per split and lane at a step."""
         if (round, part) != self.part:  # which may begin in the middle, from a snapshot
             self.part, self.finished, self.first = (round, part), self.done, time.monotonic()
             self.begun = self.step = step
@@ -177,14 +180,19 @@ class Display:
 
 
 SHAPES = ((True, True), (True, False), (False, False))
-"""Whether a table has the ranges of its means and the accuracy at the end: the first that fits is shown."""
+"""Whether a table has the ranges of its means and the metric at the end: the first that fits is shown."""
 
 
 class Summary:
-    """The table of a run, of which rich is given what its width has room for."""
+    """The table of a run, of which rich is given what its width has room for.
 
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self.tables = [summary_table(rows, *shape) for shape in SHAPES]
+    Args:
+        rows: of ``summary.csv``.
+        shown: the run's metric.
+    """
+
+    def __init__(self, rows: pd.DataFrame, shown: Shown = ACCURACY) -> None:
+        self.tables = [summary_table(rows, *shape, shown=shown) for shape in SHAPES]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
         wide = options.update(width=1000)
@@ -194,38 +202,38 @@ class Summary:
         yield next(fits, self.tables[-1])
 
 
-def summary_table(rows: pd.DataFrame, ranges: bool = True, end: bool = True) -> Table:
+def summary_table(
+    rows: pd.DataFrame, ranges: bool = True, end: bool = True, shown: Shown = ACCURACY
+) -> Table:
     """The table of a run: per round and arm, the tickets first, mean (min to max) over trials and repeats.
 
     Args:
         rows: of ``summary.csv``.
         ranges: whether to tell the least and the greatest value.
-        end: whether to tell the accuracy at the end of training.
+        end: whether to tell the metric at the end of training.
+        shown: the metric.
     """
     several = rows["arm"].nunique() > 1
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    headings = ["round", "arm", "% left", "early-stop step", "test % there", "test % at end"]
+    test = f"test {shown.heading}"
+    headings = ["round", "arm", "% left", "early-stop step", f"{test} there", f"{test} at end"]
     for heading in headings[: None if end else -1]:
         if heading != "arm" or several:
             table.add_column(heading, justify="left" if heading == "arm" else "right", no_wrap=True)
     for round, trained in rows.groupby("round"):
         for arm in in_order(trained["arm"].unique()):
-            cells = _cells(trained[trained["arm"] == arm], ranges)
+            cells = _cells(trained[trained["arm"] == arm], ranges, shown)
             table.add_row(str(round), *([arm] * several), *cells[: None if end else -1])
     table.caption = _caption(rows, ranges, end)
     return table
 
 
-def _cells(lanes: pd.DataFrame, ranges: bool) -> list[str]:
+def _cells(lanes: pd.DataFrame, ranges: bool, shown: Shown) -> list[str]:
     """The numbers of an arm in a round, as the columns have them."""
-    columns = (
-        (1, "early_stop_step", ",.0f", ",.0f"),
-        (100, "early_stop_test_accuracy", ".2f", ".1f"),
-        (100, "final_test_accuracy", ".2f", ".1f"),
-    )
-    spreads = [spread(scale * lanes[column], middle, ends if ranges else None)
-               for scale, column, middle, ends in columns]  # fmt: skip
-    return [f"{lanes['percent_remaining'].mean():.1f}", *spreads]
+    stop = spread(lanes["early_stop_step"], lambda value, _: f"{value:,.0f}", ranges)
+    tests = [spread(shown.factor * lanes[f"{place}_test_{shown.name}"], shown.told, ranges)
+             for place in ("early_stop", "final")]  # fmt: skip
+    return [f"{lanes['percent_remaining'].mean():.1f}", stop, *tests]
 
 
 def _caption(rows: pd.DataFrame, ranges: bool, end: bool) -> str:
@@ -238,16 +246,20 @@ def _caption(rows: pd.DataFrame, ranges: bool, end: bool) -> str:
     )
 
 
-def spread(values: pd.Series, middle: str, ends: str | None) -> str:
-    """``mean (min–max)`` of a column, in two number formats; without the second, the mean alone.
+def spread(values: pd.Series, told: Callable[[float, bool], str], ranges: bool = True) -> str:
+    """``mean (min–max)`` of a column, or the mean alone.
+
+    Args:
+        values: the column.
+        told: says a number, which may be an end of the range.
+        ranges: whether to tell the range.
 
     Example:
-        >>> spread(pd.Series([1.0, 2.0]), ".2f", ".1f")
+        >>> spread(pd.Series([1.0, 2.0]), Shown().told)
         '1.50 (1.0–2.0)'
     """
-    if ends is None:
-        return f"{values.mean():{middle}}"
-    return f"{values.mean():{middle}} ({values.min():{ends}}–{values.max():{ends}})"
+    mean = told(values.mean(), False)
+    return f"{mean} ({told(values.min(), True)}–{told(values.max(), True)})" if ranges else mean
 
 
 def show(purposes: Mapping[str, str], console: Console) -> None:

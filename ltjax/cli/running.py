@@ -23,7 +23,7 @@ from ltjax.core.texts import duration
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
 from ltjax.data import Dataset, enter_arrays
-from ltjax.lanes import backend, distributed, processes
+from ltjax.lanes import backend, distributed, history, processes
 from ltjax.lanes.box import Box, Ended
 from ltjax.lanes.placement import choose_devices
 from ltjax.lottery.loop import Part, Round, train_rounds
@@ -224,7 +224,8 @@ def _train(
     for run in runs.values():
         opening.restore_theta0(run)
     # the job's first process alone tells them
-    logs = Logs(processes.first_alone(lambda: start(told.log, Place(folder, experiment))) or [])
+    sinks = processes.first_alone(lambda: start(told.log, Place(folder, experiment))) or []
+    logs = Logs(sinks, {point: task.measured.shown.name for point, task in resolved.tasks.items()})
     begun = Begun(folder, experiment.compute.snapshot_minutes, lambda: interrupts.held("the snapshot"), box)
     if processes.first():
         write_environment(folder, backend.environment())
@@ -322,4 +323,5 @@ def _tables(runs: Mapping[str, Run], console: Console) -> None:
     for point, run in runs.items():
         if run.parts:
             console.print(f"\n{point}" if point else "", highlight=False)
-            console.print(Summary(run.summary()))
+            rows = run.summary()
+            console.print(Summary(rows, learned.read(run.folder, history.metric_in(rows)).metric))

@@ -96,6 +96,16 @@ def written(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
+def digits(value: float, most: int) -> str:
+    """A number in so many digits; a large one is whole.
+
+    Example:
+        >>> digits(0.98214, 4), digits(50257.3, 4), digits(1.5e-7, 4)
+        ('0.9821', '50,257', '1.5e-07')
+    """
+    return f"{value:,.0f}" if 10**most - 0.5 <= abs(value) < 1e9 else f"{value:.{most}g}"
+
+
 def duration(seconds: float) -> str:
     """Seconds as ``42 s``, ``3 min`` or ``2 h 05 min``.
 

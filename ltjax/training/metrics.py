@@ -19,6 +19,7 @@ import optax
 from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
 from ltjax.core.registry import Registry, registry
+from ltjax.core.texts import digits
 from ltjax.settings.bounds import MANY, whole
 from ltjax.training.losses import AUTO, IGNORED, squared_error
 
@@ -36,6 +37,34 @@ class Shown(NamedTuple):
     def factor(self) -> int:
         """By what values are multiplied where they are told: 100 where they are told in per cent."""
         return 100 if self.percent else 1
+
+    @property
+    def called(self) -> str:
+        """Its name in a sentence."""
+        return self.name.replace("_", " ")
+
+    @property
+    def heading(self) -> str:
+        """What a column of it is called, after the split's name: accuracy goes without its own."""
+        if self == Shown():
+            return "%"
+        return f"{self.called} %" if self.percent else self.called
+
+    def told(self, value: float, end: bool = False) -> str:
+        """A value times ``factor`` as a table has it, with a digit less where it is an end of a range.
+
+        Example:
+            >>> Shown().told(98.214), Shown("r2", percent=False).told(0.98214), Shown().told(98.214, end=True)
+            ('98.21', '0.9821', '98.2')
+        """
+        if self.percent:
+            return f"{value:.{1 if end else 2}f}"
+        return digits(value, 3 if end else 4)
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1."""
+        return 1 if self.higher_is_better else -1
 
 
 @dataclass(frozen=True)

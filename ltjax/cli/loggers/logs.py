@@ -2,9 +2,9 @@
 
 import importlib
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -13,14 +13,15 @@ import pandas as pd
 from ltjax.core.errors import UserError, escaped
 from ltjax.core.registry import Registry
 from ltjax.core.types import Lane
+from ltjax.lanes.history import ACCURACY, metric_in
 from ltjax.lottery.loop import Part
 from ltjax.settings.schema import Experiment
 
-RESULTS = (
-    "percent_remaining", "early_stop_step", "early_stop_test_accuracy", "final_train_accuracy",
-    "final_test_accuracy",
-)  # fmt: skip
-"""Columns of ``summary.csv`` that are told of each round."""
+
+def results(metric: str = ACCURACY) -> list[str]:
+    """Columns of ``summary.csv`` that are told of each round."""
+    tests = (f"early_stop_test_{metric}", f"final_train_{metric}", f"final_test_{metric}")
+    return ["percent_remaining", "early_stop_step", *tests]
 
 
 class Place(NamedTuple):
@@ -46,28 +47,33 @@ LOGGERS: Registry[Callable[[Place], Sink]] = Registry("logger")
 class Logs:
     """Tells sinks of a run: ``observe`` is for ``find_tickets``, ``finished`` for each round that is done.
 
-    A series of a round has the mean accuracies of an arm's lanes that train together: of those that do not
+    A series of a round has the mean metric of an arm's lanes that train together: of those that do not
     begin with the arm's first lane, because a round trains in turns or trials were added, the name says with
     which they begin. ``curves/`` has every lane by itself, and the losses.
+
+    Args:
+        sinks: what is told.
+        metrics: the metric's name by point, where it is not accuracy.
     """
 
-    def __init__(self, sinks: Sequence[Sink]) -> None:
-        self.sinks = list(sinks)
+    def __init__(self, sinks: Sequence[Sink], metrics: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.sinks, self.metrics = list(sinks), metrics
 
     def observe(self, round: int, part: Part, step: int, seen: dict[str, np.ndarray]) -> None:
-        """Tell of an evaluation: accuracies [lane] by split, at a step of a round."""
+        """Tell of an evaluation: the metric [lane] by split, at a step of a round."""
         groups: dict[tuple[str, str], list[int]] = {}
         for index, (point, lane) in enumerate(part):
             groups.setdefault((point, lane.arm), []).append(index)
         for (point, arm), own in groups.items():
-            values = {f"{split}_accuracy": float(each[own].mean()) for split, each in seen.items()}
+            metric = self.metrics.get(point, ACCURACY)
+            values = {f"{split}_{metric}": float(each[own].mean()) for split, each in seen.items()}
             name = arm + _from(part[own[0]][1])
             self._write(_path(f"round_{round:02d}", point, name), "step", step, values)
 
     def finished(self, round: int, point: str, rows: pd.DataFrame) -> None:
         """Tell of a round's results at a point: means over an arm's rows of ``summary.csv``."""
         for arm, of_arm in rows.groupby("arm"):
-            values = {name: float(of_arm[name].mean()) for name in RESULTS}
+            values = {name: float(of_arm[name].mean()) for name in results(metric_in(rows))}
             self._write(_path("rounds", point, str(arm)), "round", round, values)
 
     def close(self) -> None:
