@@ -1,6 +1,6 @@
 """Every network of the list trains, is pruned, rewound, continued and exported as the paper's are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import jax
@@ -41,7 +41,7 @@ def arrays(inputs: object, tokens: bool) -> ltjax.Dataset:
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
-def whole(request, tmp_path_factory) -> tuple[Experiment, Run, Mapping[str, str]]:
+def whole(request, tmp_path_factory) -> Iterator[tuple[Experiment, Run, Mapping[str, str]]]:
     """A network's run, begun with one round and continued to two."""
     module, inputs, kinds = NETWORKS[request.param]
     tokens = any(leaf.shape == (6,) for leaf in jax.tree.leaves(inputs)) and not isinstance(inputs, dict)
@@ -56,7 +56,8 @@ def whole(request, tmp_path_factory) -> tuple[Experiment, Run, Mapping[str, str]
     ltjax.run_experiment(experiment, folder, quiet=True)
     experiment = replace(experiment, prune=replace(experiment.prune, rounds=2))
     ltjax.run_experiment(experiment, folder, quiet=True)
-    return experiment, Run(folder), kinds
+    yield experiment, Run(folder), kinds
+    ltjax.TASKS.pop(experiment.task.name)
 
 
 def test_masks_are_those_of_the_lowest_weights_and_tickets_begin_with_theta0(whole):
