@@ -73,7 +73,7 @@ def is_image(leaf: Any) -> bool:
 class Examples(NamedTuple):
     """Inputs and targets [n, ...], which of them are examples and not padding [n], and how inputs look.
 
-    ``scale`` and ``shift`` standardise inputs; None leaves them as they are.
+    ``scale`` and ``shift`` standardise each leaf of inputs; None leaves a leaf, or all of them, as they are.
     """
 
     inputs: Any
@@ -91,7 +91,7 @@ class Examples(NamedTuple):
         """The inputs as a network takes them: standardised float32 where they are to be, else as they are."""
         if self.scale is None:
             return self.inputs
-        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) * self.scale + self.shift, self.inputs)
+        return jax.tree.map(_standardised, self.inputs, self.scale, self.shift)
 
     def take(self, positions: jax.Array) -> "Examples":
         """The examples at these positions."""
@@ -118,6 +118,10 @@ class Examples(NamedTuple):
         inputs, targets, real = jax.tree.map(split, (self.inputs, self.targets, self.real))
         scale, shift = jax.tree.map(repeat, (self.scale, self.shift))
         return Examples(inputs, targets, real, scale, shift)
+
+
+def _standardised(leaf: jax.Array, scale: jax.Array | None, shift: jax.Array | None) -> jax.Array:
+    return leaf if scale is None else leaf.astype(jnp.float32) * scale + shift
 
 
 class Splits(NamedTuple):
@@ -151,20 +155,27 @@ def split(dataset: Dataset, validation: int, seed: int) -> Splits:
     )
 
 
-def looks(dataset: Dataset) -> tuple[jax.Array | None, jax.Array | None]:
-    """By what inputs are multiplied, and what is then added: shaped like one example in a batch.
+def looks(dataset: Dataset) -> tuple[Any, Any]:
+    """By what each leaf of inputs is multiplied, and what is then added: shaped like one example in a batch.
 
-    So nothing is broadcast to a higher rank. Both are None where inputs stay as they are.
+    So nothing is broadcast to a higher rank. Leaves that stay as they are have None, or all of them together.
     """
-    leaves = jax.tree.leaves(dataset.train_inputs)
-    images = len(leaves) == 1 and is_image(leaves[0])
-    if not images and dataset.mean is None and dataset.std is None:
+    leaves, structure = jax.tree.flatten(dataset.train_inputs)
+    pairs = [_look(leaf, dataset.mean, dataset.std) for leaf in leaves]
+    if all(scale is None for scale, _ in pairs):
         return None, None
-    axes = (1,) * (np.ndim(leaves[0]) - 1)
-    std = np.asarray((1.0,) if dataset.std is None else dataset.std, np.float32).reshape(*axes, -1)
-    mean = np.asarray((0.0,) if dataset.mean is None else dataset.mean, np.float32).reshape(*axes, -1)
-    scale = 1 / (255 * std) if images else 1 / std
-    return jnp.asarray(scale), jnp.asarray(-mean / std)
+    scale, shift = (jax.tree.unflatten(structure, each) for each in zip(*pairs, strict=True))
+    return scale, shift
+
+
+def _look(leaf: Any, mean: Any, std: Any) -> tuple[jax.Array | None, jax.Array | None]:
+    image = is_image(leaf)
+    if not image and mean is None and std is None:
+        return None, None
+    axes = (1,) * (np.ndim(leaf) - 1)
+    std = np.asarray((1.0,) if std is None else std, np.float32).reshape(*axes, -1)
+    mean = np.asarray((0.0,) if mean is None else mean, np.float32).reshape(*axes, -1)
+    return jnp.asarray(1 / (255 * std) if image else 1 / std), jnp.asarray(-mean / std)
 
 
 def stored(dtype: Any) -> Any:

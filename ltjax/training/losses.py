@@ -52,7 +52,9 @@ class CrossEntropy:
             return losses if spread is None else self._smoothed(losses, spread)
         by_class = jnp.asarray(self.class_weights, outputs.dtype)
         losses = losses * by_class[targets]
-        return losses if spread is None else self._smoothed(losses, spread * by_class), by_class[targets]
+        return losses if spread is None else self._smoothed(losses, spread * by_class[None]), by_class[
+            targets
+        ]
 
     def _smoothed(self, losses: jax.Array, spread: jax.Array) -> jax.Array:
         return (1 - self.smoothing) * losses + self.smoothing * spread.mean(axis=-1)
