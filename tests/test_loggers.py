@@ -12,7 +12,8 @@ import pytest
 from ltjax import Compute, Lane, UserError, find_tickets, run_experiment
 from ltjax.cli.commands import run
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
-from ltjax.cli.loggers.logs import extra, results as columns
+from ltjax.cli.loggers.logs import extra
+from ltjax.cli.loggers.logs import results as columns
 from ltjax.runs.opening import open_run
 
 from .conftest import TINY, with_prune

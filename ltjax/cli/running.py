@@ -34,6 +34,7 @@ from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment, Numerics
+from ltjax.training.tasks import called
 
 NOTEBOOK = 96
 """Characters of a line in a notebook, whose own width is not told."""
@@ -300,7 +301,7 @@ def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: in
     devices += f" of {processes.count()} processes" if processes.count() > 1 else ""
     lanes = max(sum(len(resolved.lanes(point, round)) for point in points) for round in rounds)
     return (
-        f"{doing} {experiment.name} in {folder}: {experiment.model.name} on {experiment.data.name}, "
+        f"{doing} {experiment.name} in {folder}: {called(experiment)}, "
         f"rounds 0 to {resolved.rounds}, {lanes} lanes a round of {experiment.train.steps:,} steps, {devices}"
         + (f"; {', '.join(experiment.sweep)} at {len(points)} points" if experiment.sweep else "")
     )

@@ -100,10 +100,11 @@ def digits(value: float, most: int) -> str:
     """A number in so many digits; a large one is whole.
 
     Example:
-        >>> digits(0.98214, 4), digits(50257.3, 4), digits(1.5e-7, 4)
-        ('0.9821', '50,257', '1.5e-07')
+        >>> digits(0.98, 4), digits(50257.3, 4), digits(1.5e-7, 2)
+        ('0.9800', '50,257', '1.5e-07')
     """
-    return f"{value:,.0f}" if 10**most - 0.5 <= abs(value) < 1e9 else f"{value:.{most}g}"
+    whole = 10 ** (most - 1) - 0.05 <= abs(value) < 1e9
+    return f"{value:,.0f}" if whole else f"{value:#.{most}g}"
 
 
 def duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from ltjax.settings.schema import Experiment
 from ltjax.sparsity import schedules
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
+from ltjax.training.tasks import called
 
 SHOWN = 6
 """Rounds of which a layer's line tells the surviving weights; where there are more, the last among them."""
@@ -83,7 +84,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
     arms = ", ".join(f"{repeats} {arm}" for arm, repeats in experiment.arms.items() if repeats)
     every = experiment.train.evaluate_every
     rows = {
-        experiment.name: f"{experiment.model.name} on {experiment.data.name}",
+        experiment.name: called(experiment),
         "rounds": f"0 to {experiment.prune.rounds}",
         "lanes": f"{_range(planned.lanes)} a round ({arms} for each of {experiment.trials} trials)",
         "steps": f"{experiment.train.steps:,} a lane, evaluated every {every:,}; "

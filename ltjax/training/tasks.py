@@ -104,6 +104,12 @@ def _as_asked(task: Task, experiment: Experiment) -> Task:
     return replace(task, **changes)
 
 
+def called(experiment: Experiment) -> str:
+    """What an experiment learns, in words; no task is made for it."""
+    name = experiment.task.name
+    return f"{experiment.model.name} on {experiment.data.name}" if name in OURS else f"the task {name}"
+
+
 def network_of(experiment: Experiment, source: Source | None = None) -> Network:
     """The network of an experiment's task; the data is not read.
 
