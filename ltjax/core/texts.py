@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,23 @@ def digits(value: float, most: int) -> str:
     """
     whole = 10 ** (most - 1) - 0.05 <= abs(value) < 1e9
     return f"{value:,.0f}" if whole else f"{value:#.{most}g}"
+
+
+def spans(rounds: Iterable[int]) -> str:
+    """Rounds in words, those that follow one another joined.
+
+    Example:
+        >>> spans([7]), spans([3, 5, 6, 7])
+        ('round 7', 'rounds 3, 5–7')
+    """
+    spans: list[list[int]] = []
+    for round in sorted(rounds):
+        if spans and round == spans[-1][-1] + 1:
+            spans[-1].append(round)
+        else:
+            spans.append([round])
+    parts = [str(span[0]) if len(span) == 1 else f"{span[0]}–{span[-1]}" for span in spans]
+    return f"round{'s' * (sum(map(len, spans)) > 1)} {', '.join(parts)}"
 
 
 def duration(seconds: float) -> str:

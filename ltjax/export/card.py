@@ -226,7 +226,8 @@ def make_card(run: Run, round: int, lane: Lane, folder: Path, exported: Export, 
     shown = task.measured.shown
     card = {
         "ltjax": __version__, "experiment": run.experiment.name,
-        "task": run.experiment.task.name, "network": run.experiment.model.name, "data": run.experiment.data.name, "round": round,
+        "task": run.experiment.task.name, "network": run.experiment.model.name,
+        "data": run.experiment.data.name, "round": round,
         **lane._asdict(), "metric": shown._asdict(), shown.name: _measured_of(run, round, lane, shown),
         "weights": {"remaining": remaining, "total": total, "percent": 100 * remaining / total},
         "layers": _kept(exported), "not_compacted": exported.reason,

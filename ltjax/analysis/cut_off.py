@@ -1,0 +1,142 @@
+"""Networks that pruning has cut off: layers of which nothing is left, or no way from inputs to outputs."""
+
+import functools
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ltjax.core.keys import named_key
+from ltjax.core.texts import spans
+from ltjax.core.trees import map_with_path
+from ltjax.core.types import Lane, Mask
+from ltjax.lottery.arms import in_order
+from ltjax.lottery.layers import Layer
+from ltjax.runs.folder import Run
+from ltjax.sparsity import masks
+from ltjax.training.task import Task
+
+EXAMPLES = 8
+"""How many made-up examples a network is asked about."""
+
+NAMED = 4
+"""Most emptied layers that a sentence names."""
+
+
+class Cut(NamedTuple):
+    """An arm's networks of a round that are cut off.
+
+    ``emptied`` are the paths of layers of which nothing is left, in any of its lanes; ``closed`` says whether
+    one answers the same whatever it is given.
+    """
+
+    round: int
+    arm: str
+    emptied: frozenset[str]
+    closed: bool
+
+
+def cut_off(run: Run, layers: Collection[Layer], task: Task | None = None) -> list[Cut]:
+    """What pruning has cut off in a run, from the last round back to one in which nothing is.
+
+    Args:
+        run: the run.
+        layers: of its network; with none, nothing is known.
+        task: what it learns; without it, or where inputs are not floats, only emptied layers are known.
+
+    Raises:
+        UserError: a checkpoint is damaged.
+    """
+    counted = [each.path for each in layers if each.kind is not None and each.weights]
+    closed = _closed(task, counted) if task and counted else None
+    found: list[Cut] = []
+    for round in sorted(run.parts, reverse=True):
+        here = [cut for cut in _of_round(run, round, counted, closed) if cut.emptied or cut.closed]
+        if not here:
+            break
+        found = here + found
+    return found
+
+
+def _of_round(
+    run: Run, round: int, counted: Sequence[str], closed: Callable[[Mask], bool] | None
+) -> Iterable[Cut]:
+    arms: dict[str, list[Lane]] = {}
+    for lane in sorted(run.lanes(round)):
+        arms.setdefault(lane.arm, []).append(lane)
+    for arm in in_order(arms):
+        own = [run.mask(round, lane) for lane in arms[arm]]
+        left = [masks.counted(mask, counted) for mask in own]
+        emptied = {path for each in left for path, leaf in each.items() if not np.any(leaf)}
+        suspects = [mask for mask, each in zip(own, left, strict=True) if _sparse(each.values())]
+        yield Cut(round, arm, frozenset(emptied), bool(closed) and any(map(closed, suspects)))
+
+
+def _sparse(leaves: Iterable[Any]) -> bool:
+    """Whether a layer reaches no more than half of its units: else any two have units in common."""
+    wide = [np.asarray(leaf) for leaf in leaves if np.ndim(leaf) > 1]
+    return any(2 * np.count_nonzero(units) <= units.size for leaf in wide for units in _reached(leaf))
+
+
+def _reached(leaf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which inputs and which outputs of a kernel have weights."""
+    flat = leaf.reshape(-1, *leaf.shape[-2:]).any(axis=0)
+    return flat.any(axis=1), flat.any(axis=0)
+
+
+def _closed(task: Task, counted: Collection[str]) -> Callable[[Mask], bool] | None:
+    """Says of a mask whether networks under it answer alike to different inputs, whatever their weights are.
+
+    Weights are drawn anew, once of both signs and once positive, so that no unit is off by chance.
+    """
+    seen = task.data.seen
+    if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(seen)):
+        return None
+
+    @jax.jit
+    def alike(mask: Mask) -> jax.Array:
+        inputs = jax.tree.map(lambda leaf: _drawn((EXAMPLES, *leaf.shape), leaf.dtype), seen)
+        params, state = task.network.init(named_key(0))
+        found = []
+        for positive in (False, True):
+            weights = map_with_path(functools.partial(_weights, counted, positive), params, mask)
+            outputs, _ = task.network.apply(weights, state, inputs, False, named_key(0))
+            found += [jnp.all((leaf == leaf[:1]) & jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
+        return jnp.stack(found).all()
+
+    return lambda mask: bool(alike(mask))
+
+
+def _drawn(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jnp.abs(jax.random.normal(named_key(0, "inputs"), shape, dtype))
+
+
+def _weights(
+    counted: Collection[str], positive: bool, path: str, leaf: jax.Array, kept: jax.Array
+) -> jax.Array:
+    """Weights in place of a leaf that counts: they keep a layer's outputs about as large as its inputs."""
+    if path not in counted:
+        return leaf
+    drawn = jax.random.normal(named_key(0, path), leaf.shape)
+    inputs = jnp.maximum(kept.sum() / leaf.shape[-1], 1) if leaf.ndim > 1 else 1
+    weights = jnp.abs(drawn) / inputs if positive else drawn / jnp.sqrt(inputs)
+    return jnp.where(kept, weights, 0).astype(leaf.dtype)
+
+
+def told(cuts: Sequence[Cut]) -> str:
+    """What is cut off, in a sentence; empty where nothing is."""
+    paths = dict.fromkeys(path for cut in cuts for path in sorted(cut.emptied))
+    emptied = [f"{path} {_where([cut for cut in cuts if path in cut.emptied])}" for path in paths]
+    closed = [cut for cut in cuts if cut.closed]
+    more = [f"{len(emptied) - NAMED} more layers"] * (len(emptied) > NAMED)
+    parts = [f"nothing is left of {', '.join(emptied[:NAMED] + more)}"] * bool(emptied)
+    if closed:
+        where = _where(closed)
+        parts.append(f"no way leads from input to output {where}, and the answer is the same to every input")
+    return f"Pruning has cut networks off: {'; '.join(parts)}." if parts else ""
+
+
+def _where(cuts: Sequence[Cut]) -> str:
+    return f"in {spans({cut.round for cut in cuts})} ({', '.join(in_order({cut.arm for cut in cuts}))})"
