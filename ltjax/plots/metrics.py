@@ -130,6 +130,7 @@ def draw_metric(
     More lines than a legend can name have neither bars nor markers, which would hide them.
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
+    drawn = [found[found["x"] > 0] for found in drawn]  # a logarithmic axis has no place for none left
     crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
     size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
     for line, found in zip(lines, drawn, strict=True):
