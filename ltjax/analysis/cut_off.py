@@ -71,7 +71,7 @@ def _of_round(
         left = [masks.counted(mask, counted) for mask in own]
         emptied = {path for each in left for path, leaf in each.items() if not np.any(leaf)}
         suspects = [mask for mask, each in zip(own, left, strict=True) if _sparse(each.values())]
-        yield Cut(round, arm, frozenset(emptied), bool(closed) and any(map(closed, suspects)))
+        yield Cut(round, arm, frozenset(emptied), closed is not None and any(map(closed, suspects)))
 
 
 def _sparse(leaves: Iterable[Any]) -> bool:
@@ -80,10 +80,10 @@ def _sparse(leaves: Iterable[Any]) -> bool:
     return any(2 * np.count_nonzero(units) <= units.size for leaf in wide for units in _reached(leaf))
 
 
-def _reached(leaf: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _reached(leaf: np.ndarray) -> list[np.ndarray]:
     """Which inputs and which outputs of a kernel have weights."""
-    flat = leaf.reshape(-1, *leaf.shape[-2:]).any(axis=0)
-    return flat.any(axis=1), flat.any(axis=0)
+    flat = np.any(leaf.reshape(-1, *leaf.shape[-2:]), axis=0)
+    return [np.any(flat, axis=1), np.any(flat, axis=0)]
 
 
 def _closed(task: Task, counted: Collection[str]) -> Callable[[Mask], bool] | None:

@@ -47,7 +47,7 @@ def _run(name: str, run: Results, points: int) -> dict[str, Any]:
     rounds = zip(percent.index.tolist(), percent.tolist(), strict=True)
     return {
         "name": name,
-        "metric": {"name": run.metric.called, "percent": run.metric.percent},
+        "metric": {"key": run.metric.name, "name": run.metric.called, "percent": run.metric.percent},
         "arms": in_order(run.arms),
         "rounds": [{"round": round, "percent": left} for round, left in rounds],
         "lines": list(_lines(run, points)),
@@ -75,12 +75,9 @@ def _values(block: pd.DataFrame, steps: np.ndarray, shown: Shown) -> dict[str, l
     """The loss, and the metric, perhaps in percent, as [mean, minimum, maximum] lists along the steps."""
     groups = block.groupby("step")
     found = {}
-    for key, column, digits in (
-        ("loss", "loss", _four_digits),
-        ("metric", shown.name, _percent if shown.percent else _four_digits),
-    ):
-        table = groups[column].agg(["mean", "min", "max"]).reindex(steps)
-        found[key] = [[digits(value) for value in table[each]] for each in table]
+    for metric, digits in (("loss", _four_digits), (shown.name, _percent if shown.percent else _four_digits)):
+        table = groups[metric].agg(["mean", "min", "max"]).reindex(steps)
+        found[metric] = [[digits(value) for value in table[column]] for column in table]
     return found
 
 

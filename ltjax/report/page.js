@@ -66,6 +66,7 @@
   // the checkboxes of a run's arms and rounds; at first all arms, and the rounds nearest to the paper's
   function offer(run) {
     byId("measure").textContent = run.metric.name;
+    byId("measure").parentElement.firstElementChild.value = run.metric.key;
     const boxes = run.arms.map((arm, at) => choice("arm", arm, dashSample(at), arm));
     byId("arms").replaceChildren(byId("arms").firstElementChild, ...boxes);
     const nearest = SHOWN.map((percent) => run.rounds.reduce((best, each) =>
