@@ -10,7 +10,7 @@ import numpy as np
 
 from ltjax.core.keys import named_key
 from ltjax.core.texts import spans
-from ltjax.core.trees import map_with_path
+from ltjax.core.trees import leaves_by_path, map_with_path
 from ltjax.core.types import Lane, Mask
 from ltjax.lottery.arms import in_order
 from ltjax.lottery.layers import Layer
@@ -50,7 +50,7 @@ def cut_off(run: Run, layers: Collection[Layer], task: Task | None = None) -> li
         UserError: a checkpoint is damaged.
     """
     counted = [each.path for each in layers if each.kind is not None and each.weights]
-    closed = _closed(task, counted) if task and counted else None
+    closed = _closed(task, tuple(counted)) if task and counted and _is_of(task, layers) else None
     found: list[Cut] = []
     for round in sorted(run.parts, reverse=True):
         here = [cut for cut in _of_round(run, round, counted, closed) if cut.emptied or cut.closed]
@@ -86,7 +86,14 @@ def _reached(leaf: np.ndarray) -> list[np.ndarray]:
     return [np.any(flat, axis=1), np.any(flat, axis=0)]
 
 
-def _closed(task: Task, counted: Collection[str]) -> Callable[[Mask], bool] | None:
+def _is_of(task: Task, layers: Collection[Layer]) -> bool:
+    """Whether layers are those of a task's network, which may have another under the same name by now."""
+    shapes = {path: tuple(leaf.shape) for path, leaf in leaves_by_path(task.shapes[0]).items()}
+    return shapes == {each.path: each.shape for each in layers}
+
+
+@functools.lru_cache(maxsize=4)
+def _closed(task: Task, counted: tuple[str, ...]) -> Callable[[Mask], bool] | None:
     """Says of a mask whether networks under it answer alike to different inputs, whatever their weights are.
 
     Weights are drawn anew, once of both signs and once positive, so that no unit is off by chance.
