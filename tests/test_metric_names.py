@@ -28,7 +28,8 @@ DENSE = {
     "accuracy": 0.93, "r2": 0.93, "perplexity": 5.0, "top_k": 0.93, "mean_squared_error": 0.02, "mine": 7.0,
 }  # fmt: skip
 GAIN = {
-    "accuracy": 0.005, "r2": 0.005, "perplexity": -0.5, "top_k": 0.005, "mean_squared_error": -0.005, "mine": 2.5,
+    "accuracy": 0.005, "r2": 0.005, "perplexity": -0.5, "top_k": 0.005, "mean_squared_error": -0.005,
+    "mine": 2.5,
 }  # fmt: skip
 """What makes tickets better than the dense network."""
 

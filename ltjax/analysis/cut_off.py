@@ -11,7 +11,7 @@ import numpy as np
 from ltjax.core.keys import named_key
 from ltjax.core.texts import spans
 from ltjax.core.trees import leaves_by_path, map_with_path
-from ltjax.core.types import Lane, Mask
+from ltjax.core.types import Lane, Mask, Params
 from ltjax.lottery.arms import in_order
 from ltjax.lottery.layers import Layer
 from ltjax.runs.folder import Run
@@ -102,34 +102,35 @@ def _closed(task: Task, counted: tuple[str, ...]) -> Callable[[Mask], bool] | No
     if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(seen)):
         return None
 
+    inputs = jax.tree.map(lambda leaf: abs(_drawn((EXAMPLES, *leaf.shape))).astype(leaf.dtype), seen)
+    params, state = jax.jit(task.network.init)(named_key(0))
+
     @jax.jit
-    def alike(mask: Mask) -> jax.Array:
-        inputs = jax.tree.map(lambda leaf: _drawn((EXAMPLES, *leaf.shape), leaf.dtype), seen)
-        params, state = task.network.init(named_key(0))
-        found = []
-        for positive in (False, True):
-            weights = map_with_path(functools.partial(_weights, counted, positive), params, mask)
-            outputs, _ = task.network.apply(weights, state, inputs, False, named_key(0))
-            found += [jnp.all((leaf == leaf[:1]) & jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
+    def alike(weights: Params) -> jax.Array:
+        outputs, _ = task.network.apply(weights, state, inputs, False, named_key(0))
+        found = [jnp.all((leaf == leaf[:1]) & jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
         return jnp.stack(found).all()
 
-    return lambda mask: bool(alike(mask))
+    def closed(mask: Mask) -> bool:
+        weights = [map_with_path(functools.partial(_weights, counted, positive), params, mask)
+                   for positive in (False, True)]  # fmt: skip
+        return all(bool(alike(each)) for each in weights)
+
+    return closed
 
 
-def _drawn(shape: tuple[int, ...], dtype: Any) -> jax.Array:
-    return jnp.abs(jax.random.normal(named_key(0, "inputs"), shape, dtype))
+def _drawn(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape)
 
 
-def _weights(
-    counted: Collection[str], positive: bool, path: str, leaf: jax.Array, kept: jax.Array
-) -> jax.Array:
+def _weights(counted: Collection[str], positive: bool, path: str, leaf: jax.Array, kept: np.ndarray) -> Any:
     """Weights in place of a leaf that counts: they keep a layer's outputs about as large as its inputs."""
     if path not in counted:
         return leaf
-    drawn = jax.random.normal(named_key(0, path), leaf.shape)
-    inputs = jnp.maximum(kept.sum() / leaf.shape[-1], 1) if leaf.ndim > 1 else 1
-    weights = jnp.abs(drawn) / inputs if positive else drawn / jnp.sqrt(inputs)
-    return jnp.where(kept, weights, 0).astype(leaf.dtype)
+    drawn = _drawn(leaf.shape)
+    inputs = max(np.count_nonzero(kept) / leaf.shape[-1], 1) if leaf.ndim > 1 else 1
+    weights = abs(drawn) / inputs if positive else drawn / np.sqrt(inputs)
+    return np.where(kept, weights, 0).astype(leaf.dtype)
 
 
 def told(cuts: Sequence[Cut]) -> str:
