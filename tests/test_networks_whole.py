@@ -40,7 +40,14 @@ def arrays(inputs: object, tokens: bool) -> ltjax.Dataset:
     return ltjax.Dataset(*split(SIZES["train"]), *split(SIZES["test"]))
 
 
-@pytest.fixture(scope="module", params=NETWORKS)
+QUICK = ("vit", "weight norm", "nnx mlp", "bfloat16")
+"""Of which the whole is tried every time; of the others behind the marker ``long``."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.long) for name in NETWORKS],
+)
 def whole(request, tmp_path_factory) -> Iterator[tuple[Experiment, Run, Mapping[str, str]]]:
     """A network's run, begun with one round and continued to two."""
     module, inputs, kinds = NETWORKS[request.param]

@@ -86,7 +86,7 @@ def test_bars_reach_from_the_least_trial_to_the_greatest(name):
 def test_the_page_tells_and_plots_the_least_and_the_greatest_trial():
     made = run("lenet_iterative", uneven, rounds=1)
     first = facts.rounds(made.summary)[0]
-    cells = dict(zip(facts.COLUMNS, first.cells, strict=True))
+    cells = dict(zip(facts.columns(), first.cells, strict=True))
     assert cells["test % there"] == cells["test % at end"] == ("90.00", "89.90–90.20")
     assert cells["early-stop step"] == ("8,000", "")
     [shown], _ = lines.explorable([("made up", made)])

@@ -97,7 +97,7 @@ class Results:
     @cached_property
     def learned(self) -> Learned:
         """The run's metric, and the layers of its network, as the folder tells them."""
-        return learned.read(self.folder, history.metric_in(map(str, self.summary)))
+        return learned.read(self.folder, history.metric_in(self.summary))
 
     @property
     def metric(self) -> Shown:

@@ -33,7 +33,8 @@ import pandas as pd
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_whole
 from ltjax.core.types import Lane, Mask
-from ltjax.runs import checkpoints, paths
+from ltjax.lanes import history
+from ltjax.runs import checkpoints, learned, paths
 from ltjax.runs.folder import Run
 from ltjax.sparsity import masks
 
@@ -184,7 +185,9 @@ def _tickets(run: Run, round: int) -> list[Lane]:
 def _masks(run: Run, round: int) -> tuple[dict[int, Layers], float]:
     """Every trial's mask in a round, and the percentage of weights remaining, a mean over trials."""
     found = {lane.trial: run.mask(round, lane) for lane in _tickets(run, round)}
-    percent = float(np.mean([masks.percent_remaining(mask) for mask in found.values()]))
+    known = learned.read(run.folder, history.metric_in(run.summary())).layers
+    counted = {each.path for each in known if each.kind is not None} or None
+    percent = float(np.mean([masks.percent_remaining(mask, counted) for mask in found.values()]))
     return {trial: layers(mask) for trial, mask in found.items()}, percent
 
 

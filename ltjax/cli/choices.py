@@ -19,11 +19,15 @@ from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.losses import LOSSES
+from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
 from ltjax.training.rates import RATE_SCHEDULES
+from ltjax.training.tasks import TASKS
 
 Kind = Literal[
-    "experiments", "models", "datasets", "arms", "criteria", "structures", "schedules", "rewindings",
+    "experiments", "tasks", "losses", "metrics", "models", "datasets", "arms", "criteria",
+    "structures", "schedules", "rewindings",
     "optimizers", "rates", "augmentations", "figures", "claims", "loggers",
 ]  # fmt: skip
 
@@ -59,6 +63,9 @@ def _claims() -> dict[str, str]:
 
 PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "experiments": experiments,
+    "tasks": lambda: documented(TASKS),
+    "losses": lambda: documented(LOSSES),
+    "metrics": lambda: documented(METRICS),
     "models": lambda: documented(MODELS),
     "datasets": lambda: {name: _data_set(source) for name, source in DATASETS.items()},
     "arms": lambda: documented(ARMS),

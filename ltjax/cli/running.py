@@ -12,6 +12,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
+from ltjax.analysis import cut_off
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
 from ltjax.cli.display import QUIET_SECONDS, Display, Summary
@@ -35,6 +36,7 @@ from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.schema import Experiment, Numerics
+from ltjax.training.task import Task
 
 NOTEBOOK = 96
 """Characters of a line in a notebook, whose own width is not told."""
@@ -154,7 +156,8 @@ def run(
         else:
             runs, ended = done, None
             _say(_heading(resolved, folder, runs, todo=0), told.console)
-        _tables(runs, told.console)
+        if not told.console.quiet:
+            _tables(runs, resolved.tasks, told.console)
         if ended:
             line = boxes.stopped(ended, box, *_left(resolved, runs, ended), interrupts.again)
             told.console.print(line, highlight=False, soft_wrap=True)
@@ -319,9 +322,13 @@ def _heading(resolved: Resolved, folder: Path, runs: Mapping[str, Run], todo: in
     )
 
 
-def _tables(runs: Mapping[str, Run], console: Console) -> None:
+def _tables(runs: Mapping[str, Run], tasks: Mapping[str, Task], console: Console) -> None:
+    """Each point's table, and what pruning has cut off there."""
     for point, run in runs.items():
         if run.parts:
             console.print(f"\n{point}" if point else "", highlight=False)
             rows = run.summary()
-            console.print(Summary(rows, learned.read(run.folder, history.metric_in(rows)).metric))
+            known = learned.read(run.folder, history.metric_in(map(str, rows)))
+            console.print(Summary(rows, known.metric))
+            if said := cut_off.told(cut_off.cut_off(run, known.layers, tasks[point])):
+                _say(said, console)

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,28 @@ def digits(value: float, most: int) -> str:
     """A number in so many digits; a large one is whole.
 
     Example:
-        >>> digits(0.98214, 4), digits(50257.3, 4), digits(1.5e-7, 4)
-        ('0.9821', '50,257', '1.5e-07')
+        >>> digits(0.98, 4), digits(50257.3, 4), digits(1.5e-7, 2)
+        ('0.9800', '50,257', '1.5e-07')
     """
-    return f"{value:,.0f}" if 10**most - 0.5 <= abs(value) < 1e9 else f"{value:.{most}g}"
+    whole = 10 ** (most - 1) - 0.05 <= abs(value) < 1e9
+    return f"{value:,.0f}" if whole else f"{value:#.{most}g}"
+
+
+def spans(rounds: Iterable[int]) -> str:
+    """Rounds in words, those that follow one another joined.
+
+    Example:
+        >>> spans([7]), spans([3, 5, 6, 7])
+        ('round 7', 'rounds 3, 5–7')
+    """
+    spans: list[list[int]] = []
+    for round in sorted(rounds):
+        if spans and round == spans[-1][-1] + 1:
+            spans[-1].append(round)
+        else:
+            spans.append([round])
+    parts = [str(span[0]) if len(span) == 1 else f"{span[0]}–{span[-1]}" for span in spans]
+    return f"round{'s' * (sum(map(len, spans)) > 1)} {', '.join(parts)}"
 
 
 def duration(seconds: float) -> str:

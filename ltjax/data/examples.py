@@ -121,7 +121,9 @@ class Examples(NamedTuple):
 
 
 def _standardised(leaf: jax.Array, scale: jax.Array | None, shift: jax.Array | None) -> jax.Array:
-    return leaf if scale is None else leaf.astype(jnp.float32) * scale + shift
+    if scale is None or shift is None:
+        return leaf
+    return leaf.astype(jnp.float32) * scale + shift
 
 
 class Splits(NamedTuple):

@@ -20,18 +20,20 @@ from ltjax.export.files import CARD, Export
 from ltjax.export.latency import BATCHES
 from ltjax.export.variants import compacted_logits, flops, logits_of, probes, sparse_logits
 from ltjax.runs.folder import Run
+from ltjax.settings.schema import OF_DATA
 from ltjax.sparsity import masks
+from ltjax.training.metrics import Shown
 from ltjax.training.task import Task
 from ltjax.training.tasks import task_of
 
 Card: TypeAlias = dict[str, Any]
 
-ACCURACIES = {
-    "final_test_accuracy": "test, at the end of training",
-    "early_stop_test_accuracy": "test, at the early-stop step",
-    "final_train_accuracy": "train, at the end of training",
+VALUES = {
+    "final_test": "test, at the end of training",
+    "early_stop_test": "test, at the early-stop step",
+    "final_train": "train, at the end of training",
 }
-"""What a card has of the lane's row in ``summary.csv``: fractions of 1."""
+"""What a card has of the metric in the lane's row in ``summary.csv``: of accuracy, fractions of 1."""
 
 NAMES = {"dense": "dense", "compacted": "compacted", "sparse": "sparse (CSR)"}
 
@@ -145,9 +147,9 @@ def markdown(card: Card) -> str:
     weights = card["weights"]
     parts = [
         f"# {card['experiment']}: {lane}",
-        f"The network `{card['network']}` trained on `{card['data']}` by ltjax {card['ltjax']}. "
+        f"{_trained(card)} by ltjax {card['ltjax']}. "
         f"{weights['remaining']:,} of {weights['total']:,} weights survive, {weights['percent']:.2f}%.",
-        _table([["accuracy", ""], *_accuracies(card)]),
+        _table([[Shown(**card["metric"]).called, ""], *_values(card)]),
         "## What it takes",
         _table(rows(card)),
         _measured(card),
@@ -158,10 +160,17 @@ def markdown(card: Card) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _accuracies(card: Card) -> Iterator[list[str]]:
-    for name, words in ACCURACIES.items():
-        value = card["accuracy"][name]
-        yield [words, "–" if value is None else f"{100 * value:.2f}%"]
+def _trained(card: Card) -> str:
+    if card["task"] not in OF_DATA:
+        return f"The network of the task `{card['task']}`, trained"
+    return f"The network `{card['network']}` trained on `{card['data']}`"
+
+
+def _values(card: Card) -> Iterator[list[str]]:
+    shown = Shown(**card["metric"])
+    for name, words in VALUES.items():
+        value = card[shown.name][f"{name}_{shown.name}"]
+        yield [words, "–" if value is None else shown.told(shown.factor * value) + "%" * shown.percent]
 
 
 def _layers(card: Card) -> Iterator[list[str]]:
@@ -215,10 +224,12 @@ def make_card(run: Run, round: int, lane: Lane, folder: Path, exported: Export, 
     """
     task = task_of(run.experiment)
     remaining, total = masks.count(exported.outcome.mask, task.kinds)
+    shown = task.measured.shown
     card = {
         "ltjax": __version__, "experiment": run.experiment.name,
-        "network": run.experiment.model.name, "data": run.experiment.data.name, "round": round,
-        **lane._asdict(), "accuracy": _accuracy(run, round, lane),
+        "task": run.experiment.task.name, "network": run.experiment.model.name,
+        "data": run.experiment.data.name, "round": round,
+        **lane._asdict(), "metric": shown._asdict(), shown.name: _measured_of(run, round, lane, shown),
         "weights": {"remaining": remaining, "total": total, "percent": 100 * remaining / total},
         "layers": _kept(exported), "not_compacted": exported.reason,
         "bytes": _bytes(folder, exported),
@@ -231,11 +242,12 @@ def make_card(run: Run, round: int, lane: Lane, folder: Path, exported: Export, 
     return {**card, "findings": findings(card)}
 
 
-def _accuracy(run: Run, round: int, lane: Lane) -> dict[str, float | None]:
+def _measured_of(run: Run, round: int, lane: Lane, shown: Shown) -> dict[str, float | None]:
     rows = run.summary()
     for name, value in {**lane._asdict(), "round": round}.items():
         rows = rows[rows[name] == value]
-    found = {name: float(rows.iloc[0][name]) for name in (*ACCURACIES, "early_stop_step")}
+    names = [f"{name}_{shown.name}" for name in VALUES]
+    found = {name: float(rows.iloc[0][name]) for name in (*names, "early_stop_step")}
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
 
 

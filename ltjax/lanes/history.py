@@ -4,7 +4,7 @@ Curves have a row per evaluation, the summary a row per lane.
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -38,10 +38,10 @@ def summary_columns(metric: str = ACCURACY) -> list[str]:
     ]  # fmt: skip
 
 
-def metric_in(columns: Iterable[str]) -> str:
+def metric_in(columns: Iterable[Hashable]) -> str:
     """The name of the metric that a summary's columns are of."""
-    before = "initial_test_"
-    return next((each.removeprefix(before) for each in columns if each.startswith(before)), ACCURACY)
+    before, names = "initial_test_", map(str, columns)
+    return next((each.removeprefix(before) for each in names if each.startswith(before)), ACCURACY)
 
 
 CURVES, SUMMARY = curves_columns(), summary_columns()

@@ -58,7 +58,8 @@ def _weights_axis(
     The data's own values are marked instead where they are few, or where fewer than three ticks lie in them.
     """
     drawn = [np.asarray(line.get_xdata(), float) for line in axes.lines]
-    values = np.concatenate([*drawn] if any(map(len, drawn)) else [[100.0]])
+    values = np.concatenate([*drawn, []])
+    values = values[values > 0] if (values > 0).any() else np.array([100.0])
     values = np.unique([float(f"{value:.6g}") for value in values])  # means of equal numbers may differ
     low, high = values[0], values[-1]
     shown = [tick for tick in ticks if 0.97 * low <= tick <= 1.03 * high]

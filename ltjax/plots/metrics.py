@@ -1,6 +1,6 @@
 """A metric of the summary against the weights remaining: lines through means, bars from least to greatest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,14 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ltjax.analysis.results import VALIDATION
+from ltjax.analysis.results import Absent, Results
 from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
 from ltjax.plots.style import SOLID, Look
+from ltjax.training.metrics import Shown
 
 PERCENT, NUMBER = "percent_remaining", "weights_remaining"
 
 WINDOW = 0.05
 """How far below the dense network an accuracy axis reaches at most; lines that fall further leave it."""
+
+QUARTER = 0.25
+"""As ``WINDOW``, of other metrics: the share of what training gained the dense network."""
 
 
 Reach: TypeAlias = Callable[[Sequence[float]], float]
@@ -29,16 +33,24 @@ class Metric(NamedTuple):
     column: str
     label: str
     window: tuple[float, float] | None = None
+    shown: Shown = Shown()
 
     def within(self, low: float, high: float) -> "Metric":
         """The metric with a paper's range, which is shown if the dense network lies in it."""
         return self._replace(window=(low, high))
 
 
+ACCURACY = Shown()
 EARLY_STOP = Metric("early_stop_step", "Early-Stop Iteration (Val.)")
-TEST = Metric("early_stop_test_accuracy", "Accuracy at Early-Stop (Test)")
-TRAIN = Metric("early_stop_train_accuracy", "Accuracy at Early-Stop (Train)")
-VALID = Metric(VALIDATION, "Accuracy at Early-Stop (Val.)")
+
+
+def there(split: str, shown: Shown = ACCURACY) -> Metric:
+    """A run's metric at the early stop, on ``test``, ``train`` or ``validation``."""
+    label = f"{shown.called.title()} at Early-Stop ({ {'validation': 'Val.'}.get(split, split.title()) })"
+    return Metric(f"early_stop_{split}_{shown.name}", label, shown=shown)
+
+
+TEST, TRAIN, VALID = there("test"), there("train"), there("validation")
 UNTRAINED = Metric("initial_test_accuracy", "Accuracy before Training (Test)")
 
 
@@ -58,6 +70,12 @@ def accuracy_at(split: str, steps: Sequence[int]) -> str:
     return f"Accuracy at Iteration {said} ({ {'validation': 'Val.'}.get(split, split.title()) })"
 
 
+def titled(figure: Figure, shown: Shown, title: str) -> None:
+    """Call a figure of another metric than accuracy by a title with a place for the metric's name."""
+    if shown != ACCURACY:
+        figure.set_label(title.format(shown.called))
+
+
 class Line(NamedTuple):
     """A line of a panel: its look, and the rows of a summary it is drawn from."""
 
@@ -73,10 +91,22 @@ class Line(NamedTuple):
 
 def points(rows: pd.DataFrame, column: str, x: str = PERCENT) -> pd.DataFrame:
     """A row per round, largest ``x`` first: x, mean, low and high of the lanes that did not diverge."""
-    kept = rows[~rows["diverged"].astype(bool) & rows[column].notna()]
+    kept = rows[~rows["diverged"].astype(bool) & np.isfinite(rows[column].astype(float))]
     by_round = kept.groupby("round")
     found = by_round[column].agg(mean="mean", low="min", high="max").assign(x=by_round[x].mean())
     return found.sort_values("x", ascending=False)
+
+
+def of_all(runs: Sequence[Results]) -> Shown:
+    """The metric of runs that are drawn in one panel.
+
+    Raises:
+        Absent: they have different ones.
+    """
+    names = dict.fromkeys(run.metric.called for run in runs)
+    if len(names) > 1:
+        raise Absent(f"runs of one metric: these have {' and '.join(names)}", "ltjax report RUN RUN")
+    return runs[0].metric
 
 
 def compare(
@@ -100,6 +130,7 @@ def draw_metric(
     More lines than a legend can name have neither bars nor markers, which would hide them.
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
+    drawn = [found[found["x"] > 0] for found in drawn]  # a logarithmic axis has no place for none left
     crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
     size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
     for line, found in zip(lines, drawn, strict=True):
@@ -118,17 +149,37 @@ def draw_metric(
         highest = max((found["high"].max() for found in drawn if len(found)), default=1.0)
         axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     else:
-        axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach))
+        span = span_of(metric, [line.rows for line in lines])
+        axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach, span))
 
 
-def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach) -> tuple[float, float]:
-    """The accuracies to show: the metric's, or all of them down to ``WINDOW`` below the dense network's."""
+def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach, span: float) -> tuple[float, float]:
+    """The values to show: the metric's, or all of them down to ``span`` worse than the dense network's."""
     if not drawn:
         return 0.0, 1.0
     dense = float(reach([found["mean"].iloc[0] for found in drawn]))
     if metric.window and metric.window[0] < dense < metric.window[1]:
         return metric.window
-    low = max(min(found["low"].min() for found in drawn), dense - WINDOW)
-    high = max(found["high"].max() for found in drawn)
-    margin = 0.05 * (high - low) + 1e-4 if high - low > 1e-6 else 0.01
+    low, high = min(found["low"].min() for found in drawn), max(found["high"].max() for found in drawn)
+    return limits(metric, low, high, dense, span)
+
+
+def span_of(metric: Metric, tables: Iterable[pd.DataFrame]) -> float:
+    """How much worse than the dense network an axis reaches: ``WINDOW``, or ``QUARTER`` of what it gained."""
+    if metric.shown.percent:
+        return WINDOW
+    name, rows = metric.shown.name, pd.concat(list(tables))
+    dense = rows[(rows["round"] == 0) & ~rows["diverged"].astype(bool)]
+    gained = abs(float((dense[f"final_test_{name}"] - dense[f"initial_test_{name}"]).median()))
+    return QUARTER * gained if 0 < gained < np.inf else np.inf
+
+
+def limits(metric: Metric, low: float, high: float, dense: float, span: float) -> tuple[float, float]:
+    """An axis of values from ``low`` to ``high``, but for those more than ``span`` worse than ``dense``."""
+    shown = metric.shown
+    low, high = (max(low, dense - span), high) if shown.higher_is_better else (low, min(high, dense + span))
+    if shown.percent:
+        margin = 0.05 * (high - low) + 1e-4 if high - low > 1e-6 else 0.01
+    else:
+        margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.01
     return low - margin, high + margin

@@ -13,7 +13,18 @@ from ltjax.plots.comparing import valued
 from ltjax.plots.gallery import figure
 from ltjax.plots.layout import MANY, beside, compact, panels, percent_axis, steps_ticks
 from ltjax.plots.leaving import mark_exits
-from ltjax.plots.metrics import EARLY_STOP, TEST, WINDOW, Line, Metric, draw_metric, points
+from ltjax.plots.metrics import (
+    EARLY_STOP,
+    Line,
+    Metric,
+    draw_metric,
+    limits,
+    of_all,
+    points,
+    span_of,
+    there,
+    titled,
+)
 from ltjax.plots.style import ordered
 
 LINES = 6
@@ -67,16 +78,21 @@ def swept(study: Study) -> Swept:
 def sweep(study: Study) -> Figure:
     """Above, a line for each of some rounds across the points; below, a line for each point."""
     found = swept(study)
+    shown = of_all(found.runs)
+    test = there("test", shown)
     figure, axes = panels(4, columns=2, width=3.7, height=2.6)
     labels = _rounds(found.runs)
-    for each, metric in zip(axes[:2], (TEST, EARLY_STOP), strict=True):
+    for each, metric in zip(axes[:2], (test, EARLY_STOP), strict=True):
         _across(each, found, labels, metric)
     beside(figure, axes[:2], list(labels.values()), "weights left")
     drawn = [Line(look, run.rows()) for look, run in zip(ordered(found.labels), found.runs, strict=True)]
-    for each, metric in zip(axes[2:], (TEST, EARLY_STOP), strict=True):
+    for each, metric in zip(axes[2:], (test, EARLY_STOP), strict=True):
         draw_metric(each, drawn, metric)
         percent_axis(each)
     beside(figure, axes[2:], found.labels, found.setting)
+    titled(
+        figure, shown, "The points of a sweep: test {} and early stopping against what was swept, and by size"
+    )
     return figure
 
 
@@ -102,15 +118,16 @@ def _across(axes: Axes, found: Swept, labels: Mapping[int, str], metric: Metric)
         axes.errorbar(x, mean, bars, elinewidth=0.7, **shown.keywords())
         if np.isfinite(mean).any():
             lowest, highest = min(lowest, np.nanmin(low)), max(highest, np.nanmax(high))
-            dense.append(np.nanmax(mean))
+            dense.append(np.nanmax(mean) if metric.shown.higher_is_better else np.nanmin(mean))
     _setting_axis(axes, found, x)
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)
         axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     elif dense:
-        low = max(lowest, min(dense) - WINDOW)
-        axes.set_ylim(low - 0.05 * (highest - low) - 1e-4, highest + 0.05 * (highest - low) + 1e-4)
+        worst = min(dense) if metric.shown.higher_is_better else max(dense)
+        span = span_of(metric, [run.rows() for run in found.runs])
+        axes.set_ylim(*limits(metric, lowest, highest, worst, span))
     mark_exits(axes)
 
 

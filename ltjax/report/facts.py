@@ -1,11 +1,12 @@
 """What a page tells of its runs in words and numbers: settings, rounds, machine, time, how to repeat them."""
 
+import functools
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -19,16 +20,33 @@ from ltjax.runs.folder import Run
 from ltjax.settings.fields import settings_of
 from ltjax.settings.plain import flatten
 from ltjax.settings.schema import Experiment
+from ltjax.training.metrics import Shown
 
-COLUMNS = {
-    "early-stop step": ("early_stop_step", 1, ",.0f"),
-    "test % there": ("early_stop_test_accuracy", 100, ".2f"),
-    "train % there": ("early_stop_train_accuracy", 100, ".2f"),
-    "test % at end": ("final_test_accuracy", 100, ".2f"),
-    "train % at end": ("final_train_accuracy", 100, ".2f"),
-    "test % untrained": ("initial_test_accuracy", 100, ".1f"),
-}
-"""The table's columns after round, percent left and arm: the summary's column, a factor and a format."""
+ACCURACY = Shown()
+
+PLACES = {
+    "there": "early_stop_{}_{}", "at end": "final_{}_{}", "untrained": "initial_{}_{}",
+}  # fmt: skip
+"""Where a metric is told, and the summary's columns of it by split and name."""
+
+
+class Column(NamedTuple):
+    """A column of the table: the summary's, a factor, and what says a number."""
+
+    source: str
+    factor: int
+    told: Callable[[float], str]
+
+
+def columns(shown: Shown = ACCURACY) -> dict[str, Column]:
+    """The table's columns after round, percent left and arm, by their headings."""
+    found = {"early-stop step": Column("early_stop_step", 1, "{:,.0f}".format)}
+    for place, source in PLACES.items():
+        for split in ("test",) if place == "untrained" else ("test", "train"):
+            told = functools.partial(shown.told, end=place == "untrained")
+            column = Column(source.format(split, shown.name), shown.factor, told)
+            found[f"{split} {shown.heading} {place}"] = column
+    return found
 
 
 @dataclass(frozen=True)
@@ -153,7 +171,7 @@ class Row:
     cells: list[tuple[str, str]]
 
 
-def rounds(summary: pd.DataFrame) -> list[Row]:
+def rounds(summary: pd.DataFrame, shown: Shown = ACCURACY) -> list[Row]:
     """The table per round and arm: mean, minimum and maximum over trials and repeats."""
     found = []
     for round in sorted(set(summary["round"].tolist())):
@@ -161,15 +179,15 @@ def rounds(summary: pd.DataFrame) -> list[Row]:
         arms = in_order(lanes["arm"].unique())
         for index, arm in enumerate(arms):
             rows = lanes[lanes["arm"] == arm]
-            cells = [_cell(rows[column] * factor, form) for column, factor, form in COLUMNS.values()]
+            cells = [_cell(rows[each.source] * each.factor, each.told) for each in columns(shown).values()]
             percent = f"{rows['percent_remaining'].mean():.1f}"
             found.append(Row(round, percent, arm, 0 if index else len(arms), cells))
     return found
 
 
-def _cell(values: pd.Series, form: str) -> tuple[str, str]:
-    low, high = f"{values.min():{form}}", f"{values.max():{form}}"
-    return f"{values.mean():{form}}", "" if low == high else f"{low}–{high}"
+def _cell(values: pd.Series, told: Callable[[float], str]) -> tuple[str, str]:
+    low, high = told(values.min()), told(values.max())
+    return told(values.mean()), "" if low == high else f"{low}–{high}"
 
 
 def _device(name: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from ltjax.analysis.results import Results
 from ltjax.lanes import history
 from ltjax.lottery.arms import in_order
+from ltjax.training.metrics import Shown
 
 POINTS = 250
 """Most points of a line: as many as a plot of a laptop's width can show apart."""
@@ -22,7 +23,7 @@ NUMBERS = 500_000
 
 SPLITS = ("train", "validation", "test")
 PER_POINT = len(SPLITS) * 2 * 3 + 1
-"""Numbers a point needs: mean, minimum and maximum of loss and accuracy on every split, and its step."""
+"""Numbers a point needs: mean, minimum and maximum of loss and metric on every split, and its step."""
 
 
 def explorable(runs: Sequence[tuple[str, Results]]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -46,6 +47,7 @@ def _run(name: str, run: Results, points: int) -> dict[str, Any]:
     rounds = zip(percent.index.tolist(), percent.tolist(), strict=True)
     return {
         "name": name,
+        "metric": {"key": run.metric.name, "name": run.metric.called, "percent": run.metric.percent},
         "arms": in_order(run.arms),
         "rounds": [{"round": round, "percent": left} for round, left in rounds],
         "lines": list(_lines(run, points)),
@@ -65,15 +67,15 @@ def _lines(run: Results, points: int) -> Iterator[dict[str, Any]]:
         yield {
             "arm": arm, "round": round, "lanes": len(stop), "stop": float(stop.mean()),
             "step": kept.tolist(),
-            "splits": {split: _values(block[block["split"] == split], kept) for split in SPLITS},
+            "splits": {split: _values(block[block["split"] == split], kept, run.metric) for split in SPLITS},
         }  # fmt: skip
 
 
-def _values(block: pd.DataFrame, steps: np.ndarray) -> dict[str, list[list[float | None]]]:
-    """Loss, and accuracy in percent, as [mean, minimum, maximum] lists along the steps."""
+def _values(block: pd.DataFrame, steps: np.ndarray, shown: Shown) -> dict[str, list[list[float | None]]]:
+    """The loss, and the metric, perhaps in percent, as [mean, minimum, maximum] lists along the steps."""
     groups = block.groupby("step")
     found = {}
-    for metric, digits in (("loss", _four_digits), ("accuracy", _percent)):
+    for metric, digits in (("loss", _four_digits), (shown.name, _percent if shown.percent else _four_digits)):
         table = groups[metric].agg(["mean", "min", "max"]).reindex(steps)
         found[metric] = [[digits(value) for value in table[column]] for column in table]
     return found

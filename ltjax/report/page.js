@@ -57,7 +57,7 @@
         band: controls.elements.band.checked, arms: chosen("arm"), rounds: chosen("round").map(Number),
       };
       const shown = run().lines.filter((line) => view.arms.includes(line.arm) && view.rounds.includes(line.round));
-      Plotly.react(plot, shown.flatMap((line) => traces(line, run(), view)), layout(shown, view),
+      Plotly.react(plot, shown.flatMap((line) => traces(line, run(), view)), layout(shown, run(), view),
         {responsive: true, displaylogo: false, displayModeBar: COARSE ? false : "hover",
           modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]]});
     }
@@ -65,6 +65,8 @@
 
   // the checkboxes of a run's arms and rounds; at first all arms, and the rounds nearest to the paper's
   function offer(run) {
+    byId("measure").textContent = run.metric.name;
+    byId("measure").parentElement.firstElementChild.value = run.metric.key;
     const boxes = run.arms.map((arm, at) => choice("arm", arm, dashSample(at), arm));
     byId("arms").replaceChildren(byId("arms").firstElementChild, ...boxes);
     const nearest = SHOWN.map((percent) => run.rounds.reduce((best, each) =>
@@ -95,10 +97,11 @@
     const [mean, low, high] = line.splits[view.split][view.metric];
     const at = run.rounds.findIndex((each) => each.round === line.round);
     const rgb = colour(at, run.rounds.length), meta = {arm: line.arm, round: line.round};
-    const number = (value) => value === null ? "–" : view.metric === "loss" ? value.toPrecision(3) : value.toFixed(2);
+    const percent = view.metric !== "loss" && run.metric.percent;
+    const number = (value) => value === null ? "–" : percent ? value.toFixed(2) : value.toPrecision(3);
     const name = `<b>${escaped(line.arm)}</b>, round ${line.round}, ${run.rounds[at].percent.toFixed(1)}% left`;
     const words = mean.map((value, i) => `${name}<br>step ${line.step[i].toLocaleString("en")}: ${number(value)}` +
-      `${view.metric === "loss" ? "" : "%"}` + (line.lanes > 1 ? ` (${number(low[i])}–${number(high[i])})` : ""));
+      `${percent ? "%" : ""}` + (line.lanes > 1 ? ` (${number(low[i])}–${number(high[i])})` : ""));
     const stop = line.step.reduce((best, step, i) =>
       Math.abs(step - line.stop) < Math.abs(line.step[best] - line.stop) ? i : best, 0);
     const sizes = line.step.map((_, i) => (i === stop ? 8 : 0));
@@ -117,7 +120,8 @@
     ];
   }
 
-  function layout(shown, view) {
+  function layout(shown, run, view) {
+    const measure = view.metric === "loss" ? "loss" : run.metric.percent ? `${run.metric.name}, %` : run.metric.name;
     const axis = {gridcolor: "#e9ebee", linecolor: "#1c1e21", ticks: "outside", tickcolor: "#1c1e21", zeroline: false,
       fixedrange: COARSE};
     return {
@@ -125,17 +129,18 @@
       margin: {l: 64, r: 34, t: 28, b: 52}, hovermode: "closest", showlegend: false, dragmode: COARSE ? false : "zoom",
       xaxis: {...axis, title: {text: "training step"}, tickformat: ",d",
         ...(view.log ? {type: "log", autorange: true} : {range: [0, Math.max(...shown.map((line) => line.step.at(-1)), 1)]})},
-      yaxis: {...axis, title: {text: `${view.split} ${view.metric}${view.metric === "loss" ? "" : ", %"}`},
-        type: view.metric === "loss" ? "log" : "linear", ...focus(shown, view)},
+      yaxis: {...axis, title: {text: `${view.split} ${measure}`},
+        type: view.metric === "loss" ? "log" : "linear", ...focus(shown, run, view)},
       // zooming survives a change of rounds and arms, not of what is measured
       uirevision: [view.split, view.metric, view.log, byId("controls").elements.run.value].join(),
     };
   }
 
   // from a twentieth of the training on, where lines are worth telling apart; the first steps are off the plot
-  function focus(shown, view) {
+  function focus(shown, run, view) {
+    const signed = view.metric !== "loss" && !run.metric.percent;
     const values = shown.flatMap((line) => line.splits[view.split][view.metric].slice(view.band ? 1 : 0).flatMap((list) =>
-      list.filter((value, i) => value !== null && value > 0 && line.step[i] >= line.step.at(-1) / 20)));
+      list.filter((value, i) => value !== null && (value > 0 || signed) && line.step[i] >= line.step.at(-1) / 20)));
     if (!values.length || view.log) return {autorange: true};
     const scale = view.metric === "loss" ? Math.log10 : (value) => value;
     const least = values.reduce((a, b) => Math.min(a, b)), most = values.reduce((a, b) => Math.max(a, b));

@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from ltjax.analysis.results import RUN, Study
 from ltjax.plots.style import STYLE
-from ltjax.report import facts, lines
+from ltjax.report import facts, layers, lines
 from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere, picture
 
 HERE = Path(__file__).parent
@@ -63,7 +63,9 @@ def render(
     lead, *others = in_reading_order(drawn, picture(study))
     return _templates().get_template("page.html").render(
         title=", ".join(sheet.name for sheet in sheets) if len(sheets) <= 3 else f"{len(sheets)} runs",
-        sheets=sheets, most=SENTENCES, rounds=facts.rounds, columns=list(facts.COLUMNS), again=again,
+        sheets=sheets, most=SENTENCES, rounds=facts.rounds, columns=facts.columns, again=again,
+        layers=layers.layers,
+        measure=" or ".join(dict.fromkeys(run.metric.called for sheet in sheets for run in sheet.runs)),
         judged=[claim(verdict) for verdict in judged],
         reproduced=sum(verdict.status == "reproduced" for verdict in judged),
         open=unjudged(study, verdicts),

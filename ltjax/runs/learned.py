@@ -1,6 +1,7 @@
 """What a run's folder tells of its task, so that readers need none of the user's code: ``task.json``."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,17 @@ def write(folder: Path, task: Task, experiment: Experiment) -> None:
     path = paths.task(folder)
     if not path.exists() or path.read_text() != text:
         write_text(path, text)
+
+
+def copy(sources: Sequence[Path], to: Path) -> None:
+    """Give a merged run what one of its sources tells of the task, if none is there.
+
+    Raises:
+        OSError: it could not be written.
+    """
+    there = [path for path in map(paths.task, sources) if path.exists()]
+    if there and not paths.task(to).exists():
+        write_text(paths.task(to), there[0].read_text())
 
 
 def read(folder: Path, metric: str = ACCURACY) -> Learned:

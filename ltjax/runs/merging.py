@@ -20,7 +20,7 @@ from ltjax.core.errors import UserError
 from ltjax.core.trees import stack
 from ltjax.core.types import Lane, Params
 from ltjax.lottery.loop import Round
-from ltjax.runs import identity, opening, paths
+from ltjax.runs import identity, learned, opening, paths
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.identity import Identity
 from ltjax.runs.opening import open_runs, write_points
@@ -110,6 +110,8 @@ def _merge(
     pieces = [piece for point, each in points.items() for piece in _plan(sources, to, point, each)]
     runs = open_runs(to, experiment)
     keep()
+    for point, home in ((point, paths.point(to, point)) for point in points):
+        learned.copy([paths.point(source, point) for source in sources], home)
     for piece in pieces:
         if piece.places:
             found = piece.load()

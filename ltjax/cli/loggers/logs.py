@@ -73,7 +73,7 @@ class Logs:
     def finished(self, round: int, point: str, rows: pd.DataFrame) -> None:
         """Tell of a round's results at a point: means over an arm's rows of ``summary.csv``."""
         for arm, of_arm in rows.groupby("arm"):
-            values = {name: float(of_arm[name].mean()) for name in results(metric_in(rows))}
+            values = {name: float(of_arm[name].mean()) for name in results(metric_in(map(str, rows)))}
             self._write(_path("rounds", point, str(arm)), "round", round, values)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ltjax.analysis.results import RUN, Absent, Results, Study
 from ltjax.claims import statistics
+from ltjax.core.texts import spans
 from ltjax.runs import paths
 from ltjax.settings import loading
 from ltjax.settings.fields import settings_of
@@ -99,23 +100,6 @@ def _short(run: Results, gone: Mapping[str, list[int]], asked: str) -> Absent:
     rounds = "" if run.kind == "oneshot" else f" --prune.rounds {last}"
     called = f"run of {asked}" if asked else f"{run.kind} run"
     return Absent(f"the {called} lacks {told}", command + rounds)
-
-
-def spans(rounds: Iterable[int]) -> str:
-    """Rounds in words, those that follow one another joined.
-
-    Example:
-        >>> spans([7]), spans([3, 5, 6, 7])
-        ('round 7', 'rounds 3, 5–7')
-    """
-    spans: list[list[int]] = []
-    for round in sorted(rounds):
-        if spans and round == spans[-1][-1] + 1:
-            spans[-1].append(round)
-        else:
-            spans.append([round])
-    parts = [str(span[0]) if len(span) == 1 else f"{span[0]}–{span[-1]}" for span in spans]
-    return f"round{'s' * (sum(map(len, spans)) > 1)} {', '.join(parts)}"
 
 
 def points(
