@@ -57,10 +57,11 @@ def rounds(run: Path) -> str:
 
 def row(round: int, arm: str, lanes: pd.DataFrame) -> str:
     """The row of an arm in a round."""
-    test = [spread(100 * lanes[f"{when}_test_accuracy"], ".2f", ".2f") for when in ("early_stop", "final")]
+    test = [spread(100 * lanes[f"{when}_test_accuracy"], lambda value, _: f"{value:.2f}")
+            for when in ("early_stop", "final")]  # fmt: skip
     cells = [
         f"{lanes['percent_remaining'].mean():.1f}", f"{round}", arm, f"{len(lanes)}",
-        spread(lanes["early_stop_step"], ",.0f", ",.0f"), *test,
+        spread(lanes["early_stop_step"], lambda value, _: f"{value:,.0f}"), *test,
         f"{100 * lanes['final_train_accuracy'].mean():.2f}",
         f"{100 * lanes['initial_test_accuracy'].mean():.1f}",
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ltjax.cli import boxes
-from ltjax.core.texts import duration
+from ltjax.core.texts import digits, duration
 from ltjax.lanes.box import Box
 from ltjax.lottery.arms import in_order
 from ltjax.lottery.loop import Part
@@ -114,7 +114,7 @@ class Display:
     ) -> None:  # fmt: skip
         self.todo, self.console, self.quiet, self.box = todo, console, pace, box or Box()
         self.rounds, self.steps = resolved.rounds, resolved.experiment.train.steps
-        self.start_of = resolved.step
+        self.start_of, self.shown = resolved.step, resolved.task.measured.shown
         self.done = self.begun = self.step = 0
         self.part: tuple[int, Part] | None = None
         self.spoke = time.monotonic()
@@ -152,7 +152,7 @@ class Display:
     ) -> dict[str, Sequence[str]]:
         """What is told of an evaluation, by field, each from its longest form to its shortest."""
         tickets = [index for index, (_, lane) in enumerate(part) if lane.arm == "ticket"] or slice(None)
-        valid, test = (f"{seen[split][tickets].mean():.4f}" for split in ("validation", "test"))
+        valid, test = (self._told(seen[split][tickets].mean()) for split in ("validation", "test"))
         left, rest = self._left(round), boxes.rest(self.box)
         return {
             "round": [f"round {round}/{self.rounds}"],
@@ -162,6 +162,9 @@ class Display:
             "left": [left + rest, left] if rest else [left],
             "seen": [f"valid {valid} test {test}", f"test {test}", ""],
         }
+
+    def _told(self, value: float) -> str:
+        return f"{value:.4f}" if self.shown.percent else digits(value, 4)
 
     def _speed(self, trained: int) -> str:
         seconds = time.monotonic() - self.first
