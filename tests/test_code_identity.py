@@ -420,8 +420,8 @@ def test_a_swept_run_has_one_identity_which_its_points_are_evaluated_by(files, t
 def arrays(value: int) -> ltjax.Dataset:
     """The digits, with the first labels turned by a value."""
     digits = DATASETS["digits"].load(ltjax.Data())
-    labels = (digits.train_labels + value * (np.arange(1437) < 100)) % 10
-    return digits._replace(train_labels=labels)
+    labels = (digits.train_targets + value * (np.arange(1437) < 100)) % 10
+    return digits._replace(train_targets=labels)
 
 
 SMALL = ltjax.Experiment(

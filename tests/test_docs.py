@@ -54,9 +54,12 @@ def shown(path: Path) -> list[list[str]]:
     return [each for each in words if each[0] in SUBCOMMANDS and not READERS_OWN & set(each)]
 
 
-READERS_OWN = {"mine.py", "small.py", "runs/mine", "runs/again", "--help"}
+READERS_OWN = {
+    "mine.py", "small.py", "own.py", "rows.py", "vit.py", "chars.py", "tabular.py", "flax_nnx.py", "focal.py",
+    "runs/mine", "runs/again", "--help",
+}  # fmt: skip
 """Where a command names these, the page's other blocks made them, and are run with it (test_installed.py,
-test_recipes.py)."""
+test_recipes.py, test_recipes_tasks.py)."""
 
 
 @pytest.mark.parametrize(

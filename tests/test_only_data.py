@@ -144,6 +144,7 @@ RUN_BY = {
     "ltjax.settings.beside": {"run_path", "__import__"},  # a .py file, told to be a program, and its imports
     "ltjax.cli.main": {"import_module"},  # ltjax's own commands
     "ltjax.cli.completion": {"import_module"},  # and these too
+    "ltjax.models.nnx": {"eval"},  # a method of NNX modules, beside train()
     "ltjax.cli.loggers.logs": {"import_module"},  # an extra's library, by a name in the code
 }
 """What may run code, and by what; nothing of it comes from what is read."""

@@ -19,7 +19,7 @@ from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings.fields import settings_of
 from ltjax.settings.plain import flatten
-from ltjax.settings.schema import Experiment
+from ltjax.settings.schema import OF_DATA, Experiment
 from ltjax.training.metrics import Shown
 
 ACCURACY = Shown()
@@ -88,7 +88,11 @@ class Sheet:
     def settings(self) -> dict[str, dict[str, str]]:
         """Every setting that all points share, by the part of the configuration it belongs to."""
         found: dict[str, dict[str, str]] = {}
-        for name, value in flatten(self.runs[0].experiment).items():
+        experiment = self.runs[0].experiment
+        unused = ("data.name", "model.") if experiment.task.name not in OF_DATA else ()
+        for name, value in flatten(experiment).items():
+            if name.startswith(unused):
+                continue  # of networks and data that the task does not use
             part, _, rest = name.rpartition(".")
             if name not in self.varies and not name.startswith("sweep"):
                 found.setdefault(part or "experiment", {})[rest] = written(value)

@@ -26,6 +26,10 @@ from ltjax.training.losses import AUTO, IGNORED, squared_error
 METRICS: Registry[Callable[..., Any]] = registry("metric")
 
 
+TAKEN = ("arm", "trial", "repeat", "round", "step", "split", "loss", "task", "weights", "point")
+"""What a metric cannot be called: other columns and entries that stand beside it."""
+
+
 class Shown(NamedTuple):
     """What readers of a run know of its metric: its name, its direction, whether it is shown in per cent."""
 
@@ -150,7 +154,10 @@ class TopK:
 @METRICS.register("r2")
 @dataclass(frozen=True)
 class R2:
-    """The share of the targets' variance that outputs explain, averaged over outputs; at best 1."""
+    """The share of the targets' variance that outputs explain, averaged over outputs; at best 1.
+
+    Sums are float32, so targets should lie near 0, in units of their spread.
+    """
 
     def __call__(self, outputs: jax.Array, targets: jax.Array) -> dict[str, jax.Array]:
         """Of each example the squared error, the target and its square [batch, outputs]."""

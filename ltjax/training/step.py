@@ -179,8 +179,10 @@ class Training:
     ) -> tuple[jax.Array, tuple[Tally, Collections]]:
         outputs, collections = self.task.network.apply(params, collections, batch.values(), True, key)
         tally = self.tally(loss, outputs, batch)
-        mean = tally.loss / (self.train.batch if tally.weight is None else tally.weight)
-        return mean, (tally, collections)
+        if tally.weight is None:
+            return tally.loss / self.train.batch, (tally, collections)
+        # a batch in which nothing counts, such as one of ignored tokens, asks for nothing
+        return tally.loss / jnp.where(tally.weight > 0, tally.weight, 1), (tally, collections)
 
     def tally(self, loss: Loss, outputs: Any, batch: Examples) -> Tally:
         """Loss and metric, summed over examples; padding counts nothing."""

@@ -19,7 +19,7 @@ from ltjax.models import Collections, Network
 from ltjax.models.kinds import kinds
 from ltjax.settings.schema import Data
 from ltjax.training.losses import LOSSES, Loss
-from ltjax.training.metrics import METRICS, Metric, metric_of
+from ltjax.training.metrics import METRICS, TAKEN, Metric, metric_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +140,8 @@ def check_shapes(task: Task) -> None:
     batch = 2
     outputs = outputs_of(task, batch)
     targets = batched(task.data.targets, batch)
+    if (metric := task.measured.shown.name) in TAKEN:
+        raise UserError(f"a metric cannot be called {shown(metric)}, as another column is; rename it.")
     for kind, entries, chosen in (("loss", LOSSES, task.loss), ("metric", METRICS, task.metric)):
         name = _name_of(chosen if kind == "loss" else Choice("metric", task.measured.shown.name))
         function = made(kind, chosen) if kind == "loss" else task.measured.sums
