@@ -20,9 +20,12 @@ PARTS = dict(part.split("\n", 1) for part in re.split(r"^## ", PAGE, flags=re.MU
 FILES = {re.match(r"# (\w+\.py)\n", code)[1]: code for language, code in steps(PAGE) if language == "python"}
 """The page's files by name; later parts use those of earlier ones."""
 
-ADDED = {
-    ltjax.TASKS: ("vit", "chars", "diabetes", "rows"), ltjax.LOSSES: ("focal",), ltjax.METRICS: ("worst_class",),
-}  # fmt: skip
+ADDED = (
+    (ltjax.TASKS, ("vit", "chars", "diabetes", "rows")),
+    (ltjax.LOSSES, ("focal",)),
+    (ltjax.METRICS, ("worst_class",)),
+)
+"""What the page's files register."""
 
 SHORT = (
     "--trials 1 --prune.rounds 1 --train.steps 40 --train.evaluate-every 20 --train.batch 20 --keep all "
@@ -43,7 +46,7 @@ def place(tmp_path_factory):
         for name, code in FILES.items():
             (folder / name).write_text(code)
         yield folder
-        for registry, names in ADDED.items():
+        for registry, names in ADDED:
             for name in {*names, *(each for each in registry if each.startswith("arrays_"))}:
                 registry.pop(name, None)
 
