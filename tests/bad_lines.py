@@ -95,7 +95,8 @@ REAL = {
     "--model.dropout": [*ANY, "1"], "--model.init-std": [*ANY, "0", "1e-50"],
     "--train.learning-rate": [*ANY, "0", "1e-50", "5e-324"],
     "--train.weight-decay": ANY, "--prune.rates.conv": BETWEEN, "--prune.rates.fc": BETWEEN,
-    "--prune.rates.output": BETWEEN, "--compute.memory": [*ANY, "0"],
+    "--prune.rates.output": BETWEEN, "--prune.rates.attention": BETWEEN, "--prune.rates.recurrent": BETWEEN,
+    "--prune.rates.embedding": BETWEEN, "--prune.rates.shortcut": BETWEEN, "--compute.memory": [*ANY, "0"],
     "--minutes": [*ANY, "0"],
     "--compute.snapshot-minutes": [*ANY, "0"],
 }  # fmt: skip
@@ -111,7 +112,8 @@ def outside(option):
 NAMES = {"--config": "experiment", "--data.name": "data set", "--data.augment": "augmentation",
          "--model.name": "model", "--model.init": "initializer", "--train.optimizer": "optimizer",
          "--prune.criterion": "criterion", "--prune.schedule": "schedule", "--prune.structure": "structure",
-         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule"}  # fmt: skip
+         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule", "--task": "task", "--loss": "loss",
+         "--metric": "metric"}  # fmt: skip
 """What is called by a name that must be known: letters of three alphabets spell none by chance."""
 
 SWEEPS = [

@@ -31,7 +31,7 @@ REGISTRIES = {
 }  # fmt: skip
 """Registries, and what revisions before called them; one that a revision lacks is empty."""
 
-CHOICES = ("data.augment", "prune.criterion", "prune.rewind", "prune.schedule", "prune.structure",
+CHOICES = ("data.augment", "loss", "metric", "task", "prune.criterion", "prune.rewind", "prune.schedule", "prune.structure",
            "train.optimizer", "train.schedule")  # fmt: skip
 """Settings that are a name and parameters; revisions before had the name alone."""
 

@@ -22,6 +22,8 @@ UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_mi
 LATER = {
     "numerics.convolution", "numerics.random_numbers", "numerics.x64", "compute.batching=unrolled",
     "compute.keep", "compute.keep=all", "compute.keep=masks", "train.repeat",
+    "task", "loss", "metric", "prune.output", "prune.rate_by_path", "prune.rates.attention",
+    "prune.rates.recurrent", "prune.rates.embedding", "prune.rates.shortcut",
 }  # fmt: skip
 """Settings and choices that revisions before have not, so that no case can name them."""
 

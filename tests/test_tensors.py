@@ -136,9 +136,31 @@ def test_a_full_disk_leaves_the_old_file(saved, monkeypatch):
 def test_params_of_any_float_dtype_become_the_networks_own(dtype, tmp_path):
     other = {"fc1": {name: leaf.astype(dtype) for name, leaf in PARAMS["fc1"].items()}}
     save_tensors(tmp_path / "trial_4.safetensors", other, {})
-    found = load_start(str(tmp_path / "trial_{trial}.safetensors"), 4, PARAMS)
+    found, state = load_start(str(tmp_path / "trial_{trial}.safetensors"), 4, PARAMS, {})
+    assert state is None
     chex.assert_trees_all_equal_shapes_and_dtypes(found, PARAMS)
     chex.assert_trees_all_equal(found, PARAMS)
+
+
+STATISTICS = {"batch_stats": {"norm": {"mean": np.arange(3, dtype=np.float32)}}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        ({}, True),
+        ({"ltjax": "1", "content": "final", "collections": "collections.safetensors"}, True),
+        ({"ltjax": "1", "content": "theta0"}, False),
+    ],
+    ids=["of another program", "trained", "initial params, which an export writes beside trained statistics"],
+)
+def test_what_lies_beside_params_is_theirs_where_the_file_tells_so(facts, kept, tmp_path):
+    save_tensors(tmp_path / "params.safetensors", PARAMS, facts)
+    save_tensors(tmp_path / "collections.safetensors", STATISTICS, {})
+    _, state = load_start(str(tmp_path / "params.safetensors"), 0, PARAMS, STATISTICS)
+    assert (state is not None) == kept
+    if kept:
+        chex.assert_trees_all_equal(state, STATISTICS)
 
 
 @pytest.mark.parametrize(
