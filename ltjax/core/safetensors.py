@@ -158,7 +158,7 @@ def given(template: str, trial: int) -> Given:
     """
     path = Path(template.replace("{trial}", str(trial)))
     known = metadata(path)
-    beside = path.with_name(known.get("collections", STATISTICS))
+    beside = path.parent / known.get("collections", STATISTICS)
     own = "collections" in known or "ltjax" not in known
     return Given(path, beside if own and beside.exists() else None)
 
