@@ -112,8 +112,8 @@ def outside(option):
 NAMES = {"--config": "experiment", "--data.name": "data set", "--data.augment": "augmentation",
          "--model.name": "model", "--model.init": "initializer", "--train.optimizer": "optimizer",
          "--prune.criterion": "criterion", "--prune.schedule": "schedule", "--prune.structure": "structure",
-         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule", "--task": "task", "--loss": "loss",
-         "--metric": "metric"}  # fmt: skip
+         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule",
+         "--task": "task", "--loss": "loss", "--metric": "metric"}  # fmt: skip
 """What is called by a name that must be known: letters of three alphabets spell none by chance."""
 
 SWEEPS = [

@@ -31,8 +31,8 @@ REGISTRIES = {
 }  # fmt: skip
 """Registries, and what revisions before called them; one that a revision lacks is empty."""
 
-CHOICES = ("data.augment", "loss", "metric", "task", "prune.criterion", "prune.rewind", "prune.schedule", "prune.structure",
-           "train.optimizer", "train.schedule")  # fmt: skip
+CHOICES = ("task", "loss", "metric", "data.augment", "prune.criterion", "prune.rewind", "prune.schedule",
+           "prune.structure", "train.optimizer", "train.schedule")  # fmt: skip
 """Settings that are a name and parameters; revisions before had the name alone."""
 
 LENET = {

@@ -23,6 +23,8 @@ SWEPT = """--config digits --trials 1 --arms.reinit 0 --arms.random 0 --prune.ro
     --quiet --train.steps 2 --train.evaluate-every 2 --sweep train.learning_rate=0.1,0.01""".split()
 
 FOLDERS = {
+    "cli.running",
+    "runs.identity",
     "runs.opening",
     "runs.state",
     "runs.merging",

@@ -86,7 +86,7 @@ class Witness(nn.Module):
                 for name, shape in shapes.items()}  # fmt: skip
         if train and not self.is_initializing():
             drawn = jax.random.key_data(self.make_rng("dropout")).view(jnp.int32)
-            shown = {"examples": pixels[:, 0], "crops": pixels[0, 1:], "dropout": drawn}
+            shown = {"examples": jnp.resize(pixels[:, 0], BATCH), "crops": pixels[0, 1:], "dropout": drawn}
             for name, value in shown.items():
                 seen[name].value = seen[name].value.at[steps.value].set(value)
             steps.value += 1

@@ -138,7 +138,7 @@ def run(
     if isinstance(state_of(folder, experiment, resolved.points), New | Bare):
         resolved.check_start()
     resolved = _as_begun(resolved, _grown(folder, resolved), folder, asked)
-    ours = identity.identity_of(experiment, dataset, config)
+    ours = identity.identity_of(experiment, dataset, config, resolved.points.values())
     changed = identity.check(folder, ours, accept_changes)
     with contextlib.ExitStack() as held:
         began = time.monotonic()

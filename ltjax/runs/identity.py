@@ -27,7 +27,7 @@ from ltjax.runs.folder import read_config
 from ltjax.runs.origins import Entry, named
 from ltjax.runs.own_files import File, Files
 from ltjax.settings import compatible, sweeps
-from ltjax.settings.schema import Experiment
+from ltjax.settings.schema import OF_DATA, Experiment
 
 CHECKSUM = "crc32"
 
@@ -53,24 +53,30 @@ class Identity:
 
 
 def identity_of(
-    experiment: Experiment, dataset: Dataset | None = None, config: Path | None = None
-) -> Identity:
+    experiment: Experiment, dataset: Dataset | None = None, config: Path | None = None,
+    points: Collection[Experiment] | None = None,
+) -> Identity:  # fmt: skip
     """The identity of an experiment, as its code and data are now.
 
     Args:
         experiment: what is run; its entries of registries say which files belong to it.
         dataset: its data, where they are loaded.
         config: the ``.py`` file that is run for it, if one is.
+        points: of its sweep, where they were made already.
     """
-    return Identity(own_files.files_of(experiment, config), _data(experiment, dataset), named(experiment))
+    entries = named(sweeps.points(experiment).values() if points is None else points)
+    return Identity(own_files.files_of(entries, config), _data(experiment, dataset), entries)
 
 
 def _data(experiment: Experiment, dataset: Dataset | None) -> str | None:
     """The fingerprint of data of the user's own; arrays that were given have it in their name."""
-    name = experiment.data.name
-    if name.startswith(ARRAYS):
-        return name
-    return fingerprint(dataset) if dataset is not None and Entry("data set", name).is_own else None
+    for name in (experiment.task.name, experiment.data.name):
+        if name.startswith(ARRAYS):
+            return name
+    of = Entry("data set", experiment.data.name) if experiment.task.name in OF_DATA else Entry(
+        "task", experiment.task.name
+    )  # fmt: skip
+    return fingerprint(dataset) if dataset is not None and of.is_own else None
 
 
 def changes(before: Identity | None, now: Identity) -> list[str]:
@@ -134,7 +140,7 @@ def read(folder: Path) -> Identity | None:
 def _names(folder: Path) -> Collection[Entry]:
     """What a run's configuration names; nothing where it was lost."""
     try:
-        return named(read_config(folder))
+        return named(sweeps.points(read_config(folder)).values())
     except UserError:
         return ()
 

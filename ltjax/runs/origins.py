@@ -4,7 +4,7 @@ import ast
 import inspect
 import linecache
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
@@ -14,7 +14,6 @@ from ltjax.core.registry import Registry, registry
 from ltjax.data import DATASETS
 from ltjax.lottery.arms import ARMS
 from ltjax.models import MODELS, WIRINGS
-from ltjax.settings import sweeps
 from ltjax.settings.fields import choices_of
 from ltjax.settings.schema import Experiment
 
@@ -56,10 +55,10 @@ class Entry(NamedTuple):
         return Path(found.place) if found and self.is_own and Path(found.place).is_file() else None
 
 
-def named(experiment: Experiment) -> set[Entry]:
+def named(points: Iterable[Experiment]) -> set[Entry]:
     """The entries that an experiment names, in all points of its sweep."""
     found = set()
-    for point in sweeps.points(experiment).values():
+    for point in points:
         found |= {Entry(choice.kind, choice.name) for choice in choices_of(point).values()}
         found |= {Entry("arm", arm) for arm, repeats in point.arms.items() if repeats}
         found |= {Entry("model", point.model.name), Entry("wiring", point.model.name)}

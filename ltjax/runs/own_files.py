@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from ltjax.core import code
-from ltjax.runs.origins import Entry, cell_of, named
+from ltjax.runs.origins import Entry, cell_of
 from ltjax.settings import beside
-from ltjax.settings.schema import Experiment
 
 
 class File(NamedTuple):
@@ -29,16 +28,16 @@ def file_of(text: str, entries: Sequence[Entry] = ()) -> File:
     return File(text, zlib.crc32(text.encode()), tuple(sorted(set(entries))))
 
 
-def files_of(experiment: Experiment, config: Path | None = None) -> dict[str, File]:
+def files_of(entries: Collection[Entry], config: Path | None = None) -> dict[str, File]:
     """The user's files that register what an experiment names, and what they import from their own folders.
 
     Args:
-        experiment: what is run.
+        entries: those that the experiment names.
         config: the ``.py`` file that is run for it, if one is.
     """
     starts: dict[Path, list[Entry]] = {} if config is None else {config.resolve(): []}
     cells = {}
-    for entry in sorted(named(experiment)):
+    for entry in sorted(entries):
         if entry.file:
             starts.setdefault(entry.file, []).append(entry)
         elif entry.is_own and (text := cell_of(entry)):
