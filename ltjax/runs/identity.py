@@ -8,7 +8,7 @@ which others are compared by definitions. Nothing in it is ever run.
 import datetime
 import json
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -41,14 +41,15 @@ ACCEPT = "accept that by --accept-changes (in Python accept_changes=True), which
 class Identity:
     """The user's files by name, the fingerprint of the data, and the changes that were accepted.
 
-    ``names`` are the entries of registries that the experiment names, whoever registered them. ``files`` is
+    ``names`` gives the entries of registries that the experiment names, whoever registered them; of a folder
+    it is asked only where there are files of the user's to compare. ``files`` is
     None where nothing is known of them, as of a run from before they were kept; ``data`` where the data are
     none of the user's, or not known.
     """
 
     files: Files | None = field(default_factory=dict)
     data: str | None = None
-    names: Collection[Entry] = ()
+    names: Callable[[], Collection[Entry]] = tuple
     accepted: tuple[Mapping[str, Any], ...] = ()
 
 
@@ -65,7 +66,7 @@ def identity_of(
         points: of its sweep, where they were made already.
     """
     entries = named(sweeps.points(experiment).values() if points is None else points)
-    return Identity(own_files.files_of(entries, config), _data(experiment, dataset), entries)
+    return Identity(own_files.files_of(entries, config), _data(experiment, dataset), lambda: entries)
 
 
 def _data(experiment: Experiment, dataset: Dataset | None) -> str | None:
@@ -83,7 +84,8 @@ def changes(before: Identity | None, now: Identity) -> list[str]:
     """What differs between two identities, a line each; what one of them does not know is not compared."""
     lines: list[str] = []
     if before and before.files is not None and now.files is not None:
-        lines += own_files.changes(before.files, now.files, before.names)
+        names = before.names() if before.files or now.files else ()
+        lines += own_files.changes(before.files, now.files, names)
     if before and before.data and now.data and before.data != now.data:
         lines.append(f"the data: their fingerprint is {_short(now.data)}, and was {_short(before.data)}")
     return lines
@@ -104,7 +106,7 @@ def joined(known: Mapping[Path, Identity], to: Path) -> Identity:
     data = next((each.data for each in known.values() if each.data), None)
     accepted = ({"run": str(folder), **entry} for folder, each in known.items() if folder != to
                 for entry in each.accepted)  # fmt: skip
-    return Identity(files, data, (), tuple(accepted))
+    return Identity(files, data, tuple, tuple(accepted))
 
 
 def told(lines: Sequence[str]) -> str:
@@ -129,7 +131,7 @@ def read(folder: Path) -> Identity | None:
             raise ValueError("it is not as it was written")
         code, data, accepted = said["code"], said["data"], tuple(said["accepted"])
         files = code and {name: _copy(folder, name, each) for name, each in code.items()}
-        return Identity(files, data, _names(folder), accepted)
+        return Identity(files, data, lambda: _names(folder), accepted)
     except (UserError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(
             f"'{path}' is damaged ({error}); put it back, or remove it and '{paths.code(folder)}': the run "
