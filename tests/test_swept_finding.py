@@ -7,6 +7,7 @@ import pytest
 from ltjax.claims.finding import swept_finding
 from ltjax.lottery.arms import in_order
 from ltjax.report import facts
+from ltjax.training.losses import CrossEntropy
 
 from .made_up import made_up
 from .test_page import SHORT, keeping
@@ -65,3 +66,9 @@ def test_tickets_come_first_then_the_other_arms_as_registered_then_unknown_ones_
     ]  # fmt: skip
     run = made_up(replace(SHORT, arms={"random": 1, "reinit": 1, "ticket": 1}), lambda *_: {})
     assert [row.arm for row in facts.rounds(run.summary)[:3]] == ["ticket", "reinit", "random"]
+
+
+def test_points_that_minimise_different_losses_are_not_compared():
+    one, other = swept({"smoothing=0.0": 0.95, "smoothing=0.1": 0.97})
+    other = replace(other, experiment=replace(other.experiment, loss=CrossEntropy(smoothing=0.1)))
+    assert "minimise different losses" in swept_finding([one, other])

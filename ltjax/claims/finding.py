@@ -114,6 +114,8 @@ def swept_finding(runs: Sequence[Results]) -> str:
     """
     if len(names := {run.metric.called: None for run in runs}) > 1:
         return f"The {len(runs)} points have different metrics ({', '.join(names)}) and are not compared."
+    if any(run.experiment.loss != runs[0].experiment.loss for run in runs):
+        return f"The {len(runs)} points minimise different losses, by which they are not compared."
     found, shown = peaks(runs), runs[0].metric
     if not found:
         return f"At none of {len(runs)} points do tickets have a finite loss."
