@@ -117,3 +117,16 @@ def test_a_lane_is_exported_and_evaluated_as_its_row_says(whole, tmp_path):
     value = ltjax.evaluate(outcome.trained, experiment, collections=outcome.collections)
     row = run.summary().query("round == 2 and arm == 'ticket' and trial == 1").iloc[0]
     assert value.value == row["final_test_accuracy"]
+
+
+def test_a_run_that_starts_with_what_was_exported_starts_as_that_ended(whole, tmp_path):
+    """With its statistics too, which lie beside the params."""
+    experiment, run, _ = whole
+    export(run, 0, Lane("ticket", 0), tmp_path)
+    later = replace(
+        experiment, trials=1, arms={"ticket": 1}, prune=replace(experiment.prune, rounds=0),
+        model=replace(experiment.model, start=str(tmp_path / "final.safetensors")),
+    )  # fmt: skip
+    (found,) = ltjax.find_tickets(later)
+    row = run.summary().query("round == 0 and arm == 'ticket' and trial == 0").iloc[0]
+    assert found.summary["initial_test_accuracy"].item() == row["final_test_accuracy"]

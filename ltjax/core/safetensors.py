@@ -118,7 +118,7 @@ def load_params(path: Path, like: Params) -> Params:
 def misfit(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
     """The first difference between params by name and those needed, in words; empty where they fit.
 
-    Names and shapes must agree, and the found be of a float dtype.
+    Names and shapes must agree; floats must be of a float dtype, and all else of the dtype that is needed.
     """
     for name, leaf in needed.items():
         if name not in found:
@@ -126,9 +126,15 @@ def misfit(found: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
     for name, leaf in found.items():
         if name not in needed:
             return f"it has '{name}', {_described(leaf)}, beyond what is needed: {', '.join(needed)}"
-        if leaf.shape != needed[name].shape or not jnp.issubdtype(leaf.dtype, jnp.floating):
+        if leaf.shape != needed[name].shape or not _converts(leaf, needed[name]):
             return f"'{name}' is {_described(leaf)} and must be {_described(needed[name])}"
     return ""
+
+
+def _converts(leaf: Any, needed: Any) -> bool:
+    """Whether numbers are of a dtype that can be taken for the one that is needed."""
+    floats = jnp.issubdtype(needed.dtype, jnp.floating)
+    return bool(jnp.issubdtype(leaf.dtype, jnp.floating) if floats else leaf.dtype == needed.dtype)
 
 
 def _described(leaf: Any) -> str:
