@@ -4,14 +4,14 @@ import jax
 import jax.numpy as jnp
 import pytest
 from jax import lax
-from ltjax.training.network import shapes_of
 
 from ltjax.core.errors import UserError
 from ltjax.data import DATASETS
 from ltjax.models import kinds, make_network, network
 from ltjax.settings.loading import load_experiment
-from ltjax.sparsity import masks, selection
+from ltjax.training.task import shapes_of
 
+from .conftest import by_name
 from .networks import NETWORKS, TOKENS, WORDS, floats
 from .test_models import WEIGHTS
 
@@ -32,10 +32,9 @@ def test_the_kinds_of_a_network_are_those_written_out_by_hand(name):
 def test_the_papers_networks_have_the_kinds_that_their_layers_names_say(name):
     experiment = load_experiment(name)
     source = DATASETS.find(experiment.data.name)
-    made = make_network(experiment.model, source.image, source.classes)
-    params, _ = shapes_of(made)
-    kernels = {path: selection.layer_kind(path, leaf.ndim) for path, leaf in masks.kernels(params).items()}
-    found = kinds(made, source.image)
+    made = make_network(experiment.model, source.seen, source.classes)
+    kernels = by_name(shapes_of(made)[0])
+    found = kinds(made, source.seen)
     assert found == dict.fromkeys(found) | kernels
 
 

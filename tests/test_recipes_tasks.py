@@ -46,10 +46,11 @@ def place(tmp_path_factory):
         patch.chdir(folder)
         for name, code in FILES.items():
             (folder / name).write_text(code)
+        before = [set(registry) for registry, _ in ADDED]
         yield folder
-        for registry, names in ADDED:
-            for name in {*names, *(each for each in registry if each.startswith("arrays_"))}:
-                registry.pop(name, None)
+        for (registry, _), names in zip(ADDED, before, strict=True):
+            for name in set(registry) - names:  # those of the page, and those that its tasks are made by
+                registry.pop(name)
 
 
 def commands(title: str) -> list[list[str]]:
