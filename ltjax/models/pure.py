@@ -1,10 +1,13 @@
 """A pair of pure functions as a network."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
 
+from ltjax.core.keys import named_key
+from ltjax.core.trees import leaves_by_path, nested, replace_leaves
 from ltjax.core.types import Key, Params, State
 from ltjax.models.calling import arguments_of, flags
 from ltjax.models.network import Network, in_float32, trainable
@@ -32,11 +35,18 @@ def pure_network(make: Callable[[Key], Params], forward: Callable[..., Any]) -> 
     arguments_of(make, positional=1)
     names = arguments_of(forward, positional=2, given=KEYS)
 
+    @cache
+    def theirs() -> Params:
+        """Shapes in the containers that the functions have, such as lists."""
+        return jax.eval_shape(make, jax.eval_shape(lambda: named_key(0)))
+
     def init(key: Key) -> tuple[Params, State]:
-        return trainable(make(key)), {}
+        # nested dictionaries, which is what files hold
+        return nested(leaves_by_path(trainable(make(key)))), {}
 
     def apply(params: Params, state: State, batch: Any, train: bool, key: Key) -> tuple[Any, State]:
         keys = {name: key for name in names if name in KEYS}
-        return in_float32(forward(params, batch, **flags(names, train), **keys)), state
+        own = replace_leaves(theirs(), leaves_by_path(params))
+        return in_float32(forward(own, batch, **flags(names, train), **keys)), state
 
     return Network(jax.jit(init), apply)
