@@ -39,6 +39,15 @@ class Evaluation(NamedTuple):
     examples: int
     metric: str = ACCURACY
 
+    def __repr__(self) -> str:
+        """The metric by its name.
+
+        Example:
+            >>> Evaluation(0.5, 0.875, 8)
+            Evaluation(loss=0.5, accuracy=0.875, examples=8)
+        """
+        return f"Evaluation(loss={self.loss!r}, {self.metric}={self.value!r}, examples={self.examples!r})"
+
     @property
     def accuracy(self) -> float:
         """The value of a task whose metric is accuracy.
