@@ -177,6 +177,11 @@ BAD = [
     ("--seed -1", "seed must lie between"),
     ("--prune.schedule iteratif", "no schedule 'iteratif'; did you mean 'iterative'?"),
     ("--prune.schedule continued", "prune.schedule continued needs --arms.continued 1"),
+    (
+        "--prune.schedule oneshot --prune.rounds 1 --prune.schedule.fractions 0.5 "
+        "--prune.rate-by-path fc1*=0.1",
+        "prune.rate_by_path 'fc1*=0.1' has no meaning under prune.schedule oneshot",
+    ),
     ("--prune.schedule oneshot", "prune.rounds 10 needs as many prune.schedule.fractions, not 0"),
     (
         "--prune.schedule.fractions 0.5",

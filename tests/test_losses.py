@@ -177,3 +177,9 @@ def test_r2_of_numbers_far_from_0_is_that_of_the_numbers_about_0():
     metric = metric_of(chosen("metric", "r2"))
     sums = jax.tree.map(lambda each: each.sum(axis=0), metric.sums(NUMBERS + 30, WANTED + 30))
     assert metric.value(jax.device_get(sums), COUNT) == pytest.approx(explained(NUMBERS, WANTED), abs=1e-2)
+
+
+@pytest.mark.parametrize("kind", ["loss", "metric"])
+def test_auto_stands_for_the_tasks_own_and_is_none_itself(kind):
+    with pytest.raises(UserError, match="stands for the task's own"):
+        chosen(kind, "auto").make()(None, None)

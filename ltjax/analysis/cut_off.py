@@ -107,11 +107,13 @@ def _closed(task: Task, counted: tuple[str, ...]) -> Callable[[Mask], bool] | No
 
     @jax.jit
     def alike(weights: Params) -> jax.Array:
+        """Whether all examples are answered alike."""
         outputs, _ = task.network.apply(weights, state, inputs, False, named_key(0))
         found = [jnp.all((leaf == leaf[:1]) & jnp.isfinite(leaf)) for leaf in jax.tree.leaves(outputs)]
         return jnp.stack(found).all()
 
     def closed(mask: Mask) -> bool:
+        """Whether both made-up networks answer all examples alike."""
         weights = [map_with_path(functools.partial(_weights, counted, positive), params, mask)
                    for positive in (False, True)]  # fmt: skip
         return all(bool(alike(each)) for each in weights)

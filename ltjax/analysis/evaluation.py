@@ -16,7 +16,7 @@ from ltjax.core.types import Params
 from ltjax.data import Dataset, Examples, Splits
 from ltjax.data import split as splits_of
 from ltjax.lanes.history import ACCURACY
-from ltjax.lottery.loop import given as source_given
+from ltjax.lottery.loop import source_given
 from ltjax.models import Collections
 from ltjax.runs import paths
 from ltjax.runs.folder import Run

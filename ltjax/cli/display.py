@@ -19,9 +19,7 @@ from ltjax.lanes.box import Box
 from ltjax.lottery.arms import in_order
 from ltjax.lottery.loop import Part
 from ltjax.lottery.resolving import Resolved
-from ltjax.training.metrics import Shown
-
-ACCURACY = Shown()
+from ltjax.training.metrics import ACCURACY, Shown
 
 QUIET_SECONDS = 10.0
 """Seconds between two plain lines of a log."""

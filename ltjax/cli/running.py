@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import shlex
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from ltjax.cli.display import QUIET_SECONDS, Display, Summary
 from ltjax.cli.loggers import LOGGERS, Logs, Place, start
 from ltjax.core.errors import UserError
 from ltjax.core.interrupts import Interrupts
-from ltjax.core.safetensors import given
+from ltjax.core.safetensors import start_files
 from ltjax.core.texts import duration
 from ltjax.core.types import Lane
 from ltjax.core.version import __version__
@@ -31,6 +31,7 @@ from ltjax.lottery.loop import Part, Round, train_rounds
 from ltjax.lottery.resolving import Resolved, resolve
 from ltjax.runs import checkpoints, identity, learned, opening, paths
 from ltjax.runs.folder import Run
+from ltjax.runs.identity import Identity
 from ltjax.runs.opening import open_together, write_environment, write_points
 from ltjax.runs.partial import Begun
 from ltjax.runs.state import Bare, New, state_of, will_hold
@@ -147,11 +148,7 @@ def run(
         )  # fmt: skip
         if done is None:
             processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
-            if changed:
-                processes.first_alone(lambda: identity.adopt_arrays(folder, experiment))
-            runs = open_together(folder, resolved.experiment, resolved.points)
-            processes.first_alone(lambda: identity.keep(folder, ours, changed, told.program))
-            processes.first_alone(lambda: _write_tasks(resolved, runs))
+            runs = _open(resolved, folder, ours, changed, told.program)
             ended = _train(resolved, runs, folder, dataset, told, interrupts, box)
         else:
             runs, ended = done, None
@@ -167,12 +164,24 @@ def run(
     return True
 
 
+def _open(
+    resolved: Resolved, folder: Path, ours: Identity, changed: Sequence[str], program: str
+) -> dict[str, Run]:
+    """The runs of a folder, which then tells whose code and data they are, and what is learned."""
+    if changed:
+        processes.first_alone(lambda: identity.adopt_arrays(folder, resolved.experiment))
+    runs = open_together(folder, resolved.experiment, resolved.points)
+    processes.first_alone(lambda: identity.keep(folder, ours, changed, program))
+    processes.first_alone(lambda: _write_tasks(resolved, runs))
+    return runs
+
+
 def _begins(resolved: Resolved) -> str:
     """The files that trials begin with, where they do."""
     experiment = resolved.experiment
     if experiment.model.start is None:
         return ""
-    first = given(experiment.model.start, next(iter(resolved.only or (0,))))
+    first = start_files(experiment.model.start, next(iter(resolved.only or (0,))))
     beside = "" if first.state or not resolved.task.shapes[1] else ", with statistics as they are drawn"
     return f"; trials begin with {first}{beside}"
 

@@ -155,7 +155,7 @@ class Given(NamedTuple):
         return f"'{self.params}'" + (f" and '{self.state}'" if self.state else "")
 
 
-def given(template: str, trial: int) -> Given:
+def start_files(template: str, trial: int) -> Given:
     """The files of a trial: ``template`` is the path of that of params, ``{trial}`` in it the trial.
 
     Beside the params lies what the network carries, where the file tells so; of a file that ltjax did not
@@ -173,7 +173,7 @@ def load_start(template: str, trial: int, params: Params, state: State) -> tuple
     """The params that a trial begins with, and what the network carries beside them if that is given.
 
     Args:
-        template: as ``given``'s.
+        template: as ``start_files``'s.
         trial: the trial.
         params: the network's own, arrays or shapes.
         state: what the network carries.
@@ -181,6 +181,6 @@ def load_start(template: str, trial: int, params: Params, state: State) -> tuple
     Raises:
         UserError: as ``load_params``.
     """
-    files = given(template, trial)
+    files = start_files(template, trial)
     own = load_params(files.state, state) if files.state and state else None
     return load_params(files.params, params), own

@@ -6,6 +6,7 @@ The numbers are a dictionary that JSON has words for; ``card_words`` says them t
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,7 +25,7 @@ from ltjax.settings.schema import OF_DATA
 from ltjax.sparsity import masks
 from ltjax.training.metrics import Shown
 from ltjax.training.task import Task
-from ltjax.training.tasks import task_of
+from ltjax.training.tasks import network_of, task_of
 
 Card: TypeAlias = dict[str, Any]
 
@@ -277,8 +278,10 @@ def _bytes(folder: Path, exported: Export) -> dict[str, int]:
 
 def _latency(run: Run, exported: Export, task: Task) -> tuple[dict[str, Any], list[str]]:
     """Timings by batch size and form, and the forms that gave other logits than the dense one."""
-    found = exported.outcome
-    forms = {"dense": logits_of(task.network, found.trained, found.collections)}
+    found, experiment = exported.outcome, run.experiment
+    # in float32 whatever it was trained in, as the other forms are
+    plain = replace(experiment, model=replace(experiment.model, precision="float32"))
+    forms = {"dense": logits_of(network_of(plain), found.trained, found.collections)}
     if exported.forms:
         forms["compacted"] = compacted_logits(exported.forms)
         forms["sparse"] = sparse_logits(exported.forms)

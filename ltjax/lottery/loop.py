@@ -126,14 +126,14 @@ def find_tickets(
     Raises:
         UserError: the experiment cannot be run; before anything is trained.
     """
-    source = given(dataset)
+    source = source_given(dataset)
     resolved = resolve(experiment, source, only)
     dataset = resolved.task.load(resolved.experiment.data)
     pasts = past if isinstance(past, Mapping) else {"": past or Nothing()}
     return train_rounds(resolved, dataset, pasts, observe=observe, snapshots=snapshots)
 
 
-def given(dataset: Dataset | None) -> Source | None:
+def source_given(dataset: Dataset | None) -> Source | None:
     """Arrays that a program gave, as a source, once they are checked.
 
     Raises:
@@ -284,7 +284,7 @@ class _Walk:
                 here = list(trained.holders[:place]).count(holder)
                 own = {at: told(trained.captured[at], here, holder) for at in asked}
                 found[lane.trial] = search.keep_starts(lane.trial, own)
-            if began := search.given(index, lane):
+            if began := search.began(index, lane):
                 found[lane.trial] = {**began, **found.get(lane.trial, {})}
         return found
 

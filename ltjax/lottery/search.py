@@ -203,7 +203,7 @@ class Search:
         self._found.pop((trial, 0), None)  # controls of round 0 may begin there
         return kept
 
-    def given(self, round: int, lane: Lane) -> dict[int, Start]:
+    def began(self, round: int, lane: Lane) -> dict[int, Start]:
         """How a trial begins, where that cannot be drawn again: params and statistics of a file."""
         dense = not round and lane == Lane("ticket", lane.trial)
         start = self.theta0(lane.trial) if dense and self.experiment.model.start else None

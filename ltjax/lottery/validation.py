@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ltjax.core.choices import Choice
-from ltjax.core.errors import UserError
+from ltjax.core.errors import UserError, shown
 from ltjax.data import Source
 from ltjax.lottery.arms import ARMS
 from ltjax.models import MODELS, Network
@@ -104,6 +104,12 @@ def _schedule(experiment: Experiment) -> None:
         raise UserError(
             f"prune.rounds {prune.rounds} needs as many prune.schedule.fractions, not {len(fractions)}; "
             "three would be --prune.rounds 3 --prune.schedule.fractions 0.2 0.5 0.8."
+        )
+    own = [each for each in prune.rate_by_path if not each.endswith("=None")]
+    if prune.schedule.name == "oneshot" and own:
+        raise UserError(
+            f"prune.rate_by_path {shown(own[0])} has no meaning under prune.schedule oneshot, whose "
+            "fractions scale the rates of kinds; a path can only be left whole there, as in 'fc1/*=None'."
         )
     if not experiment.arms.get(arm := source_arm(prune)):
         raise UserError(

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from ltjax.analysis.results import Absent, Results
 from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
 from ltjax.plots.style import SOLID, Look
-from ltjax.training.metrics import Shown
+from ltjax.training.metrics import ACCURACY, Shown
 
 PERCENT, NUMBER = "percent_remaining", "weights_remaining"
 
@@ -40,7 +40,6 @@ class Metric(NamedTuple):
         return self._replace(window=(low, high))
 
 
-ACCURACY = Shown()
 EARLY_STOP = Metric("early_stop_step", "Early-Stop Iteration (Val.)")
 
 

@@ -20,9 +20,7 @@ from ltjax.runs.folder import Run
 from ltjax.settings.fields import settings_of
 from ltjax.settings.plain import flatten
 from ltjax.settings.schema import OF_DATA, Experiment
-from ltjax.training.metrics import Shown
-
-ACCURACY = Shown()
+from ltjax.training.metrics import ACCURACY, Shown
 
 PLACES = {
     "there": "early_stop_{}_{}", "at end": "final_{}_{}", "untrained": "initial_{}_{}",

@@ -30,7 +30,7 @@ AUTO = "auto"
 @LOSSES.register(AUTO)
 def auto(outputs: Any, targets: Any) -> Any:
     """The task's own."""
-    raise UserError("loss auto stands for the task's own loss, and the task has none.")
+    raise UserError("auto stands for the task's own loss or metric, and the task has none.")
 
 
 @LOSSES.register("cross_entropy")

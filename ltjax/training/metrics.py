@@ -17,11 +17,10 @@ import numpy as np
 import optax
 
 from ltjax.core.choices import Choice
-from ltjax.core.errors import UserError
 from ltjax.core.registry import Registry, registry
 from ltjax.core.texts import digits
 from ltjax.settings.bounds import MANY, whole
-from ltjax.training.losses import AUTO, IGNORED, squared_error
+from ltjax.training.losses import AUTO, IGNORED, auto, squared_error
 
 METRICS: Registry[Callable[..., Any]] = registry("metric")
 
@@ -71,6 +70,10 @@ class Shown(NamedTuple):
         return 1 if self.higher_is_better else -1
 
 
+ACCURACY = Shown()
+"""Of most runs."""
+
+
 @dataclass(frozen=True)
 class Metric:
     """A metric of a run.
@@ -105,10 +108,7 @@ def mean(sums: Any, examples: int) -> float:
     return sums / examples
 
 
-@METRICS.register(AUTO)
-def auto(outputs: Any, targets: Any) -> Any:
-    """The task's own."""
-    raise UserError("metric auto stands for the task's own metric, and the task has none.")
+METRICS.register(AUTO)(auto)
 
 
 @METRICS.register("accuracy")

@@ -32,7 +32,6 @@ class Task:
         loss: of each example, as ``training.losses`` has them; a choice, or a function.
         metric: what is shown of lanes beside the loss; a choice, or what it is.
         output: path of the output layer, where its name does not tell.
-        name: for messages.
         guard: of a stretch that calls the network, which tells the user's errors as his.
     """
 
@@ -41,7 +40,6 @@ class Task:
     loss: Choice | Loss
     metric: Choice | Metric
     output: str | None = None
-    name: str = ""
     guard: Callable[[], AbstractContextManager[None]] = lambda: guarded("the network")
 
     def __call__(self, experiment: Any) -> "Task":
@@ -87,9 +85,9 @@ def shapes_of(network: Network) -> tuple[Params, Collections]:
     return found
 
 
-def made(kind: str, chosen: Any) -> Any:
-    """The loss or metric of a choice; what is none is given back."""
-    return chosen.make() if isinstance(chosen, Choice) else chosen
+def made(loss: Choice | Loss) -> Any:
+    """The loss that is chosen, or that is given."""
+    return loss.make() if isinstance(loss, Choice) else loss
 
 
 def check_targets(task: Task, dataset: Dataset) -> None:
@@ -98,7 +96,7 @@ def check_targets(task: Task, dataset: Dataset) -> None:
     Raises:
         UserError: they do not go together, such as seven outputs and ten classes.
     """
-    loss = made("loss", task.loss)
+    loss = made(task.loss)
     if hasattr(loss, "check"):
         outputs = outputs_of(task)
         for targets in (dataset.train_targets, dataset.test_targets):
@@ -142,16 +140,21 @@ def check_shapes(task: Task) -> None:
     targets = batched(task.data.targets, batch)
     if (metric := task.measured.shown.name) in TAKEN:
         raise UserError(f"a metric cannot be called {shown(metric)}, as another column is; rename it.")
-    for kind, entries, chosen in (("loss", LOSSES, task.loss), ("metric", METRICS, task.metric)):
-        name = _name_of(chosen if kind == "loss" else Choice("metric", task.measured.shown.name))
-        function = made(kind, chosen) if kind == "loss" else task.measured.sums
-        found = _shapes_given(entries, name, function, outputs, targets)
-        for leaf in jax.tree.leaves(found):
-            if leaf.shape[:1] != (batch,) or (kind == "loss" and len(leaf.shape) != 1):
-                raise UserError(
-                    f"the {kind} {shown(name)} must give a number for each example, [batch], and gives "
-                    f"{leaf.dtype} {list(leaf.shape)} of a batch of {batch}."
-                )
+    loss, metric = _name_of(task.loss), task.measured.shown.name
+    found = _shapes_given(LOSSES, loss, made(task.loss), outputs, targets)
+    _check_per_example("loss", loss, found, batch, axes=1)
+    found = _shapes_given(METRICS, metric, task.measured.sums, outputs, targets)
+    _check_per_example("metric", metric, found, batch)
+
+
+def _check_per_example(kind: str, name: str, found: Any, batch: int, axes: int | None = None) -> None:
+    """Check that every leaf has a number, or an array, for each example."""
+    for leaf in jax.tree.leaves(found):
+        if leaf.shape[:1] != (batch,) or axes not in (None, len(leaf.shape)):
+            raise UserError(
+                f"the {kind} {shown(name)} must give a number for each example, [batch], and gives "
+                f"{leaf.dtype} {list(leaf.shape)} of a batch of {batch}."
+            )
 
 
 def _shapes_given(entries: Registry[Any], name: str, function: Any, outputs: Any, targets: Any) -> Any:

@@ -92,7 +92,7 @@ def _made(entry: Callable[..., Task], settings: _Settings, source: Source | None
 
 def _as_asked(task: Task, experiment: Experiment) -> Task:
     """A task with the loss, the metric and the output that an experiment names in place of the task's own."""
-    changes: dict[str, Any] = {"name": experiment.task.name}
+    changes: dict[str, Any] = {}
     if experiment.loss.name != AUTO:
         changes["loss"] = experiment.loss
     if experiment.metric.name != AUTO:
