@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import flax.linen as nn
 import numpy as np
 import pytest
 
@@ -443,6 +444,26 @@ def test_other_arrays_than_a_run_was_begun_with_are_refused_or_accepted_and_reco
     ltjax.run_experiment(experiment, tmp_path, dataset=two, quiet=True)
     with pytest.raises(UserError, match="other code or data"):
         ltjax.run_experiment(experiment, tmp_path, dataset=one, quiet=True)
+
+
+def test_a_task_of_other_arrays_than_a_run_was_begun_with_is_refused_or_accepted_and_recorded(tmp_path):
+    network = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(10)])
+    one, two = (
+        replace(SMALL, task=ltjax.classification(network, own._replace(
+            train_inputs=own.train_inputs.reshape(-1, 64) / 255.0,
+            test_inputs=own.test_inputs.reshape(-1, 64) / 255.0,
+        )))
+        for own in (arrays(1), arrays(2))
+    )  # fmt: skip
+    ltjax.run_experiment(one, tmp_path, quiet=True)
+    with pytest.raises(UserError, match="begun with other code or data: the data: their fingerprint is"):
+        ltjax.run_experiment(two, tmp_path, quiet=True)
+    ltjax.run_experiment(two, tmp_path, quiet=True, accept_changes=True)
+    assert read_config(tmp_path).task == two.task
+    with pytest.raises(UserError, match="other code or data"):
+        ltjax.run_experiment(one, tmp_path, quiet=True)
+    for each in (one, two):
+        ltjax.TASKS.pop(each.task.name)
 
 
 def test_runs_on_other_arrays_are_not_merged_unless_that_is_accepted(tmp_path):

@@ -298,11 +298,19 @@ def with_arrays_of(folder: Path, experiment: Experiment) -> Experiment:
     So that other arrays are told as another identity, and not as another experiment.
     """
     try:
-        name = read_config(folder).data.name if has_trained(folder) else ""
+        stored = read_config(folder) if has_trained(folder) else None
     except UserError:
         return experiment
-    both = name.startswith(ARRAYS) and experiment.data.name.startswith(ARRAYS)
-    return replace(experiment, data=replace(experiment.data, name=name)) if both else experiment
+    return _named_as(experiment, stored) if stored else experiment
+
+
+def _named_as(experiment: Experiment, other: Experiment) -> Experiment:
+    """The experiment with another's names of arrays, of its data or of its task, where both are of arrays."""
+    if other.task.name.startswith(ARRAYS) and experiment.task.name.startswith(ARRAYS):
+        experiment = replace(experiment, task=other.task)
+    if other.data.name.startswith(ARRAYS) and experiment.data.name.startswith(ARRAYS):
+        experiment = replace(experiment, data=replace(experiment.data, name=other.data.name))
+    return experiment
 
 
 def adopt_arrays(folder: Path, experiment: Experiment) -> None:
@@ -312,6 +320,5 @@ def adopt_arrays(folder: Path, experiment: Experiment) -> None:
     homes = [paths.point(folder, point) for point in sweeps.points(read_config(folder))]
     for each in dict.fromkeys([*homes, folder]):  # the whole run's comes last: it is what others look at
         if paths.config(each).exists():
-            kept = read_config(each)
-            data = replace(kept.data, name=experiment.data.name)
-            write_text(paths.config(each), compatible.to_json(replace(kept, data=data)))
+            kept = _named_as(read_config(each), experiment)
+            write_text(paths.config(each), compatible.to_json(kept))
