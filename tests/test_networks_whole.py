@@ -17,6 +17,7 @@ from ltjax.runs.folder import Run
 from ltjax.settings.schema import Compute, Data, Experiment, Prune, Rates, Train
 
 from .networks import NETWORKS, OUTPUTS, WORDS
+from .test_command import answer
 
 SIZES = {"train": 48, "test": 16}
 RATES = Rates(0.3, 0.3, 0.3, 0.3, 0.3, 0.3, None)
@@ -130,3 +131,11 @@ def test_a_run_that_starts_with_what_was_exported_starts_as_that_ended(whole, tm
     (found,) = ltjax.find_tickets(later)
     row = run.summary().query("round == 0 and arm == 'ticket' and trial == 0").iloc[0]
     assert found.summary["initial_test_accuracy"].item() == row["final_test_accuracy"]
+
+
+@pytest.mark.long  # a page takes some seconds
+def test_the_page_of_a_run_has_its_layers(whole, tmp_path, capsys):
+    _, run, kinds = whole
+    status, _, err = answer(capsys, "report", str(run.folder), "--to", str(tmp_path))
+    page = (tmp_path / "report.html").read_text()
+    assert status == 0 and [path for path in kinds if path not in page] == [], err
