@@ -83,7 +83,7 @@ def _outputs(jaxpr: Jaxpr, values: Sequence[Value], found: list[Use]) -> list[Va
 def _of_equation(equation: JaxprEqn, values: list[Value], found: list[Use]) -> list[Value]:
     name, params = equation.primitive.name, equation.params
     if name == "scan":
-        return _scan(params, values, found)
+        return _scan(equation, values, found)
     if name == "while":
         return _while(params, values, found)
     if name == "cond":
@@ -155,11 +155,19 @@ def _looped(values: Sequence[Value]) -> list[Value]:
     return [each._replace(leaves=frozenset((leaf, True) for leaf, _ in each.leaves)) for each in values]
 
 
-def _scan(params: dict[str, Any], values: list[Value], found: list[Use]) -> list[Value]:
-    consts, carries = params["num_consts"], params["num_carry"]
-    carry = values[consts : consts + carries]
-    constant, along = values[:consts], values[consts + carries :]
-    return _loop(params["jaxpr"].jaxpr, constant, carry, along, found)
+def _scan(equation: JaxprEqn, values: list[Value], found: list[Use]) -> list[Value]:
+    body: Jaxpr = equation.params["jaxpr"].jaxpr
+    # what is scanned has an axis less in the body; JAX 0.11 has no numbers of the rest in the params any more
+    carries = len(body.outvars) - _scanned(equation.outvars, body.outvars)
+    ends = len(values) - _scanned(equation.invars, body.invars)
+    constant, carry, along = values[: ends - carries], values[ends - carries : ends], values[ends:]
+    return _loop(body, constant, carry, along, found)
+
+
+def _scanned(outside: Sequence[Any], inside: Sequence[Any]) -> int:
+    """How many variables a scan goes along."""
+    pairs = zip(outside, inside, strict=True)
+    return sum(len(one.aval.shape) > len(other.aval.shape) for one, other in pairs)
 
 
 def _while(params: dict[str, Any], values: list[Value], found: list[Use]) -> list[Value]:
