@@ -128,21 +128,19 @@ def steps(home: Path) -> tuple[Experiment, int]:
 
 def verdicts() -> pd.DataFrame:
     """A row for every claim of the paper, judged by the committed runs that could judge it."""
-    folders = [path.parent for path in DOCS.glob("results/*/claims.csv")]
-    # what is not run is told by runs of the paper's length first: of others, it would be to be run as short
-    folders.sort(key=lambda folder: (shortened(folder), folder.name))
-    tables = [pd.read_csv(folder / "claims.csv", keep_default_na=False) for folder in folders]
+    folders = {
+        path.parent.name: pd.read_csv(path, keep_default_na=False)
+        for path in DOCS.glob("results/*/claims.csv")
+    }
+    # what is not run is told by runs of the claim's own network first, then by those that judge most
+    tables = [rows.assign(unjudged=rows["verdict"] == "not run", elsewhere=rows["network"] != name)
+              for name, rows in sorted(folders.items())]  # fmt: skip
+    tables.sort(key=lambda rows: int(rows["unjudged"].sum()))
     rows = pd.concat(tables, ignore_index=True)
-    rows["unjudged"] = rows["verdict"] == "not run"
-    first = rows.sort_values("unjudged", kind="stable").drop_duplicates("id").set_index("id")
+    rows = rows.sort_values(["unjudged", "elsewhere"], kind="stable")
+    first = rows.drop_duplicates("id").set_index("id")
     papers = [name for name, claim in CLAIMS.items() if claim.measure.__module__.startswith(PAPERS)]
     return first.loc[papers].reset_index()
-
-
-def shortened(folder: Path) -> bool:
-    """Whether committed runs are not of the paper's length."""
-    run, paper = steps(min(folder.glob("*/config.json")).parent)
-    return run.train.steps != paper
 
 
 def told(claims: pd.DataFrame) -> str:

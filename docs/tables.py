@@ -34,6 +34,8 @@ def main() -> None:
 def page(text: str, home: Path) -> str:
     """A page with its tables as the results beside it have them; the claims' words in short are its own."""
     text = ROUNDS.sub(lambda found: f"{found[1]}\n{rounds(home / found[2])}\n{found[3]}", text)
+    if not (home / "claims.csv").exists():
+        return text
     claims = pd.read_csv(home / "claims.csv").set_index("id")
     return CLAIM.sub(lambda found: judged(found, claims), text)
 
