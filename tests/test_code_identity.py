@@ -446,6 +446,16 @@ def test_other_arrays_than_a_run_was_begun_with_are_refused_or_accepted_and_reco
         ltjax.run_experiment(experiment, tmp_path, dataset=one, quiet=True)
 
 
+@pytest.mark.parametrize("ask", [ltjax.task, ltjax.classification, ltjax.regression])
+def test_a_task_that_a_program_makes_is_of_that_programs_file(ask):
+    inputs = np.arange(12.0).reshape(6, 2)
+    targets = inputs[:, 0] if ask is ltjax.regression else np.arange(6) % 3
+    task = ask(nn.Dense(1 if ask is ltjax.regression else 3), (inputs, targets, inputs, targets))
+    name = next(name for name, entry in ltjax.TASKS.items() if entry is task)
+    assert Entry("task", name).file == Path(__file__)
+    ltjax.TASKS.pop(name)
+
+
 def test_a_task_of_other_arrays_than_a_run_was_begun_with_is_refused_or_accepted_and_recorded(tmp_path):
     network = nn.Sequential([nn.Dense(4), nn.relu, nn.Dense(10)])
     one, two = (

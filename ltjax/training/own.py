@@ -8,7 +8,7 @@ import jax
 
 from ltjax.core.choices import Choice, chosen
 from ltjax.core.errors import UserError, shown
-from ltjax.core.registry import definition_of
+from ltjax.core.registry import Definition, definition_of
 from ltjax.core.trees import leaves_by_path
 from ltjax.data import Dataset, check_dataset, source_of
 from ltjax.data.sources import ARRAYS, checksum
@@ -33,7 +33,9 @@ def classification(module: Any, arrays: Arrays, **other: Any) -> Task:
     Raises:
         UserError: as ``task``.
     """
-    return task(module, arrays, **{"loss": "cross_entropy", "metric": "accuracy", **other})
+    return _entered(
+        module, arrays, definition_of(module), **{"loss": "cross_entropy", "metric": "accuracy", **other}
+    )
 
 
 def regression(module: Any, arrays: Arrays, **other: Any) -> Task:
@@ -47,7 +49,9 @@ def regression(module: Any, arrays: Arrays, **other: Any) -> Task:
     Raises:
         UserError: as ``task``.
     """
-    return task(module, arrays, **{"loss": "squared_error", "metric": "r2", **other})
+    return _entered(
+        module, arrays, definition_of(module), **{"loss": "squared_error", "metric": "r2", **other}
+    )
 
 
 def task(
@@ -77,6 +81,13 @@ def task(
         >>> task(nn.Dense(3), (x[:20], y[:20], x[20:], y[20:])).kinds
         {'kernel': 'output'}
     """
+    return _entered(module, arrays, definition_of(module), loss=loss, metric=metric, output=output)
+
+
+def _entered(
+    module: Any, arrays: Arrays, definition: Definition, *, loss: Any, metric: Any, output: str | None = None
+) -> Task:
+    """The task, entered as what the file that asked for it defines."""
     dataset = arrays if isinstance(arrays, Dataset) else _dataset(arrays)
     check_dataset(dataset)
     source = source_of(dataset)
@@ -86,7 +97,7 @@ def task(
     check_shapes(made)
     check_targets(made, dataset)
     name = f"{ARRAYS}{_checksum(made, dataset):08x}"
-    TASKS.enter(name, made, definition_of(module), replace=True)
+    TASKS.enter(name, made, definition, replace=True)
     return made
 
 
