@@ -24,8 +24,8 @@ FORMS = ("direct", "winograd")
 def curves(experiment: Experiment) -> Any:
     """Test loss and accuracy of the dense networks, [trials, evaluations] each, and the steps."""
     (found,) = find_tickets(experiment)
-    history = found.history
-    return history.steps, history.loss["test"], history.metric["test"]
+    test = found.curves[found.curves["split"] == "test"].pivot(index="trial", columns="step")
+    return test["loss"].columns, test["loss"].to_numpy(), test["accuracy"].to_numpy()
 
 
 def rows(steps: Any, loss: Any, accuracy: Any) -> list[str]:
