@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -74,7 +75,7 @@ def cell(column: str, value: Any) -> str:
 
 
 def rows_of(part: Part, options: argparse.Namespace, known: Sequence[Row], limit: float) -> Iterator[Row]:
-    """Measure a part in a process of its own; its rows as it prints them.
+    """Measure a part in a process of its own, which has ``limit`` seconds; its rows as it prints them.
 
     Raises:
         subprocess.CalledProcessError: it failed, or was stopped at its limit.
@@ -88,7 +89,7 @@ def rows_of(part: Part, options: argparse.Namespace, known: Sequence[Row], limit
     child = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
     )
-    timer = threading.Timer(limit, child.kill)
+    timer = threading.Timer(min(part.seconds, limit), child.kill)
     timer.start()
     try:
         assert child.stdin and child.stdout
@@ -106,23 +107,42 @@ def rows_of(part: Part, options: argparse.Namespace, known: Sequence[Row], limit
             log.close()
 
 
+def every_row(part: Part, options: argparse.Namespace, known: Sequence[Row], limit: float) -> list[Row]:
+    """The rows of a part, once it has ended."""
+    return list(rows_of(part, options, known, limit))
+
+
 def run(options: argparse.Namespace, report: Report) -> int:
     """Measure the parts in turn, as long as there is time; how many failed."""
     began, failed = time.monotonic(), 0
-    for part in (PARTS[name] for name in options.parts):
-        left = 60 * options.minutes - (time.monotonic() - began)
-        if left < part.least:
-            report.say(f"\n{part.name}: left out, {max(left, 0):.0f} s are too few.")
-            continue
-        report.begin(part)
-        started = time.monotonic()
-        try:
-            for row in rows_of(part, options, report.rows, min(part.seconds, left)):
-                report.add(row)
-        except subprocess.CalledProcessError as error:
-            failed += 1
-            why = "stopped at its limit" if error.returncode == -9 else f"failed, status {error.returncode}"
-            report.say(f"\n{part.name}: {why} after {time.monotonic() - started:.0f} s.")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        early: dict[str, Future[list[Row]]] = {}
+        for part in (PARTS[name] for name in options.parts):
+            left = 60 * options.minutes - (time.monotonic() - began)
+            if left < part.least:
+                report.say(f"\n{part.name}: left out, {max(left, 0):.0f} s are too few.")
+                continue
+            report.begin(part)
+            started = time.monotonic()
+            try:
+                rows = (
+                    early[part.name].result()
+                    if part.name in early
+                    else rows_of(part, options, report.rows, left)
+                )
+                for row in rows:
+                    report.add(row)
+            except subprocess.CalledProcessError as error:
+                failed += 1
+                why = (
+                    "stopped at its limit" if error.returncode == -9 else f"failed, status {error.returncode}"
+                )
+                report.say(f"\n{part.name}: {why} after {time.monotonic() - started:.0f} s.")
+            if options.quick and not early:  # nothing is timed, so parts may run beside each other
+                early = {
+                    name: pool.submit(every_row, PARTS[name], options, tuple(report.rows), left)
+                    for name in options.parts if name != part.name
+                }  # fmt: skip
     report.say(f"\n{time.monotonic() - began:.0f} s in all.")
     return failed
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that tests start inherit it
 
@@ -18,8 +19,9 @@ from hypothesis import settings
 
 from ltjax import Compute, Data, Experiment, Model, Numerics, Prune, Train
 from ltjax.core.choices import Choice
-from ltjax.core.registry import Registry
+from ltjax.core.registry import Registry, registry
 from ltjax.data import DATASETS
+from ltjax.lanes.program import LaneProgram
 from ltjax.lottery.loop import find_tickets
 from ltjax.models import Network
 from ltjax.runs.folder import Run
@@ -106,6 +108,28 @@ def compiled_quickly():
 def quick_compilation():
     """A module's programs are compiled quickly."""
     with compiled_quickly():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_programs():
+    """What lanes run is traced and compiled once between a worker's tests, not once for every run of theirs."""
+    known: dict[Any, dict] = {}
+    make = LaneProgram.__init__
+
+    def made(self, training, splits, train, compute, lanes):
+        make(self, training, splits, train, compute, lanes)
+        chosen = (train.optimizer, train.schedule, training.augment)
+        entries = [registry(each.kind)[each.name] if isinstance(each, Choice) else each for each in chosen]
+        shapes = [(each.shape, each.dtype) for each in jax.tree.leaves(self.splits)]
+        key = (
+            training.task, train, training.examples, *chosen, *map(id, entries), *shapes, self.slots,
+            self.mesh, self.batching, compute.convolution, compute.data,
+            jax.config.read("jax_disable_most_optimizations"), jax.config.read("jax_enable_x64"),
+        )  # fmt: skip
+        self.compiled = known.setdefault(key, self.compiled)
+
+    with patch.object(LaneProgram, "__init__", made):
         yield
 
 

@@ -41,7 +41,7 @@ def arrays(inputs: object, tokens: bool) -> ltjax.Dataset:
     return ltjax.Dataset(*split(SIZES["train"]), *split(SIZES["test"]))
 
 
-QUICK = ("vit", "weight norm", "nnx mlp", "bfloat16")
+QUICK = ("weight norm", "nnx mlp")
 """Of which the whole is tried every time; of the others behind the marker ``long``."""
 
 

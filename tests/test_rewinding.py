@@ -219,7 +219,10 @@ def test_a_round_like_the_one_before_compiles_nothing(monkeypatch):
         return found
 
     monkeypatch.setattr(LaneProgram, "_program", counting)
-    parts = iter(find_tickets(with_prune(replace(LATE, arms={"ticket": 1, "reinit": 1}), rounds=3)))
+    own = with_train(
+        replace(LATE, arms={"ticket": 1, "reinit": 1}), evaluate_batch=90
+    )  # as no other test has it
+    parts = iter(find_tickets(with_prune(own, rounds=3)))
     compiled = Counter()
     for part in parts:
         compiled[part.index] += len(made)

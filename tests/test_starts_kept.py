@@ -53,7 +53,10 @@ def assert_same(one, two):
     pd.testing.assert_frame_equal(*(each.sort_values(order, ignore_index=True) for each in tables))
 
 
-@pytest.mark.parametrize("dies_at", [(0, 10), (0, 20), (1, 30)], ids=str)
+LONG = [pytest.param(dies_at, marks=pytest.mark.long) for dies_at in ((0, 10), (1, 30))]
+
+
+@pytest.mark.parametrize("dies_at", [(0, 20), *LONG], ids=str)
 def test_killed_before_and_after_a_capture_it_continues_to_the_same_bits(dies_at, late, tmp_path):
     with pytest.raises(Killed):
         train(tmp_path / "run", dies_at, experiment=LATE)
