@@ -20,7 +20,9 @@ from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.runs.tickets import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Data, Experiment, Model, Numerics, Prune, Rates, Train
+from ltjax.sparsity import saliency, two_weights  # noqa: F401  # they register criteria
 from ltjax.sparsity.criteria import CRITERIA
+from ltjax.sparsity.densities import DENSITIES
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
@@ -34,7 +36,7 @@ from ltjax.training.tasks import TASKS
 from ltjax.training.tasks import TASKS as tasks
 
 __all__ = [
-    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "LOSSES", "METRICS", "MODELS", "OPTIMIZERS",
+    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "LOSSES", "METRICS", "MODELS", "OPTIMIZERS",
     "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS", "Choice", "Compute",
     "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates",
     "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "classification",

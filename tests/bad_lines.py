@@ -112,7 +112,7 @@ def outside(option):
 NAMES = {"--config": "experiment", "--data.name": "data set", "--data.augment": "augmentation",
          "--model.name": "model", "--model.init": "initializer", "--train.optimizer": "optimizer",
          "--prune.criterion": "criterion", "--prune.schedule": "schedule", "--prune.structure": "structure",
-         "--prune.rewind": "rewinding", "--train.schedule": "rate schedule",
+         "--prune.rewind": "rewinding", "--prune.densities": "densities", "--train.schedule": "rate schedule",
          "--task": "task", "--loss": "loss", "--metric": "metric"}  # fmt: skip
 """What is called by a name that must be known: letters of three alphabets spell none by chance."""
 
@@ -139,6 +139,18 @@ CONTRADICTIONS = [
     ("--train.schedule drops --train.schedule.drops 0", "train.schedule.drops"),
     ("--prune.schedule oneshot --prune.rounds 3 --prune.schedule.fractions 0.5 0.8", "fractions"),
     ("--prune.schedule continued", "--arms.continued"), ("--prune.structure global", "one rate"),
+    ("--prune.schedule at_init", "prune.schedule.densities"), ("--prune.schedule.densities 0.1", "at_init"),
+    ("--prune.schedule at_init --prune.rounds 2 --prune.schedule.densities 0.1", "densities, not 1"),
+    ("--prune.schedule at_init --prune.rounds 1 --prune.schedule.densities 1.5", "densities"),
+    ("--prune.schedule at_init --prune.rounds 1 --prune.schedule.densities 0.001 --prune.rates.output None",
+     "cannot be met"),
+    ("--prune.schedule at_init --prune.rounds 1 --prune.schedule.densities 0.1 --prune.schedule.steps 0",
+     "steps"), ("--prune.densities erk --prune.structure global --prune.rates.output 0.3", "no meaning"),
+    ("--prune.structure n_of_m --prune.rounds 1 --prune.densities erk", "no meaning"),
+    ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.m 9", "groups of 9 inputs"),
+    ("--prune.structure n_of_m --prune.rounds 2", "prune.structure.n"),
+    ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.n 4", "below m 4"),
+    ("--prune.structure n_of_m --prune.rounds 2 --prune.structure.n 2 3", "from round to round"),
     ("--prune.structure global --prune.rates.fc 0.3 --prune.rates.output 0.2", "one rate"),
     ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "nothing to prune"),
     ("--prune.schedule oneshot --prune.rounds 1 --prune.schedule.fractions 0.5 --prune.rates.conv None "

@@ -111,9 +111,12 @@ def quick_compilation():
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def shared_programs():
-    """What lanes run is traced and compiled once between a worker's tests, not once for every run of theirs."""
+    """What lanes run is traced and compiled once between a module's tests, not for each run of theirs.
+
+    Of a module alone: where the programs of a whole suite stay, XLA runs out of memory maps.
+    """
     known: dict[Any, dict] = {}
     make = LaneProgram.__init__
 

@@ -16,7 +16,7 @@ from ltjax.runs import checkpoints, paths
 from ltjax.settings import compatible, sweeps
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Data, Experiment, Model, Prune
-from ltjax.sparsity import schedules
+from ltjax.sparsity import counts
 from ltjax.training.tasks import task_of
 
 Course = Callable[[str, int, int, int], Mapping[str, float]]
@@ -31,7 +31,7 @@ def remaining(experiment: Experiment, round: int) -> int:
 @cache
 def _surviving(model: Model, data: str, prune: Prune) -> list[int]:
     task = task_of(Experiment(model=model, data=Data(name=data)))
-    return schedules.surviving(task.shapes[0], prune, task.kinds)
+    return counts.surviving(task.shapes[0], prune, task.kinds)
 
 
 def made_up(experiment: Experiment | str, course: Course, *, point: str = "", curves: bool = True) -> Results:

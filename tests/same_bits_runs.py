@@ -133,10 +133,13 @@ def cases(names: Names) -> dict[str, list[Settings]]:
 
 
 def _pruning(schedule: str, names: Names) -> Settings:
-    """A schedule with every criterion in every structure, as one sweep."""
-    points = list(itertools.product(names["CRITERIA"], names["STRUCTURES"] or ("layer", "global")))
+    """A schedule with every criterion by layer and globally, as one sweep."""
+    points = list(itertools.product(names["CRITERIA"], ("layer", "global")))
     criteria, structures = zip(*points, strict=True)
-    own = {"prune.schedule.fractions": [0.3, 0.6]} if schedule == "oneshot" else {}
+    own: Settings = {
+        "oneshot": {"prune.schedule.fractions": [0.3, 0.6]},
+        "at_init": {"prune.schedule.densities": [0.4, 0.2], "prune.schedule.steps": 1},
+    }.get(schedule, {})
     rates = dict.fromkeys(("prune.rates.conv", "prune.rates.fc", "prune.rates.output"), 0.3)
     return {
         **LENET, **rates, **own, "prune.rounds": 2, "prune.schedule": schedule,

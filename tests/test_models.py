@@ -17,7 +17,7 @@ from ltjax.models import MODELS, Wiring, layers, make_network, wired
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Model, Train
 from ltjax.sparsity import masks, selection
-from ltjax.sparsity.schedules import surviving
+from ltjax.sparsity.counts import surviving
 from ltjax.training.augmentations import AUGMENTATIONS
 from ltjax.training.rates import Drops
 from ltjax.training.step import LaneStart, Training, course_of

@@ -12,8 +12,8 @@ from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import lanes_of
 from ltjax.settings.schema import Prune
-from ltjax.sparsity import schedules
-from ltjax.sparsity.schedules import SCHEDULES, OneShot
+from ltjax.sparsity import counts, schedules
+from ltjax.sparsity.schedules import SCHEDULES, AtInit, OneShot
 
 from .conftest import TINY, by_name, finish, with_prune
 
@@ -39,7 +39,11 @@ def test_what_a_round_is_pruned_from_and_by_how_much(schedule, round, arm, befor
 
 
 def test_every_schedule_looks_back_only():
-    for schedule in (*SCHEDULES.keys() - {"oneshot"}, OneShot((0.1, 0.2, 0.3))):
+    for schedule in (
+        *SCHEDULES.keys() - {"oneshot", "at_init"},
+        OneShot((0.1, 0.2, 0.3)),
+        AtInit((0.5, 0.3, 0.1)),
+    ):
         prune = Prune(rounds=3, schedule=schedule)
         assert all(0 <= schedules.step_of(prune, round).before < round for round in (1, 2, 3))
 
@@ -122,7 +126,7 @@ def test_the_sizes_of_every_schedule_are_known_without_training(finished):
     for prune in (Prune(rounds=2), Prune(rounds=2, schedule=OneShot((0.5, 0.25)))):
         experiment = replace(ONE_TRIAL, prune=prune)
         found = [each.summary["weights_remaining"].item() for each in find_tickets(experiment)]
-        assert schedules.surviving(theta0, prune, by_name(theta0)) == found
+        assert counts.surviving(theta0, prune, by_name(theta0)) == found
 
 
 def test_controls_are_trained_in_their_rounds_alone_and_tickets_in_all():

@@ -18,7 +18,7 @@ from ltjax.data import split
 from ltjax.lanes.history import LANE, curves_columns, metric_in
 from ltjax.settings import sweeps
 from ltjax.settings.fields import choices_of, replaced, settings_of
-from ltjax.sparsity.schedules import OneShot
+from ltjax.sparsity.schedules import AtInit, OneShot
 from ltjax.training.losses import LOSSES, CrossEntropy
 from ltjax.training.optimizers import Momentum
 from ltjax.training.rates import Drops
@@ -42,6 +42,7 @@ CURVES, LANES, NOTHING, ROUNDING = "curves", "which lanes there are", "nothing",
 """What a setting may change. What is decided before it stays the same, bit for bit: ``difference``."""
 
 NORMED, MIXED = {"model.name": "normed"}, {"model.name": "mixed"}
+AT_INIT = {"prune.criterion": "snip", "prune.schedule": AtInit((0.5,))}
 WEIGHTS = {"loss": CrossEntropy(class_weights=(1.0,) * 10)}
 
 ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -85,6 +86,14 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (PRUNING, {"prune.criterion": "initial"}, {}),
     (PRUNING, {"prune.schedule": "continued"}, {"arms": {"ticket": 1, "continued": 1}}),
     (PRUNING, {"prune.schedule.fractions": (0.4,)}, {"prune.schedule": OneShot((0.3,))}),
+    (PRUNING, {"prune.densities": "balanced"}, {}),
+    (PRUNING, {"prune.schedule.densities": (0.4,)}, AT_INIT),
+    (PRUNING, {"prune.schedule.steps": 2}, AT_INIT),
+    (LANES, {"prune.schedule.dense": False}, AT_INIT),
+    (PRUNING, {"prune.criterion.examples": 20}, {"prune.criterion": "snip"}),
+    (PRUNING, {"prune.criterion.temperature": 0.01}, {"prune.criterion": "grasp"}),
+    (PRUNING, {"prune.structure.n": (1,)}, {"prune.structure": "n_of_m"}),
+    (PRUNING, {"prune.structure.m": 8}, {"prune.structure": "n_of_m"}),
     (LATER, {"prune.rewind": "learning_rate"}, {}),
     (LATER, {"prune.rewind.k": 3}, {"prune.rewind": "step"}),
     (LATER, {"prune.rewind.t": 2}, {"prune.rewind": "learning_rate"}),

@@ -35,10 +35,13 @@ class Against(NamedTuple):
 
 
 def against_dense(run: Results, arm: str = "ticket") -> Against:
-    """An arm beside the dense network, round 0 of the tickets; not-a-number where every lane diverged."""
+    """An arm beside the dense network, round 0 of the tickets.
+
+    Numbers are not-a-number where every lane diverged, or the dense network was not trained.
+    """
     shown, test = run.metric, test_of(run)
     stop, value = mean(by_trial(run, STOP, arm)), mean(by_trial(run, test, arm))
-    dense_stop, dense_value = mean(by_trial(run, STOP))[0], mean(by_trial(run, test))[0]
+    dense_stop, dense_value = (mean(by_trial(run, what)).get(0, np.nan) for what in (STOP, test))
     # a dense network that is best before its first step has nothing to be earlier than
     earlier = 100 * (1 - stop / (dense_stop or np.nan))
     gain = shown.factor * (value - dense_value)
@@ -71,6 +74,8 @@ def finding(run: Results) -> str:
     """
     tickets = against_dense(run)
     dense = tickets.stop.get(0, np.nan)
+    if 0 not in tickets.stop.index:
+        return "The dense network was not trained, so there is nothing to compare with."
     if np.isnan(dense):
         return "The dense network's loss became non-finite, so there is nothing to compare with."
     if len(tickets.stop) == 1:

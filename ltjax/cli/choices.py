@@ -16,6 +16,7 @@ from ltjax.settings.fields import choices_of
 from ltjax.settings.loading import experiments
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity.criteria import CRITERIA
+from ltjax.sparsity.densities import DENSITIES
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
@@ -27,7 +28,7 @@ from ltjax.training.tasks import TASKS
 
 Kind = Literal[
     "experiments", "tasks", "losses", "metrics", "models", "datasets", "arms", "criteria",
-    "structures", "schedules", "rewindings",
+    "structures", "densities", "schedules", "rewindings",
     "optimizers", "rates", "augmentations", "figures", "claims", "loggers",
 ]  # fmt: skip
 
@@ -71,6 +72,7 @@ PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "arms": lambda: documented(ARMS),
     "criteria": lambda: documented(CRITERIA),
     "structures": lambda: documented(STRUCTURES),
+    "densities": lambda: documented(DENSITIES),
     "schedules": lambda: documented(SCHEDULES),
     "rewindings": lambda: documented(REWINDINGS),
     "optimizers": lambda: documented(OPTIMIZERS),

@@ -2,9 +2,37 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
+from ltjax.core.errors import UserError
 from ltjax.core.trees import read_only
-from ltjax.core.types import Key, Mask, Start, Ticket
+from ltjax.core.types import Key, Mask, Params, Start, Ticket
+
+
+class Derivatives(Protocol):
+    """What differentiates the loss over training examples: ``training.derivatives`` has the real one."""
+
+    def gradient(self, at: Start, mask: Mask, key: Key, options: "Options") -> Params:
+        """Of the loss by all weights."""
+
+    def hvp(self, at: Start, mask: Mask, vector: Params, key: Key, options: "Options") -> Params:
+        """The Hessian's product with a vector."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Over which examples, and how, the loss is differentiated.
+
+    Args:
+        examples: how many, drawn from the training split, of each class equally many where targets are
+            classes; None for all.
+        train: whether the network runs as in training: BatchNorm by the batch, dropout drawn.
+        temperature: what outputs are divided by before the loss.
+    """
+
+    examples: int | None = None
+    train: bool = False
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -21,6 +49,8 @@ class Found:
         steps: of a whole training.
         starts: the dense network by the steps at which it was kept; θ₀ is that of step 0.
         left: what training left in the lane that the mask is made from, or what reads it; None in round 0.
+        task: what is learned: its network, the shapes of its data, its kinds of layers.
+        derivatives: what ``gradient`` and ``hvp`` ask.
     """
 
     theta0: Start
@@ -30,6 +60,8 @@ class Found:
     steps: int = 0
     starts: Mapping[int, Start] = field(default_factory=dict)
     left: Start | Callable[[], Start] | None = None
+    task: Any = None
+    derivatives: Derivatives | None = None
 
     @property
     def trained(self) -> Start | None:
@@ -42,6 +74,42 @@ class Found:
             UserError: a run that is continued did not keep them.
         """
         return self.left() if callable(self.left) else self.left
+
+    def gradient(
+        self, at: Start, examples: int | None = None, *, train: bool = False, temperature: float = 1.0
+    ) -> Params:  # fmt: skip
+        """The gradient of the mean loss by all weights, pruned ones too, at the weights that the mask leaves.
+
+        Args:
+            at: params and state, such as ``theta0`` or ``trained``; pruned weights count as 0.
+            examples: how many training examples, drawn by the key; None for all of them.
+            train: whether the network runs as in training.
+            temperature: what outputs are divided by before the loss.
+
+        Returns:
+            Float32 arrays like the params. In a job of several processes the first one computes them.
+
+        Raises:
+            UserError: there is no data to differentiate over.
+        """
+        options = Options(examples, train, temperature)
+        return self._derivatives().gradient(at, self.mask, self.key, options)
+
+    def hvp(
+        self, at: Start, vector: Params, examples: int | None = None, *, train: bool = False,
+        temperature: float = 1.0,
+    ) -> Params:  # fmt: skip
+        """The product of the mean loss's Hessian by all weights with a vector; else as ``gradient``.
+
+        It is taken forward over reverse.
+        """
+        options = Options(examples, train, temperature)
+        return self._derivatives().hvp(at, self.mask, vector, self.key, options)
+
+    def _derivatives(self) -> Derivatives:
+        if self.derivatives is None:
+            raise UserError("there are no examples here over which a loss could be differentiated.")
+        return self.derivatives
 
     def handed(self, key: Key) -> "Found":
         """The same for a function that is not to change anything, with a key of its own."""

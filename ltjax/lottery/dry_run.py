@@ -14,7 +14,7 @@ from ltjax.lottery.layers import Layer, kept, layers
 from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import schedules
+from ltjax.sparsity.counts import surviving
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
 
@@ -48,7 +48,7 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     experiment, task = resolved.points[point], resolved.tasks[point]
     data, key = task.data, jax.eval_shape(lambda: named_key(0))
     params, collections = task.shapes
-    counts = schedules.surviving(params, experiment.prune, task.kinds)
+    counts = surviving(params, experiment.prune, task.kinds)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, course_of(key))
     training = Training(task, experiment.train, data.train - experiment.data.validation)

@@ -20,6 +20,7 @@ from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.data import Dataset, Source, check_dataset, source_of, split
 from ltjax.lanes import processes
 from ltjax.lanes.box import Work
+from ltjax.lanes.derivatives import Differentiated
 from ltjax.lanes.history import curves, summarise
 from ltjax.lanes.memory import Programs
 from ltjax.lanes.program import LaneProgram, Trained
@@ -167,6 +168,11 @@ class _Walk:
         observe: Observe | None, snapshots: Keeper | None, dataset: Dataset,
     ) -> None:  # fmt: skip
         self.observe, self.snapshots = observe, snapshots
+        # points differ in how their networks begin, not in what they compute
+        first, task = resolved.points[points[0]], resolved.tasks[points[0]]
+        splits = split(dataset, first.data.validation, first.seed)
+        self.train = first.train
+        derivatives = Differentiated(task, splits.train, first.train.evaluate_batch)
         self.searches = {
             point: Search(
                 resolved.points[point],
@@ -174,13 +180,10 @@ class _Walk:
                 resolved.tasks[point],
                 resolved.rehearsals[point],
                 resolved.only,
+                derivatives,
             )
             for point in points
         }
-        # points differ in how their networks begin, not in what they compute
-        first, task = resolved.points[points[0]], resolved.tasks[points[0]]
-        splits = split(dataset, first.data.validation, first.seed)
-        self.train = first.train
         training = Training(task, first.train, splits.train.size, first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute

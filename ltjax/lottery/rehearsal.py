@@ -14,18 +14,23 @@ from typing import Any
 import jax
 import numpy as np
 
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError, shown
-from ltjax.core.found import Found, handed
+from ltjax.core.found import Found, Options, handed
 from ltjax.core.keys import named_key
 from ltjax.core.trees import leaves_by_path, read_only
-from ltjax.core.types import Key, Params, Start, State, Ticket
+from ltjax.core.types import Key, Mask, Params, Start, State, Ticket
+from ltjax.data import Source, load_dataset
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Arm
 from ltjax.lottery.rewinding import REWINDINGS, Capture, captures_of, in_steps
 from ltjax.models import Network
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks
+from ltjax.sparsity.counts import kept_of
 from ltjax.sparsity.criteria import CRITERIA
+from ltjax.sparsity.selection import Group
+from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.task import Task
 
 PACKAGE = __name__.partition(".")[0]
@@ -34,6 +39,10 @@ PACKAGE = __name__.partition(".")[0]
 def _module(function: Any) -> str:
     """The module in which a function is defined, or the class of an object that is called like one."""
     return str(getattr(function, "__module__", type(function).__module__))
+
+
+def _is_ours(function: Any) -> bool:
+    return _module(function).startswith(f"{PACKAGE}.")
 
 
 @dataclass(frozen=True)
@@ -46,25 +55,54 @@ class Functions:
     steps: int
     rewinding: tuple[str, Any]
     criterion: tuple[str, Any] = ("", None)
+    structure: tuple[str, Any] = ("", None)
     arms: tuple[tuple[str, Arm], ...] = ()
 
     @property
     def ours(self) -> bool:
         """Whether all of them are ltjax's own."""
-        every = (self.rewinding, self.criterion, *self.arms)
-        return all(_module(function).startswith(f"{PACKAGE}.") for _, function in every)
+        every = (self.rewinding, self.criterion, self.structure, *self.arms)
+        return all(_is_ours(function) for _, function in every)
 
     def scores(self, found: Found, key: Key) -> Any:
         """What the criterion ranks weights by.
 
         Raises:
-            UserError: it failed, or its scores have another structure or shape than the params.
+            UserError: it failed, its scores have another structure or shape than the params, or are not
+                numbers where the params are.
         """
         name, criterion = self.criterion
         with on_cpu(), CRITERIA.guarded(name):
             scores = jax.device_get(criterion(found.handed(key)))
         _check_shapes(scores, found.theta0.params, f"the scores of the criterion {shown(name)}")
+        start = found.trained or found.theta0
+        _check_numbers(scores, start.params, found.mask, name)
         return scores
+
+    @property
+    def criterion_steps(self) -> int:
+        """In how many steps the criterion would have a mask made, where a schedule leaves that to it."""
+        return int(getattr(self.criterion[1], "steps", 1))
+
+    def selected(self, scores: Any, mask: Mask, kept: Mapping[Group, int]) -> Mask:
+        """The mask that the structure chooses by scores.
+
+        Raises:
+            UserError: the structure failed, or its mask is not one of these counts.
+        """
+        name, structure = self.structure
+        with STRUCTURES.guarded(name):
+            found = structure(read_only(scores), read_only(mask), dict(kept))
+        masks.check(found, mask, f"the structure {shown(name)}")
+        before, after = leaves_by_path(mask), leaves_by_path(found)
+        for group, number in kept.items():
+            left = sum(int(np.count_nonzero(after[path])) for path in group)
+            if left != number or any(np.any(after[path] & ~before[path]) for path in group):
+                raise UserError(
+                    f"the structure {shown(name)} must keep {number} of the weights that are left in "
+                    f"{' and '.join(group)}, and keeps {left}, or others."
+                )
+        return found
 
     def rewound(self, found: Found, key: Key) -> Ticket:
         """The ticket that the rewinding makes.
@@ -151,6 +189,7 @@ def functions_of(experiment: Experiment, task: Task) -> Functions:
     return replace(
         rewinding_of(experiment, task),
         criterion=(prune.criterion.name, prune.criterion.make()),
+        structure=(prune.structure.name, prune.structure.make()),
         arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
     )
 
@@ -195,12 +234,18 @@ def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
         UserError: one failed, or gave what cannot be used.
     """
     functions = functions_of(experiment, task)
-    network = SMALL if functions.ours else task.network
+    tried = SMALL if functions.ours else task
     try:
         hash(functions)
     except TypeError:  # a user's object that cannot be a key: it is rehearsed each time
-        return _rehearsed.__wrapped__(functions, network, experiment.seed)
-    return _rehearsed(functions, network, experiment.seed)
+        found = _rehearsed.__wrapped__(functions, tried, experiment.seed)
+    else:
+        found = _rehearsed(functions, tried, experiment.seed)
+    if experiment.prune.rounds and not _is_ours(functions.structure[1]):
+        scores = jax.tree.map(lambda leaf: np.arange(leaf.size).reshape(leaf.shape), task.shapes[0])
+        mask = masks.dense(scores)
+        functions.selected(scores, mask, kept_of(experiment.prune, 1, task.kinds, mask))
+    return found
 
 
 def _small(key: Key) -> tuple[Params, State]:
@@ -208,12 +253,32 @@ def _small(key: Key) -> tuple[Params, State]:
     return {"layer": {"kernel": jax.random.normal(key, (2, 2)), "bias": np.zeros(2, np.float32)}}, {}
 
 
-SMALL = Network(_small, lambda params, state, images, train, key: (images, state))
-"""A network as good as any to rehearse what holds for all."""
+SMALL = Task(
+    Network(_small, lambda params, state, inputs, train, key: (inputs @ params["layer"]["kernel"], state)),
+    Source(
+        load_dataset, 8, 2, jax.ShapeDtypeStruct((2,), np.float32), jax.ShapeDtypeStruct((), np.int32), 2
+    ),
+    Choice("loss", "cross_entropy"), Choice("metric", "accuracy"),
+)  # fmt: skip
+"""A task as good as any to rehearse what holds for all."""
+
+
+class Pretended:
+    """Derivatives before there are data: as many numbers as there will be."""
+
+    def gradient(self, at: Start, mask: Mask, key: Key, options: Options) -> Params:
+        """Ones."""
+        return jax.tree.map(lambda leaf: np.ones(np.shape(leaf), np.float32), at.params)
+
+    def hvp(self, at: Start, mask: Mask, vector: Params, key: Key, options: Options) -> Params:
+        """Ones, where the vector can be one."""
+        _check_shapes(vector, at.params, "the vector that a Hessian is multiplied with")
+        return self.gradient(at, mask, key, options)
 
 
 @lru_cache(maxsize=8)
-def _rehearsed(functions: Functions, network: Network, seed: int) -> Rehearsal:
+def _rehearsed(functions: Functions, task: Task, seed: int) -> Rehearsal:
+    network = task.network
     with on_cpu():
         theta0 = Start(*jax.device_get(network.init(named_key(seed, "init", 0))))
     starts = {0: theta0, **{step: functions.captured(step, theta0) for step in functions.captures}}
@@ -224,7 +289,9 @@ def _rehearsed(functions: Functions, network: Network, seed: int) -> Rehearsal:
         return theta0
 
     key = named_key(seed, "rehearsal")
-    dense = Found(theta0, masks.dense(theta0.params), key, 0, functions.steps, starts)
+    dense = Found(
+        theta0, masks.dense(theta0.params), key, 0, functions.steps, starts, None, task, Pretended()
+    )
     later = replace(dense, round=1, left=left)
     functions.scores(later, key)
     read.clear()
@@ -252,4 +319,14 @@ def _check_shapes(found: Any, needed: Any, what: str) -> None:
             raise UserError(
                 f"{what} have a leaf {shown(path)} of shape {list(np.shape(own[path]))}, where the network "
                 f"has {list(np.shape(wanted[path]))}."
+            )
+
+
+def _check_numbers(scores: Any, params: Params, mask: Mask, name: str) -> None:
+    """Check that weights which are numbers have scores that are; of a lane that diverged nothing is asked."""
+    alive, values = leaves_by_path(mask), leaves_by_path(params)
+    for path, leaf in leaves_by_path(scores).items():
+        if np.any(np.isnan(leaf) & alive[path] & np.isfinite(values[path])):
+            raise UserError(
+                f"the scores of the criterion {shown(name)} in {shown(path)} are not numbers (NaN)."
             )

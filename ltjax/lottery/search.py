@@ -5,24 +5,25 @@ with, trains them, and hands back what training left.
 """
 
 import contextlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from ltjax.core.errors import UserError
-from ltjax.core.found import Found
+from ltjax.core.found import Derivatives, Found
 from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
-from ltjax.core.types import Lane, Mask, Params, Start, State, Ticket
+from ltjax.core.types import Key, Lane, Mask, Params, Start, State, Ticket
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.rehearsal import Functions, Rehearsal
 from ltjax.lottery.rewinding import original, rewind
 from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import masks, schedules, selection
+from ltjax.sparsity import counts, masks, schedules
 from ltjax.training.step import Course, LaneStart
 from ltjax.training.task import Task, shapes_of
 
@@ -87,7 +88,7 @@ def lanes_of(experiment: Experiment, round: int, only: Collection[int] | None = 
     The tickets, and the arm whose training finds the masks, are in every round; the other arms are controls.
     Beyond the experiment's last round there are none.
     """
-    if round > experiment.prune.rounds:
+    if round > experiment.prune.rounds or not (round or schedules.trains_dense(experiment.prune)):
         return []
     always, controls = {"ticket", schedules.source(experiment.prune)}, experiment.control_rounds
     return [
@@ -121,13 +122,15 @@ class Search:
         task: the experiment's.
         rehearsal: the experiment's functions, and what is known of them.
         only: the trials to train; by default all.
+        derivatives: of the task's loss, where its data are loaded.
     """
 
     def __init__(
         self, experiment: Experiment, past: Past, task: Task, rehearsal: Rehearsal,
-        only: Collection[int] | None = None,
+        only: Collection[int] | None = None, derivatives: Derivatives | None = None,
     ) -> None:  # fmt: skip
         self.experiment, self.past, self.task, self.only = experiment, past, task, only
+        self.derivatives = derivatives
         self.network = task.network
         self.rehearsal, self.functions = rehearsal, rehearsal.functions
         self._theta0: dict[int, Start] = {}
@@ -270,16 +273,26 @@ class Search:
         theta0, key = self.theta0(trial), named_key(self.experiment.seed, "found", trial, round)
         starts = self._starts_of(trial)
         if round == 0:
-            return Found(theta0, masks.dense(theta0.params), key, 0, self.functions.steps, starts)
+            return self._known(theta0, masks.dense(theta0.params), key, 0, starts, None)
         known = self.past.ticket_mask(round, trial)
         mask = self._ahead.pop((trial, round), None) if known is None else known
         if mask is None:
             mask = self._prune(trial, round)
         step = schedules.step_of(self.experiment.prune, round)
+        if step.arm is None:
+            return self._known(theta0, mask, key, round, starts, None)
         # what is remembered is given at once: it is forgotten once a part of this round has been trained
         kept = self._kept.get((step.before, Lane(step.arm, trial)))
         left = kept.start if kept else lambda: self._left(trial, round).start
-        return Found(theta0, mask, key, round, self.functions.steps, starts, left)
+        return self._known(theta0, mask, key, round, starts, left)
+
+    def _known(
+        self, theta0: Start, mask: Mask, key: Key, round: int, starts: Mapping[int, Start],
+        left: Start | Callable[[], Start] | None,
+    ) -> Found:  # fmt: skip
+        return Found(
+            theta0, mask, key, round, self.functions.steps, starts, left, self.task, self.derivatives
+        )
 
     def _starts_of(self, trial: int) -> dict[int, Start]:
         """The dense network of a trial by the steps at which it was kept, θ₀ among them."""
@@ -296,15 +309,17 @@ class Search:
     def _prune(self, trial: int, round: int) -> Mask:
         """The mask of a round, from what its schedule prunes."""
         left = self._left(trial, round)
-        found = Found(
-            self.theta0(trial), left.mask, named_key(self.experiment.seed, "prune", trial, round), round,
-            self.functions.steps, self._starts_of(trial), left.start,
-        )  # fmt: skip
+        key = named_key(self.experiment.seed, "prune", trial, round)
+        theta0, starts = self.theta0(trial), self._starts_of(trial)
+        found = self._known(theta0, left.mask, key, round, starts, left.start)
         return pruned(self.experiment, self.functions, found, self.task.kinds)
 
     def _left(self, trial: int, round: int) -> Outcome:
         """What training left of the lane that a round's mask is made from."""
         step = schedules.step_of(self.experiment.prune, round)
+        if step.arm is None:
+            theta0 = self.theta0(trial)
+            return Outcome(masks.dense(theta0.params), *theta0)
         kept = self._kept.get((step.before, lane := Lane(step.arm, trial)))
         return self.past.outcome(step.before, lane) if kept is None else kept
 
@@ -339,10 +354,10 @@ def begin(
 
 
 def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]) -> Mask:
-    """The mask of a round, from what training left of the lane that its schedule prunes.
+    """The mask of a round, from what training left of the lane that its schedule prunes, or from θ₀.
 
     Args:
-        experiment: says at which rates, and which layers are ranked together.
+        experiment: says how many weights of which layers are kept.
         functions: the experiment's.
         found: what is known of the trial, its mask that of the lane that is pruned.
         kinds: the kind of each leaf that counts, by path.
@@ -350,9 +365,14 @@ def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Ma
     Raises:
         UserError: the criterion failed, or weights cannot be ranked.
     """
-    scores = functions.scores(found, found.key)
-    rates = schedules.rates_of(experiment.prune, found.round, kinds)
-    return selection.prune(scores, found.mask, rates, experiment.prune.structure.make())
+    prune = experiment.prune
+    last = schedules.step_of(prune, found.round).steps or functions.criterion_steps
+    for at in range(1, last + 1):
+        kept = counts.kept_of(prune, found.round, kinds, found.mask, share=at / last)
+        key = found.key if last == 1 else jax.random.fold_in(found.key, at)
+        mask = functions.selected(functions.scores(found, key), found.mask, kept)
+        found = replace(found, mask=mask)
+    return found.mask
 
 
 def as_number(value: float) -> Any:

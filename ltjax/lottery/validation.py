@@ -11,8 +11,9 @@ from ltjax.lottery.arms import ARMS
 from ltjax.models import MODELS, Network
 from ltjax.settings.plain import check, check_choices
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import masks, selection
+from ltjax.sparsity import counts, masks, selection
 from ltjax.sparsity.schedules import source as source_arm
+from ltjax.sparsity.structures import together
 from ltjax.training.task import Task, check_shapes
 from ltjax.training.tasks import task_of
 
@@ -48,8 +49,8 @@ def validate(points: Mapping[str, Experiment], source: Source | None) -> dict[st
         if (task.network, point.loss, point.metric) not in tried:
             check_shapes(task)
             tried[task.network, point.loss, point.metric] = task
-        _kinds(point, task)
         _schedule(point)
+        _kinds(point, task)
         _evaluations(point)
         _examples(point, task.data.train)
     _amount(points.values())
@@ -105,6 +106,12 @@ def _schedule(experiment: Experiment) -> None:
             f"prune.rounds {prune.rounds} needs as many prune.schedule.fractions, not {len(fractions)}; "
             "three would be --prune.rounds 3 --prune.schedule.fractions 0.2 0.5 0.8."
         )
+    densities: tuple[float, ...] = prune.schedule.parameters.get("densities", ())
+    if prune.schedule.name == "at_init" and prune.rounds > len(densities):
+        raise UserError(
+            f"prune.rounds {prune.rounds} needs as many prune.schedule.densities, not {len(densities)}; "
+            "three would be --prune.rounds 3 --prune.schedule.densities 0.2 0.05 0.02."
+        )
     own = [each for each in prune.rate_by_path if not each.endswith("=None")]
     if prune.schedule.name == "oneshot" and own:
         raise UserError(
@@ -128,7 +135,13 @@ def _kinds(experiment: Experiment, task: Task) -> None:
     rates = selection.rates_by_path(task.kinds, prune.rates, prune.rate_by_path)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
-    prune.structure.make()(rates)
+    structure, densities = prune.structure.make(), prune.densities.name
+    if densities != counts.BY_RATES and (together(structure) or hasattr(structure, "counts")):
+        raise UserError(
+            f"prune.densities {densities} has no meaning under prune.structure {prune.structure.name}, which "
+            "says itself how many weights a layer keeps."
+        )
+    counts.surviving(task.shapes[0], prune, task.kinds)
 
 
 def _examples(experiment: Experiment, total: int) -> None:

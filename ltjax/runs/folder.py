@@ -102,6 +102,7 @@ class Run:
         starts = self.starts(trial)
         began = begin(experiment, task.network, trial, theta0, starts[0].state if 0 in starts else None)
         step = schedules.step_of(experiment.prune, round) if round else None
+        arm = step and step.arm
         functions = rewinding_of(experiment, task)
         if round and (lost := set(functions.captures) - set(starts)):
             raise UserError(
@@ -111,7 +112,7 @@ class Run:
         found = Found(
             began, mask, named_key(experiment.seed, "found", trial, round), round, experiment.train.steps,
             {0: began, **starts},
-            step and (lambda: self.outcome(step.before, Lane(step.arm, trial)).start),
+            (lambda: self.outcome(step.before, Lane(arm, trial)).start) if step and arm else None, task,
         )  # fmt: skip
         if not round:
             return original(found)

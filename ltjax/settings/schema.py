@@ -153,7 +153,9 @@ class Prune(_Choosing):
     criterion: Annotated[Choice, Kind("criterion")] = Choice("criterion", "magnitude")
     """What ranks the weights, by its name in the registry; the lowest are removed."""
     structure: Annotated[Choice, Kind("structure")] = Choice("structure", "layer")
-    """Which layers' weights are ranked together, by its name in the registry."""
+    """Among which weights the lowest are looked for, by its name in the registry."""
+    densities: Annotated[Choice, Kind("densities")] = Choice("densities", "rates")
+    """How what a round keeps lies over the layers, by its name in the registry."""
     schedule: Annotated[Choice, Kind("schedule")] = Choice("schedule", "iterative")
     """Whose weights are ranked before each round, by its name in the registry."""
     rewind: Annotated[Choice, Kind("rewinding")] = Choice("rewinding", "original")

@@ -1,8 +1,12 @@
 """Criteria rank weights for pruning: the lowest are removed first.
 
 A criterion is a pure function ``(found) -> pytree`` of floats shaped like the params: ``found.trained`` is
-what training left, ``found.mask`` says which weights of it are alive. Adding one takes a function, or a
-frozen dataclass with parameters and ``__call__``, and its ``@CRITERIA.register`` line.
+what training left, ``found.mask`` says which weights of it are alive, ``found.gradient`` differentiates the
+loss. Under the schedule ``at_init`` nothing was trained, and ``found.trained`` is θ₀. Adding a criterion
+takes a function, or a frozen dataclass with parameters and ``__call__``, and its ``@CRITERIA.register`` line.
+``steps``, if it has that, says in how many steps it would have a mask made before training.
+
+Those that look at data are in ``saliency``, those of Zhou et al. in ``two_weights``.
 """
 
 from collections.abc import Callable

@@ -1,31 +1,31 @@
-"""Schedules: whose trained weights decide the mask of a round, and at which rates.
+"""Schedules: whose trained weights decide the mask of a round, and at which rates or which density.
 
 A schedule is a pure function ``(Prune, round) -> Step``. Adding one takes a function, or a frozen
-dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line. Pruning before any training
-is not a schedule but a criterion, ``initial``.
+dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
-import numpy as np
-
 from ltjax.core.registry import Registry, registry
-from ltjax.core.types import Params
-from ltjax.settings.bounds import ROUNDS, share
+from ltjax.settings.bounds import ROUNDS, share, whole
 from ltjax.settings.fields import LONGER
 from ltjax.settings.schema import Prune, Rates
-from ltjax.sparsity import masks, selection
-from ltjax.sparsity.structures import Group
 
 
 class Step(NamedTuple):
-    """How a round's mask is made: from the mask and the trained weights of ``arm`` in round ``before``."""
+    """How a round's mask is made: from the mask and the trained weights of ``arm`` in round ``before``.
 
-    arm: str
+    Without an arm it is made from θ₀ and the dense mask. ``density`` is the share of all weights that count
+    which it keeps, where the rates do not say how many; it is reached in ``steps`` equal factors.
+    """
+
+    arm: str | None
     before: int
     rates: Rates
+    density: float | None = None
+    steps: int | None = 1
 
 
 Schedule: TypeAlias = Callable[[Prune, int], Step]
@@ -65,15 +65,43 @@ def continued(prune: Prune, round: int) -> Step:
     return Step("continued", round - 1, prune.rates)
 
 
+@SCHEDULES.register("at_init")
+@dataclass(frozen=True)
+class AtInit:
+    """Before any training, from θ₀ alone: round r has the mask of the r-th density (Lee et al. 2019, …)."""
+
+    densities: Annotated[tuple[float, ...], share(values=ROUNDS), LONGER] = ()
+    """The share of all weights that rounds 1, 2, … keep, each of the dense network."""
+    steps: Annotated[int | None, whole(1, 10_000)] = None
+    """In how many steps a mask is made, each with scores of its own; by default as the criterion says."""
+    dense: bool = True
+    """Whether round 0 trains the dense network."""
+
+    def __call__(self, prune: Prune, round: int) -> Step:
+        """The step of a round."""
+        return Step(None, 0, prune.rates, self.densities[round - 1], self.steps)
+
+
 def step_of(prune: Prune, round: int) -> Step:
-    """How the mask of a round, from 1 on, is made."""
-    step: Step = prune.schedule.make()(prune, round)
+    """How the mask of a round, from 1 on, is made.
+
+    Raises:
+        UserError: the schedule is a user's, and failed.
+    """
+    schedule = prune.schedule.make()
+    with SCHEDULES.guarded(prune.schedule.name):
+        step: Step = schedule(prune, round)
     return step
 
 
 def source(prune: Prune) -> str:
     """The arm whose training finds the masks; it is trained in every round, once for every trial."""
-    return step_of(prune, 1).arm if prune.rounds else "ticket"
+    return (step_of(prune, 1).arm if prune.rounds else None) or "ticket"
+
+
+def trains_dense(prune: Prune) -> bool:
+    """Whether round 0 is trained."""
+    return bool(getattr(prune.schedule.make(), "dense", True))
 
 
 def after(prune: Prune, round: int) -> list[int]:
@@ -85,53 +113,11 @@ def after(prune: Prune, round: int) -> list[int]:
 
     def before(later: int) -> int | None:
         try:
-            return step_of(longer, later).before
+            step = step_of(longer, later)
+            return None if step.arm is None else step.before
         except Exception:
             if later <= prune.rounds:
                 raise
             return None  # it was not asked for: one-shot pruning, say, has no fraction for it
 
     return [later for later in range(round + 1, longer.rounds + 1) if before(later) == round]
-
-
-def rates_of(prune: Prune, round: int, kinds: Mapping[str, str]) -> dict[str, float]:
-    """The rate of every layer that a round prunes, by path name.
-
-    Args:
-        prune: the settings.
-        round: from 1 on.
-        kinds: the kind of each leaf that counts, by path.
-    """
-    step = step_of(selection.of_kinds(prune, kinds), round)
-    return selection.rates_by_path(kinds, step.rates, prune.rate_by_path)
-
-
-def surviving(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[int]:
-    """The surviving weights of rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
-    return [sum(each.values()) for each in surviving_by_group(params, prune, kinds)]
-
-
-def surviving_by_group(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[dict[Group, int]]:
-    """The surviving weights of every group of layers in rounds 0 to ``prune.rounds``, untrained.
-
-    Layers that are never pruned are groups of their own. How many of a group each of its layers keeps is not
-    known before training, where several are ranked together.
-
-    Args:
-        params: arrays, or their shapes.
-        prune: the settings.
-        kinds: the kind of each leaf that counts, by path.
-    """
-    sizes = {path: int(np.size(leaf)) for path, leaf in masks.counted(params, kinds).items()}
-    gone: list[dict[Group, int]] = [{}]  # by round
-    for round in range(1, prune.rounds + 1):
-        gone.append(dict(gone[step_of(prune, round).before]))
-        for group, rate in prune.structure.make()(rates_of(prune, round, kinds)).items():
-            before = gone[round].get(group, 0)
-            alive = sum(sizes[path] for path in group) - before
-            gone[round][group] = before + selection.removed(rate, alive)
-    groups = list(dict.fromkeys(group for each in gone for group in each))
-    groups += [(path,) for path in sizes if not any(path in group for group in groups)]
-    return [
-        {group: sum(sizes[path] for path in group) - each.get(group, 0) for group in groups} for each in gone
-    ]

@@ -8,7 +8,7 @@ same on every backend, nothing to compile, and a round sorts only once.
 import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from ltjax.core.errors import UserError
 from ltjax.core.trees import leaves_by_path, replace_leaves
 from ltjax.core.types import Mask
 from ltjax.settings.schema import Prune, Rates
-from ltjax.sparsity.structures import Group, Structure, layer
+
+Group: TypeAlias = tuple[str, ...]
+"""Path names of layers whose weights are ranked together."""
 
 
 def removed(rate: float, alive: int) -> int:
@@ -51,44 +53,24 @@ def drop_lowest(scores: np.ndarray, alive: np.ndarray, number: int) -> np.ndarra
     return kept
 
 
-def lowest(scores: Any, mask: Mask, numbers: Mapping[Group, int]) -> Mask:
-    """``mask`` less the ``numbers`` of lowest-scoring weights; a group's layers are ranked together.
+def highest(scores: Any, mask: Mask, kept: Mapping[Group, int]) -> Mask:
+    """The mask that keeps of each group of layers as many of its highest-scoring weights.
 
     Args:
         scores: pytree like the mask.
         mask: what is alive now.
-        numbers: weights to remove by group; leaves of no group are left alone.
+        kept: weights to keep by group, whose layers are ranked together; leaves of no group are left alone.
     """
     ranked, alive = leaves_by_path(scores), leaves_by_path(mask)
-    kept: dict[str, np.ndarray] = {}
-    for group, number in numbers.items():
+    found: dict[str, np.ndarray] = {}
+    for group, number in kept.items():
         together, ranks = (np.concatenate([np.ravel(leaves[path]) for path in group])
                            for leaves in (alive, ranked))  # fmt: skip
         ends = np.cumsum([np.size(alive[path]) for path in group])[:-1]
-        parts = np.split(drop_lowest(ranks, together, number), ends)
-        kept |= {path: part.reshape(np.shape(alive[path])) for path, part in zip(group, parts, strict=True)}
-    return replace_leaves(mask, kept)
-
-
-def prune(scores: Any, mask: Mask, rates: Mapping[str, float], structure: Structure = layer) -> Mask:
-    """One round of pruning: of every group of layers the lowest-scoring weights.
-
-    Args:
-        scores: pytree like the mask; the lowest are removed.
-        mask: what is alive now.
-        rates: fraction of survivors to remove, in (0, 1), by leaf path (``"fc1/kernel"``); leaves not
-            named are left alone.
-        structure: says which layers are ranked together.
-
-    Raises:
-        UserError: a rate names no leaf or lies outside (0, 1), or the structure wants one rate for all.
-    """
-    _check(rates, mask)
-    alive = {path: int(np.count_nonzero(leaf)) for path, leaf in leaves_by_path(mask).items()}
-    return lowest(scores, mask, {
-        group: removed(rate, sum(alive[path] for path in group))
-        for group, rate in structure(rates).items()
-    })  # fmt: skip
+        gone = int(np.count_nonzero(together)) - number
+        parts = np.split(drop_lowest(ranks, together, gone), ends)
+        found |= {path: part.reshape(np.shape(alive[path])) for path, part in zip(group, parts, strict=True)}
+    return replace_leaves(mask, found)
 
 
 def rates_by_path(kinds: Mapping[str, str], rates: Rates, own: Sequence[str] = ()) -> dict[str, float]:
@@ -131,12 +113,3 @@ def of_kinds(prune: Prune, kinds: Mapping[str, str]) -> Prune:
     """
     absent = {each.name for each in fields(Rates)} - set(kinds.values())
     return replace(prune, rates=replace(prune.rates, **dict.fromkeys(absent)))
-
-
-def _check(rates: Mapping[str, float], mask: Mask) -> None:
-    leaves = leaves_by_path(mask)
-    for path, rate in rates.items():
-        if path not in leaves:
-            raise UserError(f"there is no leaf '{path}' to prune; there are: {', '.join(leaves)}.")
-        if not 0 < rate < 1:
-            raise UserError(f"the pruning rate of {path} must lie between 0 and 1, not {rate}.")

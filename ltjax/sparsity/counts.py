@@ -1,0 +1,138 @@
+"""Counts: how many weights a round keeps of each layer, in whole numbers, before anything is ranked.
+
+The schedule says how many in all, or at which rates; densities say how they lie over the layers; and some
+structures have counts of their own. Nothing is sorted, so the dry run asks the same functions.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ltjax.core.errors import UserError, shown
+from ltjax.core.types import Mask, Params
+from ltjax.settings.schema import Prune
+from ltjax.sparsity import masks, structures
+from ltjax.sparsity.densities import Layer, checked
+from ltjax.sparsity.schedules import Step, step_of
+from ltjax.sparsity.selection import Group, of_kinds, rates_by_path, removed
+
+BY_RATES = "rates"
+"""The densities that are the rates themselves, layer by layer."""
+
+
+def rates_of(prune: Prune, round: int, kinds: Mapping[str, str]) -> dict[str, float]:
+    """The rate of every layer that a round prunes, by path name.
+
+    Args:
+        prune: the settings.
+        round: from 1 on.
+        kinds: the kind of each leaf that counts, by path.
+    """
+    step = step_of(of_kinds(prune, kinds), round)
+    return rates_by_path(kinds, step.rates, prune.rate_by_path)
+
+
+def kept_of(
+    prune: Prune, round: int, kinds: Mapping[str, str], mask: Mask, share: float = 1
+) -> dict[Group, int]:  # fmt: skip
+    """How many weights a round keeps of what a mask leaves, by group of layers that are ranked together.
+
+    Args:
+        prune: the settings.
+        round: from 1 on.
+        kinds: the kind of each leaf that counts, by path.
+        mask: what is pruned.
+        share: of the way to the round's density, in equal factors.
+
+    Raises:
+        UserError: the schedule's density cannot be met, a rate lies outside (0, 1), or densities or structure
+            cannot be used so.
+    """
+    leaves = masks.counted(mask, kinds)
+    alive = {path: int(np.count_nonzero(leaf)) for path, leaf in leaves.items()}
+    return _kept(prune, round, kinds, {path: np.shape(leaf) for path, leaf in leaves.items()}, alive, share)
+
+
+def _kept(
+    prune: Prune, round: int, kinds: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]],
+    alive: Mapping[str, int], share: float = 1,
+) -> dict[Group, int]:  # fmt: skip
+    step = step_of(of_kinds(prune, kinds), round)
+    if step.density is not None:
+        step = step._replace(density=step.density**share)
+    rates = rates_by_path(kinds, step.rates, prune.rate_by_path)
+    for path, rate in rates.items():
+        if not 0 < rate < 1:
+            raise UserError(f"the pruning rate of {path} must lie between 0 and 1, not {rate}.")
+    layers = {path: Layer(shapes[path], alive[path], rate) for path, rate in rates.items()}
+    structure = prune.structure.make()
+    if hasattr(structure, "counts"):
+        return {(path,): number for path, number in structure.counts(layers, round).items()}
+    if structures.together(structure):
+        return {tuple(layers): _in_all(prune, step, layers, shapes, alive)}
+    if step.density is None and prune.densities.name == BY_RATES:
+        return {(path,): layer.alive - removed(layer.rate, layer.alive) for path, layer in layers.items()}
+    total = _in_all(prune, step, layers, shapes, alive)
+    found = checked(prune.densities.make()(layers, total), prune.densities.name, layers, total)
+    return {(path,): number for path, number in found.items()}
+
+
+def _in_all(
+    prune: Prune, step: Step, layers: Mapping[str, Layer], shapes: Mapping[str, tuple[int, ...]],
+    alive: Mapping[str, int],
+) -> int:  # fmt: skip
+    """How many weights the layers that are pruned keep together."""
+    there = sum(layer.alive for layer in layers.values())
+    if step.density is None:
+        if structures.together(prune.structure.make()):
+            structures.check_rates({path: layer.rate for path, layer in layers.items()})
+            return there - removed(next(iter(layers.values())).rate, there)
+        return there - sum(removed(layer.rate, layer.alive) for layer in layers.values())
+    whole = sum(math.prod(shape) for shape in shapes.values())
+    others = sum(number for path, number in alive.items() if path not in layers)
+    kept = round(step.density * whole) - others
+    if not 0 < kept <= there:
+        raise UserError(
+            f"a density of {shown(step.density)} cannot be met: it is {kept + others} of {whole} weights, "
+            f"of which {others} are never pruned and {there} are left to prune."
+        )
+    return kept
+
+
+def surviving(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[int]:
+    """The surviving weights of rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
+    return [sum(each.values()) for each in surviving_by_group(params, prune, kinds)]
+
+
+def surviving_by_group(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[dict[Group, int]]:
+    """The surviving weights of every group of layers in rounds 0 to ``prune.rounds``, untrained.
+
+    Layers that are never pruned are groups of their own. How many of a group each of its layers keeps is not
+    known before training, where several are ranked together: all of it is counted for the first of them.
+
+    Args:
+        params: arrays, or their shapes.
+        prune: the settings.
+        kinds: the kind of each leaf that counts, by path.
+
+    Raises:
+        UserError: as ``kept_of``.
+    """
+    shapes = {path: tuple(np.shape(leaf)) for path, leaf in masks.counted(params, kinds).items()}
+    dense = {path: math.prod(shape) for path, shape in shapes.items()}
+    alive = [dense]
+    groups: list[Group] = [(path,) for path in dense]
+    for number in range(1, prune.rounds + 1):
+        before = alive[step_of(of_kinds(prune, kinds), number).before]
+        kept = _kept(prune, number, kinds, shapes, before)
+        alive.append(before | {path: at_first for group, total in kept.items()
+                               for path, at_first in _at_first(group, total)})  # fmt: skip
+        if together := [group for group in kept if len(group) > 1]:
+            paths = {path for group in together for path in group}
+            groups = [*together, *(each for each in groups if not paths & set(each) and each not in together)]
+    return [{group: sum(each[path] for path in group) for group in groups} for each in alive]
+
+
+def _at_first(group: Group, total: int) -> Sequence[tuple[str, int]]:
+    return [(path, 0 if at else total) for at, path in enumerate(group)]
