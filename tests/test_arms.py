@@ -1,6 +1,7 @@
 """Arms and rewinding: every registered arm keeps the ticket's shape and density; a ticket keeps its bits."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import chex
 import hypothesis.extra.numpy as arrays
@@ -36,7 +37,14 @@ def found(init):
 def found_with(theta0, mask, trained=None):
     """What is known of a trial without anything beside params."""
     left = None if trained is None else Start(trained, {})
-    return Found(Start(theta0, {}), mask, jax.random.key(5), left=left)
+    reverse = None if trained is None else lambda: reversed_mask(mask)
+    task = SimpleNamespace(kinds=dict.fromkeys(masks.kernels(theta0), "fc"))
+    return Found(Start(theta0, {}), mask, jax.random.key(5), left=left, task=task, reverse=reverse)
+
+
+def reversed_mask(mask):
+    """A mask with as many survivors in each layer, in the reverse order."""
+    return jax.tree.map(lambda leaf: leaf.ravel()[::-1].reshape(leaf.shape), mask)
 
 
 def draw(name, found, init, key=7):
@@ -66,21 +74,25 @@ def test_an_arm_runs_in_the_dense_round_too(name, found, init):
     assert masks.percent_remaining(draw(name, dense, init).mask) == 100
 
 
+DRAWS_NOTHING = ("ticket", "continued", "constant_sign", "invert")
+
+
 @pytest.mark.parametrize(
     ("name", "keeps_mask", "keeps_theta0"),
     [
         ("ticket", True, True), ("reinit", True, False), ("random", False, False), ("shuffle", False, True),
         ("resample", True, False), ("noise_0.5", True, False), ("noise", True, False),
         ("noise_2", True, False), ("noise_3", True, False), ("continued", True, False),
+        ("reshuffle", True, False), ("constant_sign", True, False), ("invert", False, True),
     ],
 )  # fmt: skip
 def test_what_an_arm_keeps_of_the_ticket(name, keeps_mask, keeps_theta0, found, init):
-    """And what it draws anew differs from key to key (the ticket and continued training draw nothing)."""
+    """And what it draws anew differs from key to key."""
     start, other = draw(name, found, init), draw(name, found, init, key=8)
     for kept, field in ((keeps_mask, "mask"), (keeps_theta0, "params")):
         one, two, own = (getattr(each, field)["fc1"]["kernel"] for each in (start, other, original(found)))
         assert np.array_equal(one, own) == kept
-        assert np.array_equal(one, two) == (kept or name == "continued")
+        assert np.array_equal(one, two) == (kept or name in DRAWS_NOTHING)
     assert start.mask["fc1"]["bias"].all()
 
 
@@ -96,6 +108,23 @@ def test_resample_draws_each_layers_survivors_from_its_own_survivors(found, init
         own = masks.kernels(found.theta0.params)[path][mask]
         assert set(kernel[mask].tolist()) <= set(own.tolist())
         assert not np.array_equal(kernel[mask], own)
+
+
+def test_reshuffle_deals_each_layers_survivors_out_among_its_places(found, init):
+    start = draw("reshuffle", found, init)
+    for path, kernel in masks.kernels(start.params).items():
+        mask, theta0 = masks.kernels(found.mask)[path], masks.kernels(found.theta0.params)[path]
+        assert sorted(kernel[mask].tolist()) == sorted(theta0[mask].tolist())
+        if path == "fc1/kernel":  # of a few values the order may be the same by chance
+            assert not np.array_equal(kernel[mask], theta0[mask])
+
+
+def test_constant_sign_leaves_of_each_weight_its_sign_and_its_layers_spread(found, init):
+    start = draw("constant_sign", found, init)
+    for path, kernel in masks.kernels(start.params).items():
+        theta0 = masks.kernels(found.theta0.params)[path]
+        np.testing.assert_allclose(kernel, np.std(theta0) * np.sign(theta0), rtol=1e-6)
+    assert (start.params["fc1"]["bias"] == found.theta0.params["fc1"]["bias"]).all()
 
 
 @pytest.mark.parametrize(

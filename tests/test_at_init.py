@@ -70,6 +70,21 @@ def test_tickets_begin_with_theta0_and_nothing_trained_decides_their_masks(whole
             )
 
 
+@pytest.mark.parametrize("schedule", ["at_init", "iterative"])
+def test_the_reverse_of_a_ticket_has_the_lowest_scores_of_what_was_left(schedule):
+    asked = at_init(0.2, criterion="magnitude") if schedule == "at_init" else with_prune(BASE, rounds=1)
+    dense, last = find_tickets(replace(asked, trials=1, arms={"ticket": 1, "invert": 1}))
+    trained = dense.lane(Lane("ticket", 0)).trained if schedule == "iterative" else dense.theta0[0]
+    highest, lowest = (last.mask(Lane(arm, 0)) for arm in ("ticket", "invert"))
+    assert masks.count(highest) == masks.count(lowest)
+    for path, kernel in masks.kernels(trained).items():
+        ours, theirs = masks.kernels(highest)[path], masks.kernels(lowest)[path]
+        if schedule == "iterative":  # layer by layer
+            ranked = np.sort(np.abs(kernel), axis=None)
+            np.testing.assert_array_equal(theirs, np.abs(kernel) <= ranked[theirs.sum() - 1])
+            assert np.abs(kernel)[ours].min() > ranked[kernel.size - ours.sum() - 1]
+
+
 def test_a_run_is_given_more_densities_and_trains_those_alone(whole, tmp_path):
     finish(at_init(0.2), tmp_path / "run")
     before = sorted(paths.curves(tmp_path / "run", 0, 0).parent.iterdir())

@@ -51,6 +51,7 @@ class Found:
         left: what training left in the lane that the mask is made from, or what reads it; None in round 0.
         task: what is learned: its network, the shapes of its data, its kinds of layers.
         derivatives: what ``gradient`` and ``hvp`` ask.
+        reverse: makes the mask that keeps the lowest scores in place of the highest; None in round 0.
     """
 
     theta0: Start
@@ -62,6 +63,7 @@ class Found:
     left: Start | Callable[[], Start] | None = None
     task: Any = None
     derivatives: Derivatives | None = None
+    reverse: Callable[[], Mask] | None = None
 
     @property
     def trained(self) -> Start | None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ltjax.core.found import Found
 from ltjax.core.registry import Registry
-from ltjax.core.trees import keys_like
+from ltjax.core.trees import keys_like, leaves_by_path, map_with_path
 from ltjax.core.types import Key, Params, Ticket
 from ltjax.sparsity import masks
 
@@ -76,6 +76,37 @@ def resample(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
 
     keys = keys_like(key, ticket.params)
     return ticket._replace(params=jax.tree.map(redrawn, keys, ticket.params, ticket.mask))
+
+
+@ARMS.register("reshuffle")
+def reshuffle(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
+    """Each layer's survivors, their values dealt out anew among its places (Zhou et al. 2019)."""
+
+    def dealt(key: Key, params: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        found = np.zeros_like(params)
+        found[mask] = jax.random.permutation(key, np.asarray(params)[mask])
+        return found
+
+    keys = keys_like(key, ticket.params)
+    return ticket._replace(params=jax.tree.map(dealt, keys, ticket.params, ticket.mask))
+
+
+@ARMS.register("constant_sign")
+def constant_sign(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
+    """Every weight as large as its layer's spread at θ₀, with its own sign: is that enough? (Zhou 2019)"""
+    theta0 = leaves_by_path(found.theta0.params)
+
+    def of_sign(path: str, params: np.ndarray) -> np.ndarray:
+        counts = path in found.task.kinds
+        return np.asarray(np.std(theta0[path]) * np.sign(params), params.dtype) if counts else params
+
+    return ticket._replace(params=map_with_path(of_sign, ticket.params))
+
+
+@ARMS.register("invert")
+def invert(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
+    """As many weights as the ticket, of the lowest scores and not the highest (Frankle et al. 2021)."""
+    return ticket if found.reverse is None else ticket._replace(mask=found.reverse())
 
 
 @ARMS.register("continued")

@@ -292,7 +292,7 @@ def _rehearsed(functions: Functions, task: Task, seed: int) -> Rehearsal:
     dense = Found(
         theta0, masks.dense(theta0.params), key, 0, functions.steps, starts, None, task, Pretended()
     )
-    later = replace(dense, round=1, left=left)
+    later = replace(dense, round=1, left=left, reverse=lambda: masks.dense(left().params))
     functions.scores(later, key)
     read.clear()
     first, after = (_steps(functions, found, network, key) for found in (dense, later))

@@ -7,7 +7,8 @@ with, trains them, and hands back what training left.
 import contextlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -279,12 +280,13 @@ class Search:
         if mask is None:
             mask = self._prune(trial, round)
         step = schedules.step_of(self.experiment.prune, round)
+        reverse = partial(self._prune, trial, round, -1)
         if step.arm is None:
-            return self._known(theta0, mask, key, round, starts, None)
+            return replace(self._known(theta0, mask, key, round, starts, None), reverse=reverse)
         # what is remembered is given at once: it is forgotten once a part of this round has been trained
         kept = self._kept.get((step.before, Lane(step.arm, trial)))
         left = kept.start if kept else lambda: self._left(trial, round).start
-        return self._known(theta0, mask, key, round, starts, left)
+        return replace(self._known(theta0, mask, key, round, starts, left), reverse=reverse)
 
     def _known(
         self, theta0: Start, mask: Mask, key: Key, round: int, starts: Mapping[int, Start],
@@ -306,13 +308,13 @@ class Search:
             )
         return {0: self.theta0(trial), **self._starts[trial]}
 
-    def _prune(self, trial: int, round: int) -> Mask:
-        """The mask of a round, from what its schedule prunes."""
+    def _prune(self, trial: int, round: int, sign: Literal[1, -1] = 1) -> Mask:
+        """The mask of a round, from what its schedule prunes; by the reverse of scores where sign is -1."""
         left = self._left(trial, round)
         key = named_key(self.experiment.seed, "prune", trial, round)
         theta0, starts = self.theta0(trial), self._starts_of(trial)
         found = self._known(theta0, left.mask, key, round, starts, left.start)
-        return pruned(self.experiment, self.functions, found, self.task.kinds)
+        return pruned(self.experiment, self.functions, found, self.task.kinds, sign)
 
     def _left(self, trial: int, round: int) -> Outcome:
         """What training left of the lane that a round's mask is made from."""
@@ -353,7 +355,10 @@ def begin(
     return Start(params, drawn.state if own is None else own)
 
 
-def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str]) -> Mask:
+def pruned(
+    experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str],
+    sign: Literal[1, -1] = 1,
+) -> Mask:  # fmt: skip
     """The mask of a round, from what training left of the lane that its schedule prunes, or from θ₀.
 
     Args:
@@ -361,6 +366,7 @@ def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Ma
         functions: the experiment's.
         found: what is known of the trial, its mask that of the lane that is pruned.
         kinds: the kind of each leaf that counts, by path.
+        sign: what scores are multiplied with; with -1 the lowest are kept.
 
     Raises:
         UserError: the criterion failed, or weights cannot be ranked.
@@ -370,7 +376,9 @@ def pruned(experiment: Experiment, functions: Functions, found: Found, kinds: Ma
     for at in range(1, last + 1):
         kept = counts.kept_of(prune, found.round, kinds, found.mask, share=at / last)
         key = found.key if last == 1 else jax.random.fold_in(found.key, at)
-        mask = functions.selected(functions.scores(found, key), found.mask, kept)
+        scores = functions.scores(found, key)
+        scores = scores if sign == 1 else jax.tree.map(np.negative, scores)
+        mask = functions.selected(scores, found.mask, kept)
         found = replace(found, mask=mask)
     return found.mask
 
