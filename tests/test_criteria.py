@@ -256,3 +256,20 @@ def test_scores_that_are_no_numbers_of_weights_that_are_end_the_run_before_it_tr
     with pytest.raises(UserError, match=r"scores of the criterion 'broken' in '.*' are not numbers \(NaN\)"):
         list(ltjax.find_tickets(asked))
     CRITERIA.pop("broken")
+
+
+def test_gradients_of_half_precision_params_are_float32_in_every_process(arrays):
+    class Half(nn.Module):
+        @nn.compact
+        def __call__(self, inputs):
+            return nn.Dense(3, name="output", param_dtype="bfloat16", dtype="bfloat16")(inputs)
+
+    made = ltjax.classification(Half(), arrays)
+    start = Start(*jax.device_get(made.network.init(jax.random.key(0))))
+    known = Found(start, masks.dense(start.params), jax.random.key(1), task=made,
+                  derivatives=Differentiated(made, split(arrays, 10, 0).train, 16))  # fmt: skip
+    gradient = known.gradient(start, 12)
+    product = known.hvp(start, gradient, 12)
+    assert {leaf.dtype for leaf in jax.tree.leaves((gradient, product))} == {np.dtype("float32")}
+    assert np.abs(product["output"]["kernel"]).max() > 0
+    ltjax.TASKS.pop(next(name for name, entry in ltjax.TASKS.items() if entry is made))

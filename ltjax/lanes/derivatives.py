@@ -1,7 +1,5 @@
 """Gradients of a task's loss, and products with its Hessian, over any number of training examples."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -69,8 +67,10 @@ class Differentiated:
             gradient = jax.grad(of_batch, has_aux=True)
             if vector is None:
                 return gradient(weights, batch, key)
-            along = partial(_of_weights, gradient, batch, key)
-            _, product, counted = jax.jvp(along, (weights,), (vector,), has_aux=True)
+            along = jax.tree.map(lambda leaf, weight: jnp.asarray(leaf, weight.dtype), vector, weights)
+            _, product, counted = jax.jvp(
+                lambda weights: gradient(weights, batch, key), (weights,), (along,), has_aux=True
+            )
             return product, counted
 
         batches = chosen.batches(self.batch)
@@ -82,11 +82,8 @@ class Differentiated:
             return jax.tree.map(jnp.add, total, derived(*item)), None
 
         (total, counted), _ = jax.lax.scan(add, nothing, (batches, keys))
-        return jax.tree.map(lambda leaf: leaf / jnp.where(counted > 0, counted, 1), total)
-
-
-def _of_weights(gradient: Callable[..., Any], batch: Examples, key: Key, weights: Params) -> Any:
-    return gradient(weights, batch, key)
+        whole = jnp.where(counted > 0, counted, 1)
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32) / whole, total)
 
 
 def drawn(key: Key, targets: Any, number: int | None, size: int) -> np.ndarray:
