@@ -26,13 +26,14 @@ Names: TypeAlias = Mapping[str, list[str]]
 """Entries of the registries by the registries' own names."""
 
 REGISTRIES = {
-    "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "INITIALIZERS": "", "MODELS": "", "OPTIMIZERS": "",
+    "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "DENSITIES": "", "INITIALIZERS": "", "MODELS": "",
+    "OPTIMIZERS": "",
     "RATE_SCHEDULES": "", "REWINDINGS": "", "SCHEDULES": "", "STRUCTURES": "",
 }  # fmt: skip
 """Registries, and what revisions before called them; one that a revision lacks is empty."""
 
 CHOICES = ("task", "loss", "metric", "data.augment", "prune.criterion", "prune.rewind", "prune.schedule",
-           "prune.structure", "train.optimizer", "train.schedule")  # fmt: skip
+           "prune.structure", "prune.densities", "train.optimizer", "train.schedule")  # fmt: skip
 """Settings that are a name and parameters; revisions before had the name alone."""
 
 LENET = {
@@ -113,6 +114,12 @@ def cases(names: Names) -> dict[str, list[Settings]]:
     }  # fmt: skip
     for schedule in names["SCHEDULES"]:
         found[f"schedule {schedule}"] = [_pruning(schedule, names)]
+    for densities in names["DENSITIES"]:
+        found[f"densities {densities}"] = [{**LENET, "prune.densities": densities}]
+    if "n_of_m" in names["STRUCTURES"]:
+        found["n of m"] = [
+            {**LENET, "prune.structure": "n_of_m", "prune.structure.n": [1], "prune.structure.m": 2}
+        ]
     for rates in names["RATE_SCHEDULES"]:
         found[f"rates {rates}"] = [{**LENET, "train.schedule": rates}]
     for rewinding in names["REWINDINGS"]:
