@@ -149,6 +149,8 @@ CONTRADICTIONS = [
     ("--prune.structure n_of_m --prune.rounds 1 --prune.densities erk", "no meaning"),
     ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.m 9", "groups of 9 inputs"),
     ("--prune.structure n_of_m --prune.rounds 2", "prune.structure.n"),
+    ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.m 2 --prune.structure.n 1 "
+     "--prune.schedule at_init --prune.schedule.densities 0.2", "prune.structure n_of_m keeps"),
     ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.n 4", "below m 4"),
     ("--prune.structure n_of_m --prune.rounds 2 --prune.structure.n 2 3", "from round to round"),
     ("--prune.structure global --prune.rates.fc 0.3 --prune.rates.output 0.2", "one rate"),

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import chex
 import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import CRITERIA, DENSITIES, Choice, Lane
+from ltjax import ARMS, CRITERIA, DENSITIES, Choice, Compute, Lane
 from ltjax.lottery.loop import find_tickets
 from ltjax.runs import paths
 from ltjax.sparsity import masks
@@ -83,6 +84,21 @@ def test_the_reverse_of_a_ticket_has_the_lowest_scores_of_what_was_left(schedule
             ranked = np.sort(np.abs(kernel), axis=None)
             np.testing.assert_array_equal(theirs, np.abs(kernel) <= ranked[theirs.sum() - 1])
             assert np.abs(kernel)[ours].min() > ranked[kernel.size - ours.sum() - 1]
+
+
+def test_the_reverse_can_be_had_in_a_later_turn_of_a_round_too():
+    """What the round before left is forgotten once a part of this one has been trained."""
+
+    @ARMS.register("z_invert")
+    def z_invert(key, found, ticket, init):
+        return ticket if found.reverse is None else ticket._replace(mask=found.reverse())
+
+    asked = with_prune(BASE, rounds=1)
+    asked = replace(asked, trials=1, arms={"ticket": 1, "invert": 1, "z_invert": 1}, compute=Compute(lanes=1))
+    lanes = {part.lanes[0].arm: part for part in find_tickets(asked) if part.index == 1}
+    masks_of = {arm: part.mask(part.lanes[0]) for arm, part in lanes.items()}
+    chex.assert_trees_all_equal(masks_of["z_invert"], masks_of["invert"])
+    ARMS.pop("z_invert")
 
 
 def test_a_run_is_given_more_densities_and_trains_those_alone(whole, tmp_path):

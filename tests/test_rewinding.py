@@ -219,9 +219,8 @@ def test_a_round_like_the_one_before_compiles_nothing(monkeypatch):
         return found
 
     monkeypatch.setattr(LaneProgram, "_program", counting)
-    own = with_train(
-        replace(LATE, arms={"ticket": 1, "reinit": 1}), evaluate_batch=90
-    )  # as no other test has it
+    # evaluated as in no other test, since these share their programs
+    own = with_train(replace(LATE, arms={"ticket": 1, "reinit": 1}), evaluate_batch=90)
     parts = iter(find_tickets(with_prune(own, rounds=3)))
     compiled = Counter()
     for part in parts:

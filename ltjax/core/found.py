@@ -10,7 +10,7 @@ from ltjax.core.types import Key, Mask, Params, Start, Ticket
 
 
 class Derivatives(Protocol):
-    """What differentiates the loss over training examples: ``training.derivatives`` has the real one."""
+    """What differentiates the loss over training examples: ``lanes.derivatives`` has the real one."""
 
     def gradient(self, at: Start, mask: Mask, key: Key, options: "Options") -> Params:
         """Of the loss by all weights."""

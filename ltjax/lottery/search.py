@@ -280,13 +280,11 @@ class Search:
         if mask is None:
             mask = self._prune(trial, round)
         step = schedules.step_of(self.experiment.prune, round)
-        reverse = partial(self._prune, trial, round, -1)
-        if step.arm is None:
-            return replace(self._known(theta0, mask, key, round, starts, None), reverse=reverse)
-        # what is remembered is given at once: it is forgotten once a part of this round has been trained
-        kept = self._kept.get((step.before, Lane(step.arm, trial)))
+        # what is remembered is held from now on: it is forgotten once a part of this round has been trained
+        kept = self._kept.get((step.before, Lane(step.arm, trial))) if step.arm else None
         left = kept.start if kept else lambda: self._left(trial, round).start
-        return replace(self._known(theta0, mask, key, round, starts, left), reverse=reverse)
+        found = self._known(theta0, mask, key, round, starts, left if step.arm else None)
+        return replace(found, reverse=partial(self._prune, trial, round, -1, kept))
 
     def _known(
         self, theta0: Start, mask: Mask, key: Key, round: int, starts: Mapping[int, Start],
@@ -308,9 +306,11 @@ class Search:
             )
         return {0: self.theta0(trial), **self._starts[trial]}
 
-    def _prune(self, trial: int, round: int, sign: Literal[1, -1] = 1) -> Mask:
+    def _prune(
+        self, trial: int, round: int, sign: Literal[1, -1] = 1, left: Outcome | None = None
+    ) -> Mask:  # fmt: skip
         """The mask of a round, from what its schedule prunes; by the reverse of scores where sign is -1."""
-        left = self._left(trial, round)
+        left = left or self._left(trial, round)
         key = named_key(self.experiment.seed, "prune", trial, round)
         theta0, starts = self.theta0(trial), self._starts_of(trial)
         found = self._known(theta0, left.mask, key, round, starts, left.start)

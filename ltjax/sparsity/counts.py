@@ -21,18 +21,6 @@ BY_RATES = "rates"
 """The densities that are the rates themselves, layer by layer."""
 
 
-def rates_of(prune: Prune, round: int, kinds: Mapping[str, str]) -> dict[str, float]:
-    """The rate of every layer that a round prunes, by path name.
-
-    Args:
-        prune: the settings.
-        round: from 1 on.
-        kinds: the kind of each leaf that counts, by path.
-    """
-    step = step_of(of_kinds(prune, kinds), round)
-    return rates_by_path(kinds, step.rates, prune.rate_by_path)
-
-
 def kept_of(
     prune: Prune, round: int, kinds: Mapping[str, str], mask: Mask, share: float = 1
 ) -> dict[Group, int]:  # fmt: skip
@@ -68,7 +56,14 @@ def _kept(
     layers = {path: Layer(shapes[path], alive[path], rate) for path, rate in rates.items()}
     structure = prune.structure.make()
     if hasattr(structure, "counts"):
-        return {(path,): number for path, number in structure.counts(layers, round).items()}
+        own = structure.counts(layers, round)
+        kept = sum(own.values())
+        if step.density is not None and share == 1 and kept != _in_all(prune, step, layers, shapes, alive):
+            raise UserError(
+                f"prune.schedule.densities must say for round {round} what prune.structure "
+                f"{prune.structure.name} keeps, {kept} of the weights that are pruned."
+            )
+        return {(path,): number for path, number in own.items()}
     if structures.together(structure):
         return {tuple(layers): _in_all(prune, step, layers, shapes, alive)}
     if step.density is None and prune.densities.name == BY_RATES:

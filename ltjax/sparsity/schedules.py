@@ -1,7 +1,8 @@
 """Schedules: whose trained weights decide the mask of a round, and at which rates or which density.
 
 A schedule is a pure function ``(Prune, round) -> Step``. Adding one takes a function, or a frozen
-dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line.
+dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line. ``dense``, if it has that,
+says whether round 0 is trained.
 """
 
 from collections.abc import Callable

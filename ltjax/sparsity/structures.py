@@ -36,7 +36,7 @@ def layer(scores: Any, mask: Mask, kept: Mapping[Group, int]) -> Mask:
 @STRUCTURES.register("global")
 @dataclass(frozen=True)
 class Together:
-    """All prunable layers together, at one rate (paper, section 4)."""
+    """All prunable layers together (paper, section 4); rates must be one for all."""
 
     together: ClassVar[bool] = True
 
