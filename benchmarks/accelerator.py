@@ -16,8 +16,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -112,37 +113,38 @@ def every_row(part: Part, options: argparse.Namespace, known: Sequence[Row], lim
     return list(rows_of(part, options, known, limit))
 
 
+def tell(part: Part, rows: Callable[[], Iterable[Row]], report: Report) -> bool:
+    """Add a part's rows to the report as they come; whether it failed."""
+    report.begin(part)
+    started = time.monotonic()
+    try:
+        for row in rows():
+            report.add(row)
+    except subprocess.CalledProcessError as error:
+        why = "stopped at its limit" if error.returncode == -9 else f"failed, status {error.returncode}"
+        report.say(f"\n{part.name}: {why} after {time.monotonic() - started:.0f} s.")
+        return True
+    return False
+
+
 def run(options: argparse.Namespace, report: Report) -> int:
     """Measure the parts in turn, as long as there is time; how many failed."""
     began, failed = time.monotonic(), 0
+    early: dict[str, Future[list[Row]]] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        early: dict[str, Future[list[Row]]] = {}
-        for part in (PARTS[name] for name in options.parts):
-            left = 60 * options.minutes - (time.monotonic() - began)
+        for name in options.parts:
+            part, left = PARTS[name], 60 * options.minutes - (time.monotonic() - began)
             if left < part.least:
-                report.say(f"\n{part.name}: left out, {max(left, 0):.0f} s are too few.")
+                report.say(f"\n{name}: left out, {max(left, 0):.0f} s are too few.")
                 continue
-            report.begin(part)
-            started = time.monotonic()
-            try:
-                rows = (
-                    early[part.name].result()
-                    if part.name in early
-                    else rows_of(part, options, report.rows, left)
-                )
-                for row in rows:
-                    report.add(row)
-            except subprocess.CalledProcessError as error:
-                failed += 1
-                why = (
-                    "stopped at its limit" if error.returncode == -9 else f"failed, status {error.returncode}"
-                )
-                report.say(f"\n{part.name}: {why} after {time.monotonic() - started:.0f} s.")
+            measured = (
+                early[name].result if name in early else partial(rows_of, part, options, report.rows, left)
+            )
+            failed += tell(part, measured, report)
             if options.quick and not early:  # nothing is timed, so parts may run beside each other
-                early = {
-                    name: pool.submit(every_row, PARTS[name], options, tuple(report.rows), left)
-                    for name in options.parts if name != part.name
-                }  # fmt: skip
+                known = tuple(report.rows)
+                early = {other: pool.submit(every_row, PARTS[other], options, known, left)
+                         for other in options.parts if other != name}  # fmt: skip
     report.say(f"\n{time.monotonic() - began:.0f} s in all.")
     return failed
 

@@ -11,6 +11,7 @@ from ltjax.core.types import Key, Mask, Params, Start
 from ltjax.data import Examples
 from ltjax.lanes import processes
 from ltjax.sparsity import masks
+from ltjax.training.step import sum_real
 from ltjax.training.task import Task, made
 
 
@@ -61,7 +62,7 @@ class Differentiated:
             outputs = jax.tree.map(lambda leaf: leaf / temperature, outputs)
             losses = loss(outputs, batch.targets)
             losses, counted = losses if isinstance(losses, tuple) else (losses, jnp.ones_like(losses))
-            return jnp.where(batch.real, losses, 0).sum(), jnp.where(batch.real, counted, 0).sum()
+            return sum_real(losses, batch.real), sum_real(counted, batch.real)
 
         def derived(batch: Examples, key: Key) -> tuple[Params, jax.Array]:
             gradient = jax.grad(of_batch, has_aux=True)

@@ -67,28 +67,26 @@ def shuffle(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
 @ARMS.register("resample")
 def resample(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
     """Each layer's survivors redrawn, with replacement, from their own values (paper, Figure 17)."""
-
-    def redrawn(key: Key, params: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        own = np.asarray(params)[np.asarray(mask)]
-        drawn = np.zeros_like(params)
-        drawn[np.asarray(mask)] = jax.random.choice(key, own, own.shape) if own.size else own
-        return drawn
-
-    keys = keys_like(key, ticket.params)
-    return ticket._replace(params=jax.tree.map(redrawn, keys, ticket.params, ticket.mask))
+    return _redrawn(key, ticket, lambda key, own: jax.random.choice(key, own, own.shape))
 
 
 @ARMS.register("reshuffle")
 def reshuffle(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
     """Each layer's survivors, their values dealt out anew among its places (Zhou et al. 2019)."""
+    return _redrawn(key, ticket, jax.random.permutation)
 
-    def dealt(key: Key, params: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        found = np.zeros_like(params)
-        found[mask] = jax.random.permutation(key, np.asarray(params)[mask])
-        return found
+
+def _redrawn(key: Key, ticket: Ticket, draw: Callable[[Key, np.ndarray], jax.Array]) -> Ticket:
+    """The ticket with other values for each layer's survivors, drawn from their own."""
+
+    def of_layer(key: Key, params: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        own = np.asarray(params)[np.asarray(mask)]
+        values = np.zeros_like(params)
+        values[np.asarray(mask)] = draw(key, own) if own.size else own
+        return values
 
     keys = keys_like(key, ticket.params)
-    return ticket._replace(params=jax.tree.map(dealt, keys, ticket.params, ticket.mask))
+    return ticket._replace(params=jax.tree.map(of_layer, keys, ticket.params, ticket.mask))
 
 
 @ARMS.register("constant_sign")

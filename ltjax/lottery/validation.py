@@ -100,18 +100,6 @@ def _schedule(experiment: Experiment) -> None:
     prune = experiment.prune
     if not experiment.arms.get("ticket"):
         raise UserError("arms.ticket cannot be 0: the tickets' training finds every arm's masks.")
-    fractions: tuple[float, ...] = prune.schedule.parameters.get("fractions", ())
-    if prune.schedule.name == "oneshot" and prune.rounds > len(fractions):
-        raise UserError(
-            f"prune.rounds {prune.rounds} needs as many prune.schedule.fractions, not {len(fractions)}; "
-            "three would be --prune.rounds 3 --prune.schedule.fractions 0.2 0.5 0.8."
-        )
-    densities: tuple[float, ...] = prune.schedule.parameters.get("densities", ())
-    if prune.schedule.name == "at_init" and prune.rounds > len(densities):
-        raise UserError(
-            f"prune.rounds {prune.rounds} needs as many prune.schedule.densities, not {len(densities)}; "
-            "three would be --prune.rounds 3 --prune.schedule.densities 0.2 0.05 0.02."
-        )
     own = [each for each in prune.rate_by_path if not each.endswith("=None")]
     if prune.schedule.name == "oneshot" and own:
         raise UserError(

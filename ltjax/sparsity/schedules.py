@@ -5,10 +5,11 @@ dataclass with parameters and ``__call__``, and its ``@SCHEDULES.register`` line
 says whether round 0 is trained.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any, NamedTuple, TypeAlias
 
+from ltjax.core.errors import UserError
 from ltjax.core.registry import Registry, registry
 from ltjax.settings.bounds import ROUNDS, share, whole
 from ltjax.settings.fields import LONGER
@@ -55,7 +56,8 @@ class OneShot:
     def __call__(self, prune: Prune, round: int) -> Step:
         """The step of a round."""
         rates = {kind: rate for kind, rate in asdict(prune.rates).items() if rate is not None}
-        fraction, most = self.fractions[round - 1], max(rates.values())
+        fraction = _of_round(self.fractions, prune, round, "fractions", "0.2 0.5 0.8")
+        most = max(rates.values())
         scaled = {kind: fraction * (rate / most) for kind, rate in rates.items()}
         return Step("ticket", 0, replace(prune.rates, **scaled))
 
@@ -80,7 +82,22 @@ class AtInit:
 
     def __call__(self, prune: Prune, round: int) -> Step:
         """The step of a round."""
-        return Step(None, 0, prune.rates, self.densities[round - 1], self.steps)
+        density = _of_round(self.densities, prune, round, "densities", "0.2 0.05 0.02")
+        return Step(None, 0, prune.rates, density, self.steps)
+
+
+def _of_round(values: Sequence[float], prune: Prune, round: int, name: str, example: str) -> float:
+    """The value of a round, of the schedule's parameter of that name; ``example`` is of three.
+
+    Raises:
+        UserError: there are too few.
+    """
+    if round > len(values):
+        raise UserError(
+            f"prune.rounds {prune.rounds} needs as many prune.schedule.{name}, not {len(values)}; three "
+            f"would be --prune.rounds 3 --prune.schedule.{name} {example}."
+        )
+    return values[round - 1]
 
 
 def step_of(prune: Prune, round: int) -> Step:

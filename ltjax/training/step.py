@@ -189,7 +189,7 @@ class Training:
         losses = loss(outputs, batch.targets)
         losses, weights = losses if isinstance(losses, tuple) else (losses, None)
         sums = self.task.measured.sums(outputs, batch.targets)
-        return Tally(*jax.tree.map(lambda leaf: _sum(leaf, batch.real), (losses, weights, sums)))
+        return Tally(*jax.tree.map(lambda leaf: sum_real(leaf, batch.real), (losses, weights, sums)))
 
     def _optimizer(self, course: Course, step: Any) -> optax.GradientTransformation:
         """The optimizer at a step's learning rate, of the lane's own values: traced ones."""
@@ -239,7 +239,7 @@ AUGMENT = 1
 """Folded into a step's key for what is done to its images; the step's key itself is dropout's."""
 
 
-def _sum(values: jax.Array, real: jax.Array) -> jax.Array:
+def sum_real(values: jax.Array, real: jax.Array) -> jax.Array:
     """The sum over the examples that are none of the padding, in the values' own dtype; bools are counted."""
     dtype = jnp.int32 if values.dtype == bool else values.dtype
     here = real.reshape(-1, *[1] * (values.ndim - 1))
