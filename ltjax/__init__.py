@@ -5,6 +5,8 @@ compilations. JAX's own settings and environment variables (``JAX_NUM_CPU_DEVICE
 ``JAX_COMPILATION_CACHE_DIR``) choose otherwise; random numbers follow from an experiment's seed alone.
 """
 
+from ltjax.analysis import connectivity, curvature, effective, overlap  # noqa: F401  # they register
+from ltjax.analysis.analyses import ANALYSES, analyse
 from ltjax.analysis.evaluation import Evaluation, evaluate
 from ltjax.cli.running import run_experiment
 from ltjax.core.choices import Choice
@@ -36,12 +38,12 @@ from ltjax.training.tasks import TASKS
 from ltjax.training.tasks import TASKS as tasks
 
 __all__ = [
-    "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "LOSSES", "METRICS", "MODELS", "OPTIMIZERS",
-    "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS", "Choice", "Compute",
-    "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics", "Prune", "Rates",
-    "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "classification",
-    "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket", "load_trained",
-    "regression", "rewind", "run_experiment", "task", "tasks",
+    "ANALYSES", "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "LOSSES", "METRICS",
+    "MODELS", "OPTIMIZERS", "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS",
+    "Choice", "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics",
+    "Prune", "Rates", "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "analyse",
+    "classification", "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket",
+    "load_trained", "regression", "rewind", "run_experiment", "task", "tasks",
 ]  # fmt: skip
 
 set_up()

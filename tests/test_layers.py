@@ -31,7 +31,7 @@ CONTAINED = {
     "jinja2": {"report"},
     "plotly": {"report"},
     "safetensors": {"core"},
-    "scipy": {"export"},
+    "scipy": {"analysis", "export"},
     "filelock": {"core"},
     "tensorboardX": {"cli"},
     "wandb": {"cli"},

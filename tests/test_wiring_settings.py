@@ -98,6 +98,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (LATER, {"prune.rewind.k": 3}, {"prune.rewind": "step"}),
     (LATER, {"prune.rewind.t": 2}, {"prune.rewind": "learning_rate"}),
     (TRAINING, {"train.repeat": ()}, {"arms": {"ticket": 2}}),
+    (TRAINING, {"train.redraw": False}, {"arms": {"ticket": 1, "reinit": 2}}),
+    (NOTHING, {"analyses": ("overlap",)}, {}),
     # what the next ones change each is in test_wiring_measures.py; here is that together they change no more
     (CURVES, {"train.evaluate_every": 2, "train.evaluate_batch": 100, "train.train_curve": "exact"}, {}),
     (NOTHING, {"name": "other", "data.dir": "elsewhere", "data.raw": "elsewhere", "compute.devices": 1,

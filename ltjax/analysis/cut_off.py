@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ltjax.analysis import probing
 from ltjax.core.keys import named_key
 from ltjax.core.texts import spans
 from ltjax.core.trees import leaves_by_path, map_with_path
@@ -17,9 +18,6 @@ from ltjax.lottery.layers import Layer
 from ltjax.runs.folder import Run
 from ltjax.sparsity import masks
 from ltjax.training.task import Task
-
-EXAMPLES = 8
-"""How many made-up examples a network is asked about."""
 
 NAMED = 4
 """Most emptied layers that a sentence names."""
@@ -98,11 +96,9 @@ def _closed(task: Task, counted: tuple[str, ...]) -> Callable[[Mask], bool] | No
 
     Weights are drawn anew, once of both signs and once positive, so that no unit is off by chance.
     """
-    seen = task.data.seen
-    if not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(seen)):
+    inputs = probing.inputs(task.data.seen)
+    if inputs is None:
         return None
-
-    inputs = jax.tree.map(lambda leaf: abs(_drawn((EXAMPLES, *leaf.shape))).astype(leaf.dtype), seen)
     params, state = jax.jit(task.network.init)(named_key(0))
 
     @jax.jit
@@ -114,25 +110,11 @@ def _closed(task: Task, counted: tuple[str, ...]) -> Callable[[Mask], bool] | No
 
     def closed(mask: Mask) -> bool:
         """Whether both made-up networks answer all examples alike."""
-        weights = [map_with_path(functools.partial(_weights, counted, positive), params, mask)
+        weights = [map_with_path(functools.partial(probing.weights, counted, positive), params, mask)
                    for positive in (False, True)]  # fmt: skip
         return all(bool(alike(each)) for each in weights)
 
     return closed
-
-
-def _drawn(shape: tuple[int, ...]) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=shape)
-
-
-def _weights(counted: Collection[str], positive: bool, path: str, leaf: jax.Array, kept: np.ndarray) -> Any:
-    """Weights in place of a leaf that counts: they keep a layer's outputs about as large as its inputs."""
-    if path not in counted:
-        return leaf
-    drawn = _drawn(leaf.shape)
-    inputs = max(np.count_nonzero(kept) / leaf.shape[-1], 1) if leaf.ndim > 1 else 1
-    weights = abs(drawn) / inputs if positive else drawn / np.sqrt(inputs)
-    return np.where(kept, weights, 0).astype(leaf.dtype)
 
 
 def told(cuts: Sequence[Cut]) -> str:

@@ -1,29 +1,24 @@
 """Evaluating any params on any split of an experiment's data, by the arithmetic that training uses."""
 
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
-
 from ltjax.core.errors import UserError, unknown
-from ltjax.core.keys import named_key
 from ltjax.core.safetensors import misfit
 from ltjax.core.trees import leaves_by_path
-from ltjax.core.types import Params
+from ltjax.core.types import Params, Start
 from ltjax.data import Dataset, Examples, Splits
 from ltjax.data import split as splits_of
 from ltjax.lanes.history import ACCURACY
+from ltjax.lanes.measuring import Measured
 from ltjax.lottery.loop import source_given
 from ltjax.models import Collections
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
 from ltjax.settings import sweeps
-from ltjax.settings.schema import Experiment, Train
-from ltjax.sparsity import masks
-from ltjax.training.step import LaneState, Tally, Training, course_of
+from ltjax.settings.schema import Compute, Experiment, Train
+from ltjax.training.step import Tally
 from ltjax.training.task import Task
 from ltjax.training.tasks import task_of
 
@@ -103,24 +98,21 @@ def measured(
             raise UserError(f"the {what} do not fit the network: {wrong}.")
     splits = splits_of(dataset, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
-    measure, count = _measure(task, experiment.train), examples.size
-    tally = jax.device_get(measure(params, collections, examples))
-    # divided in float64, as in the tables
+    measured = _measured(task, experiment.train, experiment.compute)
+    (tally,) = measured.tallies([Start(params, collections)], examples)
+    return evaluation_of(task, tally, examples.size)
+
+
+def evaluation_of(task: Task, tally: Tally, count: int) -> Evaluation:
+    """What was tallied over so many examples, divided in float64 as in the tables."""
     loss = float(tally.loss) / (count if tally.weight is None else float(tally.weight))
     return Evaluation(loss, float(task.measured.value(tally.metric, count)), count, task.measured.shown.name)
 
 
 @lru_cache(maxsize=8)
-def _measure(task: Task, train: Train) -> Callable[[Params, Collections, Examples], Tally]:
-    """A task's ``Training.measure``, compiled once, however many params are evaluated."""
-    training, course = Training(task, train, examples=0), course_of(named_key(0))
-
-    def measure(params: Params, collections: Collections, examples: Examples) -> Tally:
-        # every weight is there: what was pruned is 0 in params
-        state = LaneState(params, collections, masks.dense(params), (), jnp.zeros(0, jnp.int32))
-        return training.measure(state, course, examples)
-
-    return jax.jit(measure)
+def _measured(task: Task, train: Train, compute: Compute) -> Measured:
+    """A task's network, compiled once, however many params are evaluated."""
+    return Measured(task, train, compute)
 
 
 def read_run(folder: Path) -> Run:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import jax
 
+from ltjax.analysis.analyses import ANALYSES
 from ltjax.cli.loggers import LOGGERS
 from ltjax.core.registry import registry
 from ltjax.data import DATASETS, Source
@@ -29,7 +30,7 @@ from ltjax.training.tasks import TASKS
 Kind = Literal[
     "experiments", "tasks", "losses", "metrics", "models", "datasets", "arms", "criteria",
     "structures", "densities", "schedules", "rewindings",
-    "optimizers", "rates", "augmentations", "figures", "claims", "loggers",
+    "optimizers", "rates", "augmentations", "analyses", "figures", "claims", "loggers",
 ]  # fmt: skip
 
 
@@ -78,6 +79,7 @@ PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "optimizers": lambda: documented(OPTIMIZERS),
     "rates": lambda: documented(RATE_SCHEDULES),
     "augmentations": lambda: documented(AUGMENTATIONS),
+    "analyses": lambda: documented(ANALYSES),
     "figures": _figures,
     "claims": _claims,
     "loggers": lambda: documented(LOGGERS),
@@ -90,6 +92,7 @@ OPTIONS: dict[str, Callable[[], Mapping[str, str]]] = {
     "--model.name": PURPOSES["models"],
     "--model.init": lambda: documented({name: getattr(jax.nn.initializers, name) for name in INITIALIZERS}),
     "--log": PURPOSES["loggers"],
+    "--analyses": PURPOSES["analyses"],
 } | {
     f"--{name}": lambda kind=choice.kind: documented(registry(kind))
     for name, choice in choices_of(Experiment()).items()

@@ -57,7 +57,7 @@ ELSEWHERE = {
 """What the system says of a place where nothing can be written."""
 
 PLACES = {"run": "--workdir", "report": "--to", "export": "--to", "merge": "--to", "pack": "--to",
-          "unpack": "--to"}  # fmt: skip
+          "unpack": "--to", "analyse": "--to"}  # fmt: skip
 """The option by which a command writes elsewhere."""
 
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "find winning tickets: run an experiment, continue it, or show what it would do",
     "report": "draw figures, judge the paper's claims and write report.html of runs",
     "export": "write a ticket for use elsewhere, compacted, measured, with a card",
+    "analyse": "ask runs a question: connectivity, overlap, curvature … or one of your own",
     "evaluate": "loss and accuracy of what a run trained, or of any params",
     "merge": "make one run of runs that were trained apart",
     "keep": "drop trained params from a run, and nothing else of it",

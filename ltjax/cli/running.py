@@ -13,6 +13,8 @@ import numpy as np
 from rich.console import Console
 
 from ltjax.analysis import cut_off
+from ltjax.analysis.named import Asked, lacking
+from ltjax.analysis.named import check as check_names
 from ltjax.analysis.results import Study, read_study
 from ltjax.cli import boxes
 from ltjax.cli.display import QUIET_SECONDS, Display, Summary
@@ -128,6 +130,7 @@ def run(
         UserError, OSError, KeyboardInterrupt: as ``run_experiment``.
     """
     asked = experiment.numerics
+    check_names(experiment)
     resolved = resolve(experiment, only=only or None)
     experiment = resolved.experiment
     for name in told.log:
@@ -146,7 +149,7 @@ def run(
         done = None if changed else opening.finished(
             folder, resolved.experiment, resolved.points, resolved.lanes
         )  # fmt: skip
-        if done is None:
+        if done is None or any(lacking(run, run.parts) for run in done.values()):
             processes.first_alone(lambda: held.enter_context(opening.writing(folder)))
             runs = _open(resolved, folder, ours, changed, told.program)
             ended = _train(resolved, runs, folder, dataset, told, interrupts, box)
@@ -242,6 +245,10 @@ def _train(
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing_steps(resolved, runs)
+    asked = {
+        point: Asked(run, lambda: dataset, lambda: interrupts.held("the analysis"))
+        for point, run in runs.items()
+    }
     heading = (
         _heading(resolved, folder, runs, todo)
         + ("" if box.endless else f", within {boxes.minutes(box)}")
@@ -261,6 +268,14 @@ def _train(
                 display.observe(round, part, step, seen)
                 logs.observe(round, part, step, seen)
 
+            def ask(point: str, round: int) -> None:
+                run, lanes = runs[point], resolved.lanes(point, round)
+                if lanes and run.lanes(round).issuperset(lanes):
+                    asked[point].about(round)
+
+            for point, run in runs.items():
+                for round in sorted(run.parts):
+                    ask(point, round)
             for found in train_rounds(resolved, dataset, runs, observe=observe, snapshots=begun.of):
                 now = time.monotonic()
                 with interrupts.held("the checkpoint"):
@@ -268,7 +283,10 @@ def _train(
                     if found.point and processes.first():
                         write_points(folder, runs)
                 _tell(logs, found, runs[found.point], resolved.lanes(found.point, found.index))
+                ask(found.point, found.index)
                 last = now
+            for each in asked.values():
+                each.finish()
     except Ended as ended:
         begun.sweep(lambda round, point: runs[point].lanes(round))
         return ended

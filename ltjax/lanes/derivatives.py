@@ -37,18 +37,22 @@ class Differentiated:
         return self._over(at, mask, vector, key, options)
 
     def _over(self, at: Start, mask: Mask, vector: Params | None, key: Key, options: Options) -> Params:
-        """The first process computes, on its first device; the others are told."""
+        """The first process computes; the others are told."""
         if processes.index():
             found = jax.tree.map(lambda leaf: np.zeros(np.shape(leaf), np.float32), at.params)
         else:
-            positions = drawn(key, self.data.targets, options.examples, self.data.size)
-            weights = masks.apply(mask, at.params)
-            with jax.default_device(jax.local_devices()[0]):
-                found = self._compiled(
-                    weights, at.state, vector, self.data.take(jnp.asarray(positions)), key,
-                    train=options.train, temperature=options.temperature,
-                )  # fmt: skip
-        return processes.broadcast(jax.device_get(found), 0)
+            found = self.here(at, mask, vector, key, options)
+        return processes.broadcast(found, 0)
+
+    def here(self, at: Start, mask: Mask, vector: Params | None, key: Key, options: Options) -> Params:
+        """The gradient, or the Hessian's product with a vector, by this process's first device alone."""
+        positions = drawn(key, self.data.targets, options.examples, self.data.size)
+        weights = masks.apply(mask, at.params)
+        with jax.default_device(jax.local_devices()[0]):
+            return jax.device_get(self._compiled(
+                weights, at.state, vector, self.data.take(jnp.asarray(positions)), key,
+                train=options.train, temperature=options.temperature,
+            ))  # fmt: skip
 
     def _summed(
         self, weights: Params, state: Any, vector: Params | None, chosen: Examples, key: Key, *, train: bool,

@@ -239,11 +239,12 @@ class Search:
     def _start(self, lane: Lane, round: int) -> LaneStart:
         experiment, seed = self.experiment, self.experiment.seed
         identity = (lane.trial, round, lane.arm, lane.repeat)
+        drawn = identity if experiment.train.redraw else (*identity[:3], 0)
         found = self._found_in(round, lane.trial)
         dense = is_dense(experiment, round, lane)
         ticket = original(found) if dense else self.rewound(round, lane.trial)
         own = self.functions.drawn(
-            lane.arm, named_key(seed, "arm", *identity), found, ticket, lambda key: self.network.init(key)[0]
+            lane.arm, named_key(seed, "arm", *drawn), found, ticket, lambda key: self.network.init(key)[0]
         )
         if own.step != self.step(round, lane):
             raise UserError(

@@ -94,7 +94,8 @@ def is_written_by_runs(path: Path) -> bool:
 def is_own(path: Path) -> bool:
     """Whether a path has the name of something that ltjax writes into a run's folder."""
     run = path.parent
-    folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run), tensorboard(run), wandb(run))
+    folders = (curves(run, 0, 0).parent, rounds(run).parent, analyses(run), figures(run), tensorboard(run),
+               wandb(run))  # fmt: skip
     others = (*folders, anatomy(run), claims(run), report(run))
     return is_written_by_runs(path) or path in others or (path == code(run) and identity(run).exists())
 
@@ -118,6 +119,22 @@ def round_and_part(path: Path) -> tuple[int, int]:
 def anatomy(run: Path) -> Path:
     """What tickets look like inside, distilled from the checkpoints for figures."""
     return run / "anatomy.parquet"
+
+
+def analyses(run: Path) -> Path:
+    """The folder of analyses' tables."""
+    return run / "analysis"
+
+
+def analysis(folder: Path, round: int) -> Path:
+    """The table of a round in the folder of an analysis."""
+    return folder / f"round_{round:03d}.parquet"
+
+
+def analysed(folder: Path) -> list[int]:
+    """The rounds of which there is a table in the folder of an analysis."""
+    found = (re.fullmatch(r"round_(\d+)\.parquet", path.name) for path in folder.glob("*"))
+    return sorted(int(match[1]) for match in found if match)
 
 
 def figures(run: Path) -> Path:

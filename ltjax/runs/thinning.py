@@ -22,7 +22,9 @@ from ltjax.training.tasks import network_of, task_of
 Writing = Callable[[], AbstractContextManager[None]]
 
 
-def thin(run: Run, keep: Keep, writing: Writing = nullcontext) -> int:
+def thin(
+    run: Run, keep: Keep, writing: Writing = nullcontext, rounds: Collection[int] | None = None
+) -> int:  # fmt: skip
     """Drop the trained params that ``keep`` does not ask for; masks, rows and curves stay, and it can go on.
 
     Where it is killed, a part has all of its params or is thinned; repeating completes it.
@@ -31,6 +33,7 @@ def thin(run: Run, keep: Keep, writing: Writing = nullcontext) -> int:
         run: opened for writing.
         keep: ``all``, ``tickets`` or ``masks``.
         writing: what to be in while a part is written.
+        rounds: those whose params are dropped; by default all.
 
     Returns:
         How many lanes' params were dropped.
@@ -39,9 +42,11 @@ def thin(run: Run, keep: Keep, writing: Writing = nullcontext) -> int:
         UserError: a checkpoint is damaged.
         OSError: a part could not be written; it stands as it was.
     """
-    every = [(round, *part) for round in sorted(run.parts) for part in run.parts[round]]
+    chosen = sorted(run.parts if rounds is None else rounds)
+    every = [(round, *part) for round in chosen for part in run.parts[round]]
     dropped = sum(_thin_part(run, *part, keep, writing) for part in every)
-    _drop_theta0(run, keep)
+    if set(chosen) == set(run.parts):
+        _drop_theta0(run, keep)
     return dropped
 
 

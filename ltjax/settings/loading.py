@@ -1,8 +1,10 @@
 """Experiments, loaded by the name that ``experiments/`` gives them, or by the path of a file or a run."""
 
 import runpy
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.registry import Registry
@@ -11,6 +13,8 @@ from ltjax.settings import beside, compatible
 from ltjax.settings.named import EXPERIMENTS, Make
 from ltjax.settings.plain import check
 from ltjax.settings.schema import Experiment
+
+T = TypeVar("T")
 
 DEFAULT = "mnist_5k"
 """The experiment that runs where none is named: its data come with a package."""
@@ -78,13 +82,29 @@ def _named(name: str) -> Experiment:
     return _checked(compatible.checked(_entered()[name]()))
 
 
+def run_file(path: Path) -> dict[str, Any]:
+    """What a user's ``.py`` file defines; it is run for what it registers, and needs no experiment.
+
+    Raises:
+        UserError: it cannot be read, or could not be run.
+    """
+    return _guarded(path, lambda: beside.run(path))
+
+
 def _run(path: Path) -> Experiment:
-    _text(path)
-    try:
+    def experiment_of() -> Experiment:
         found = beside.run(path).get("experiment")
         if not isinstance(found, Experiment):
             raise UserError("it defines no `experiment = Experiment(...)`.")
         return _checked(compatible.checked(found))
+
+    return _guarded(path, experiment_of)
+
+
+def _guarded(path: Path, run: Callable[[], T]) -> T:
+    _text(path)
+    try:
+        return run()
     except KeyboardInterrupt:
         raise
     except UserError as error:

@@ -6,9 +6,10 @@ import typing
 from typing import Any
 
 from ltjax.core.choices import Choice, chosen, defaults, having
-from ltjax.core.errors import UserError, shown, unknown
+from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.registry import registry
 from ltjax.core.texts import LONGEST, is_plain
+from ltjax.settings.bounds import Bound
 from ltjax.settings.fields import Facts, choices_of, facts_of, parameters_of, settings_of
 from ltjax.settings.schema import Experiment
 
@@ -192,12 +193,34 @@ def check(experiment: Experiment) -> None:
             else {name: each.value}
         )
         for path, value in named.items():
-            values = value if isinstance(value, tuple) else (value,)
-            if len(values) > (bound.most or len(values)):
-                raise UserError(f"{path} must have at most {bound.most} values, not {len(values)}.")
-            for one in values:
-                if one is not None and (wrong := bound.flaw(one)):
-                    raise UserError(f"{path} {wrong}, not {shown(one)}{bound.hint}.")
+            _check_bound(path, value, bound)
+
+
+def _check_bound(name: str, value: Any, bound: Bound) -> None:
+    values = value if isinstance(value, tuple) else (value,)
+    if len(values) > (bound.most or len(values)):
+        raise UserError(f"{name} must have at most {bound.most} values, not {len(values)}.")
+    for one in values:
+        if one is not None and (wrong := bound.flaw(one)):
+            raise UserError(f"{name} {wrong}, not {shown(one)}{bound.hint}.")
+
+
+def checked_choice(choice: Choice) -> Choice:
+    """A choice that is no setting, such as an analysis, if its parameters are of their types and in bounds.
+
+    Raises:
+        UserError: one is not, or its entry has no such parameter, or is not registered.
+    """
+    registry(choice.kind).find(choice.name)
+    try:
+        found = _build_choice(choice.kind, choice, choice.kind)
+    except (ValueError, TypeError) as error:
+        raise UserError(sentence(str(error).removeprefix(f"{choice.kind}."))) from error
+    for name, facts in parameters_of(found).items():
+        if facts.bound:
+            _check_bound(name, found.parameters[name], facts.bound)
+    found.make()
+    return found
 
 
 def check_choices(experiment: Experiment) -> None:

@@ -108,6 +108,8 @@ class Train(_Choosing):
     """Rate schedule: how the learning rate goes from step to step, by its name in the registry."""
     repeat: tuple[Literal["order", "augmentation", "dropout"], ...] = ("order", "augmentation", "dropout")
     """Draws in which the repeats of an arm differ; the others are those of its first repeat."""
+    redraw: bool = True
+    """Whether the repeats of an arm also differ in what the arm draws: fresh params, a shuffled mask."""
     evaluate_every: Annotated[int, whole(1, STEPS)] = 20
     """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
     evaluate_batch: Annotated[int, whole(1, MANY * 1000)] = 1000
@@ -218,7 +220,14 @@ def _points(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple
 OF_DATA = ("classification", "regression")
 """The tasks that are of the data set and the network which ``data`` and ``model`` name."""
 
+
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of both, those of the first ones first."""
+    return tuple(dict.fromkeys((*one, *other)))
+
+
 REPEATS = Role("extent", grow=_arms)
+NAMES = Role("extent", grow=_both)
 CONTROLS = Role(
     "extent", grow=_union,
     heard=lambda experiment: any(count for arm, count in experiment.arms.items() if arm != "ticket"),
@@ -257,6 +266,8 @@ class Experiment(_Choosing):
     """What training minimises, by its name in the registry; auto: the task's own."""
     metric: Annotated[Choice, Kind("metric"), SHAPE] = Choice("metric", "auto")
     """What tables and figures show beside the loss, by its name in the registry; auto: the task's own."""
+    analyses: Annotated[tuple[str, ...], NAMES, ALL_POINTS] = ()
+    """Analyses, by their names in the registry, that are made of each round before params are dropped."""
     data: Annotated[Data, SHAPE] = field(default_factory=Data)
     model: Annotated[Model, SHAPE] = field(default_factory=Model)
     train: Annotated[Train, SHAPE] = field(default_factory=Train)

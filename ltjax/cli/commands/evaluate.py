@@ -8,16 +8,15 @@ from typing import Annotated, Literal
 import tyro
 
 from ltjax.analysis.evaluation import SPLITS, Evaluation, measured, read_run
+from ltjax.cli.checking import check_identity
 from ltjax.cli.command import exit_codes
 from ltjax.cli.parsing import read
 from ltjax.core.errors import UserError
 from ltjax.core.safetensors import load_params
 from ltjax.core.types import Lane, Params
-from ltjax.data import Dataset
 from ltjax.lanes.history import ACCURACY
 from ltjax.models import Collections
-from ltjax.runs import identity, opening
-from ltjax.settings.loading import load_experiment
+from ltjax.settings.loading import load_experiment, run_file
 from ltjax.settings.schema import Experiment
 from ltjax.training.task import shapes_of
 from ltjax.training.tasks import network_of, task_of
@@ -68,7 +67,8 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         task = task_of(experiment)
         dataset = task.load(experiment.data)
         if not is_file:
-            _check(options, experiment, dataset, program)
+            config = None if options.config is None else Path(options.config)
+            check_identity(options.what, experiment, dataset, config, options.accept_changes, program)
         for split in SPLITS if options.split == "all" else (options.split,):
             found = measured(task, dataset, params, experiment, split, collections)
             print(f"{split:<10}  loss {found.loss:.6f}  {found.metric} {found.value}  ({_of(found)})")
@@ -93,15 +93,6 @@ def _from_file(options: Options) -> tuple[Params, Collections, Experiment]:
     return load_params(options.what, params), collections, experiment
 
 
-def _check(options: Options, experiment: Experiment, dataset: Dataset, program: str) -> None:
-    """Refuse other code, data or random numbers than the run's, or write down that they were others."""
-    run, config = options.what, None if options.config is None else Path(options.config)
-    ours, here = identity.identity_of(experiment, dataset, config), identity.numerics_here(experiment)
-    if changed := identity.check(run, ours, options.accept_changes, here, other=""):
-        with opening.writing(identity.home(run)):
-            identity.record(run, changed, program)
-
-
 def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:
     run = read_run(options.what)
     if options.config is not None and not options.config.endswith(".py"):
@@ -109,7 +100,7 @@ def _from_run(options: Options) -> tuple[Params, Collections, Experiment]:
     if options.collections is not None:
         raise UserError("--collections is for a safetensors file; a run's folder has its own.")
     if options.config is not None:
-        load_experiment(options.config)
+        run_file(Path(options.config))
     if options.round is None:
         raise UserError(
             f"say with --round which round of '{options.what}', from 0 to {max(run.parts, default=0)}."

@@ -16,7 +16,7 @@ from ltjax.cli.parsing import Quiet, read
 from ltjax.core.types import Lane
 from ltjax.export import card
 from ltjax.export.files import export
-from ltjax.settings.loading import load_experiment
+from ltjax.settings.loading import run_file
 
 PROGRAM = "ltjax export"
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         console = Console(quiet=options.quiet)
         lane = Lane(options.arm, options.trial, options.repeat)
         if options.config:
-            load_experiment(options.config)
+            run_file(options.config)
         run = read_run(options.run)
         exported = export(run, options.round, lane, options.to)
         interrupts.check()  # reading checkpoints may have swallowed it

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, get_args
 
 import tyro
@@ -11,7 +12,7 @@ from ltjax.cli.choices import PURPOSES, Kind
 from ltjax.cli.command import exit_codes
 from ltjax.cli.display import show
 from ltjax.cli.parsing import read
-from ltjax.settings.loading import load_experiment
+from ltjax.settings.loading import run_file
 
 PROGRAM = "ltjax list"
 
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
     with exit_codes(program, arguments):
         options = read(Options, arguments, program)
         if options.config:
-            load_experiment(options.config)
+            run_file(Path(options.config))
         show(PURPOSES[options.kind](), Console())
         if options.kind == "experiments":
             others = ", ".join(kind for kind in get_args(Kind) if kind != options.kind)

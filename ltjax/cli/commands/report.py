@@ -22,7 +22,7 @@ from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
 from ltjax.report import listed, render
 from ltjax.runs import paths
-from ltjax.settings.loading import load_experiment
+from ltjax.settings.loading import run_file
 from ltjax.studies import Drawn, Verdict
 
 PROGRAM = "python -m ltjax.report"
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
         if not options.runs:
             raise UserError(f"name the folder of at least one run: {program} RUN [RUN …]")
         if options.config:
-            load_experiment(options.config)
+            run_file(options.config)
         again = shlex.join([*program.split(), *arguments])
         report(options.runs, options.to or options.runs[0], again, Console(quiet=options.quiet))
 
