@@ -217,7 +217,8 @@ def compare(trees: Sequence[Path], work: Path, only: Sequence[str], whole: bool)
     drive(work, Order(str(trees[0]), str(old), "", called, {}, list(only), whole))
     drive(work, Order(str(trees[1]), str(new), str(old), called, RENAMED["experiments"], list(only), whole))
     found = {"named experiments": compared_experiments(old, new)}
-    names = cases(json.loads((old / "names.json").read_text())["registries"])
+    said = json.loads((old / "names.json").read_text())
+    names = cases(said["registries"], said["settings"])
     for name in [*found, *names]:
         if name in names and only and name not in only:
             continue

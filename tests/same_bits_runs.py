@@ -13,7 +13,7 @@ import itertools
 import json
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -61,6 +61,9 @@ ALWAYS = {"compute.keep": "all"}
 
 START = "start_{trial}.safetensors"
 
+SOURCE = "source"
+"""The run whose tickets the case ``given masks`` begins with."""
+
 WHOLLY = ("arms", "optimizer", "weight decay, warmup, drops")
 """Beginnings of the cases that are compiled as they are for users; the others without XLA's dearest passes.
 
@@ -68,8 +71,13 @@ Compiling a network takes a minute, its few steps a moment.
 """
 
 
-def cases(names: Names) -> dict[str, list[Settings]]:
-    """Every case by name: the settings of a run, or of its beginning and of how it is continued."""
+def cases(names: Names, settings: Collection[str]) -> dict[str, list[Settings]]:
+    """Every case by name: the settings of a run, or of its beginning and of how it is continued.
+
+    Args:
+        names: what registries have.
+        settings: those that there are, by dotted name.
+    """
     both = dict.fromkeys(("ticket", "reinit"), 1)
     found: dict[str, list[Settings]] = {
         "arms": [{**LENET, "trials": 2, "prune.rounds": 2, "arms": dict.fromkeys(names["ARMS"], 2)}],
@@ -112,6 +120,8 @@ def cases(names: Names) -> dict[str, list[Settings]]:
             {**LENET, "prune.rounds": 2, "sweep": {"train.learning_rate": [0.1, 0.01]}},
         ],
     }  # fmt: skip
+    if "ticket" in settings:
+        found["given masks"] = [{**LENET, "seed": 7, "ticket": f"{SOURCE}:1", "arms": both}]
     for schedule in names["SCHEDULES"]:
         found[f"schedule {schedule}"] = [_pruning(schedule, names)]
     for densities in names["DENSITIES"]:
@@ -251,6 +261,15 @@ def write_starts(folder: Path) -> None:
         save_file(tensors, folder / START.format(trial=trial))
 
 
+def write_source() -> None:
+    """Make the run whose tickets the case ``given masks`` begins with."""
+    import ltjax
+
+    config = Path(f"{SOURCE}.json")
+    config.write_text(json.dumps(nested({"name": SOURCE, **LENET}, {})))
+    ltjax.run_experiment(ltjax.load_experiment(config), SOURCE, quiet=True)
+
+
 def known() -> list[str]:
     """Every setting of this revision by its dotted name."""
     import ltjax
@@ -353,12 +372,14 @@ def main() -> None:
         named = sys.modules[ltjax.load_experiment.__module__].experiments()
         said = {"registries": registries(), "experiments": list(named), "settings": known()}
         write_starts(Path())
+        if "ticket" in known():
+            write_source()
     (home / "names.json").write_text(json.dumps(said))
     (home / "experiments.json").write_text(json.dumps(configurations(said["experiments"], order)))
     colours()
     fixed = {name: BEFORE[name] for name in {*known()} - {*said["settings"]} if name in BEFORE}
     fixed |= {name: ALWAYS[name] for name in ALWAYS if name in known()}
-    for name, stages in cases(said["registries"]).items():
+    for name, stages in cases(said["registries"], said["settings"]).items():
         if not order.only or name in order.only:
             print(f"{home.name} revision: {name}", file=sys.stderr, flush=True)
             try:

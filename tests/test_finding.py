@@ -60,7 +60,9 @@ def test_the_earliest_stop_wins_among_rounds_that_have_every_arm():
     assert winning_round(replace(run, summary=kept)) == 1
 
 
-@pytest.mark.parametrize(("round", "said"), [(0, "The dense network's loss"), (4, "Every ticket's loss")])
+@pytest.mark.parametrize(
+    ("round", "said"), [(0, "The loss of the dense network"), (4, "Every ticket's loss")]
+)
 def test_lanes_that_diverged_are_in_no_mean(round, said):
     run = made_up(BASE, tells(), curves=False)
     gone = (run.summary["round"] > 0) if round else (run.summary["round"] == 0)

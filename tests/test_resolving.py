@@ -36,7 +36,7 @@ FOLDERS = {
 
 ASKED_BY = {
     ("lottery.validation", "validate"): {"lottery.resolving"},
-    ("settings.sweeps", "points"): {"lottery.resolving", *FOLDERS},
+    ("settings.sweeps", "points"): {"lottery.resolving", "runs.tickets", *FOLDERS},
     ("settings.sweeps", "program_key"): {"lottery.resolving"},
     ("lottery.search", "lanes_of"): {"lottery.resolving"},
     ("lottery.resolving", "resolve"): {"lottery.loop", "cli.running", "cli.commands.run"},

@@ -12,7 +12,7 @@ from orbax.checkpoint import v1 as ocp
 import ltjax
 
 from . import same_bits
-from .same_bits_runs import cases, nested, plain, registries, renamed, translate
+from .same_bits_runs import cases, known, nested, plain, registries, renamed, translate
 
 PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.parquet"
 
@@ -154,7 +154,7 @@ def test_the_status_is_1_where_something_differs(tmp_path, monkeypatch, capsys, 
         if order.before and different:
             files[PART]["trained"] = {"fc1": np.float32([0.25, 0])}
         write(home, files, "arms")
-        (home / "names.json").write_text(json.dumps({"registries": registries()}))
+        (home / "names.json").write_text(json.dumps({"registries": registries(), "settings": known()}))
         (home / "experiments.json").write_text(json.dumps({"digits": {"seed": 0}}))
 
     monkeypatch.setattr(same_bits, "drive", drive)
@@ -175,7 +175,7 @@ def test_named_experiments_are_compared_setting_by_setting(tmp_path):
 
 
 def stages():
-    return [settings for each in cases(registries()).values() for settings in each]
+    return [settings for each in cases(registries(), known()).values() for settings in each]
 
 
 def test_a_revision_is_asked_in_its_own_words():

@@ -25,6 +25,7 @@ from ltjax.training.rates import Drops
 from ltjax.training.task import Task
 from ltjax.training.tasks import TASKS
 
+from .conftest import finish
 from .witness import called
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -61,6 +62,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (START, {"model.init": "he_normal"}, {}),
     (START, {"model.init_std": 0.3}, {}),
     (START, {"model.start": "given.safetensors"}, {}),
+    (TRAINING, {"ticket": "given:1"}, {}),
     (TRAINING, {"train.batch": 31}, {}),
     (TRAINING, {"train.learning_rate": 0.01}, {}),
     (TRAINING, {"train.schedule.warmup": 3}, {}),
@@ -161,6 +163,7 @@ def found(tmp_path_factory):
         patch.setitem(TASKS, "upside_down", upside_down)
         patch.setitem(LOSSES, "squared", lambda outputs, targets: CrossEntropy()(outputs, targets) ** 2)
         save_tensors(Path("given.safetensors"), given, {})
+        finish(LENET, Path("given"))
         for experiment, rounds in swept(run).items():
             kept[experiment] = rounds
         yield run

@@ -64,7 +64,8 @@ def finding(run: Results) -> str:
     """What a run found, as a sentence with its numbers; says as plainly where it found nothing.
 
     Args:
-        run: a run, or a point of a swept one, whose dense network has been trained.
+        run: a run, or a point of a swept one, whose dense network has been trained; or the ticket of another
+            run, where round 0 was given one.
 
     Example:
         At 49.1% of the weights tickets stop 28% earlier than the dense network (at step 116, not 160) and
@@ -72,25 +73,32 @@ def finding(run: Results) -> str:
         are 0.65 points less accurate than the tickets (means of 5 trials). Of a run whose metric is not
         accuracy: … and are 0.012 higher in r2 on test; … and are 0.31 higher (worse) in perplexity …
     """
-    tickets = against_dense(run)
+    tickets, first = against_dense(run), _first(run)
     dense = tickets.stop.get(0, np.nan)
     if 0 not in tickets.stop.index:
-        return "The dense network was not trained, so there is nothing to compare with."
+        return f"T{first[1:]} was not trained, so there is nothing to compare with."
     if np.isnan(dense):
-        return "The dense network's loss became non-finite, so there is nothing to compare with."
+        return f"The loss of {first} became non-finite, so there is nothing to compare with."
     if len(tickets.stop) == 1:
-        value = _value(run.metric, _test(run, 0))
-        return f"The dense network stops at step {dense:,.0f}, {value} on test; nothing is pruned yet."
+        said = f"T{first[1:]} stops at step {dense:,.0f}, {_value(run.metric, _test(run, 0))} on test"
+        if run.experiment.ticket is None:
+            return f"{said}; nothing is pruned yet."
+        return f"{'; '.join([said, *_controls(run, 0)])} ({_means(run)})."
     round = winning_round(run)
     if round is None:
         return f"{_no_winner(run, tickets)} ({_means(run)})."
-    others = [_control(run, arm, round) for arm in _arms(run, round) if arm != "ticket"]
     step = f"(at step {tickets.stop[round]:,.0f}, not {dense:,.0f})"
-    first = (
+    said = (
         f"At {sizes(run)[round]:.1f}% of the weights tickets stop {tickets.earlier[round]:.0f}% earlier than "
-        f"the dense network {step} and are {_points(run.metric, tickets.gain[round], _test(run, 0))} on test"
+        f"{first} {step} and are {_points(run.metric, tickets.gain[round], _test(run, 0))} on test"
     )
-    return f"{'; '.join([first, *others])} ({_means(run)})."
+    return f"{'; '.join([said, *_controls(run, round)])} ({_means(run)})."
+
+
+def _first(run: Results) -> str:
+    """What round 0 trains, and later rounds are compared with."""
+    given = run.experiment.ticket
+    return "the dense network" if given is None else f"the ticket of {given}"
 
 
 class Peak(NamedTuple):
@@ -178,13 +186,18 @@ def _no_winner(run: Results, tickets: Against) -> str:
     best = int(later.index[int(later.fillna(-np.inf).argmax())])
     if good.empty:
         gained = _points(shown, tickets.gain[best], dense)
-        how = f"{_stops(tickets.earlier[best])} than the dense network and are {gained}"
+        how = f"{_stops(tickets.earlier[best])} than {_first(run)} and are {gained}"
         return f"No size has winning tickets: at {size[best]:.1f}% of the weights, the best, they {how}"
     least = size[good.index].min()
     return (
-        f"Tickets are at least as {_good(shown)} as the dense network down to {least:.1f}% of the weights "
+        f"Tickets are at least as {_good(shown)} as {_first(run)} down to {least:.1f}% of the weights "
         f"(at {size[best]:.1f}% {_points(shown, tickets.gain[best], dense)} on test), but stop no earlier"
     )
+
+
+def _controls(run: Results, round: int) -> list[str]:
+    """The other arms of a round."""
+    return [_control(run, arm, round) for arm in _arms(run, round) if arm != "ticket"]
 
 
 def _control(run: Results, arm: str, round: int) -> str:

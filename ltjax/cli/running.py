@@ -180,13 +180,14 @@ def _open(
 
 
 def _begins(resolved: Resolved) -> str:
-    """The files that trials begin with, where they do."""
+    """The masks and files that trials begin with, where they do."""
     experiment = resolved.experiment
+    masks = f"; round 0 has the masks of {experiment.ticket}" if experiment.ticket else ""
     if experiment.model.start is None:
-        return ""
+        return masks
     first = start_files(experiment.model.start, next(iter(resolved.only or (0,))))
     beside = "" if first.state or not resolved.task.shapes[1] else ", with statistics as they are drawn"
-    return f"; trials begin with {first}{beside}"
+    return f"{masks}; trials begin with {first}{beside}"
 
 
 def _write_tasks(resolved: Resolved, runs: Mapping[str, Run]) -> None:

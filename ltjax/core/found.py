@@ -51,7 +51,8 @@ class Found:
         left: what training left in the lane that the mask is made from, or what reads it; None in round 0.
         task: what is learned: its network, the shapes of its data, its kinds of layers.
         derivatives: what ``gradient`` and ``hvp`` ask.
-        reverse: makes the mask that keeps the lowest scores in place of the highest; None in round 0.
+        reverse: makes the mask that keeps the lowest scores in place of the highest; None where round 0 is
+            dense, and an error where its mask was given.
     """
 
     theta0: Start

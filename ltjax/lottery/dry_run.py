@@ -26,10 +26,11 @@ SHOWN = 6
 class Plan:
     """A run in numbers.
 
-    ``schedule`` is the surviving weights of rounds 0, 1, …, ``lanes`` what is trained in each;
+    ``weights`` are those of the whole network, ``schedule`` those that survive in rounds 0, 1, …, of the
+    first trial where round 0 is given another run's masks; ``lanes`` what is trained in each;
     ``step_flops`` the forward and backward pass of a lane's step; ``lane_bytes`` what training a lane holds
     at least; ``data_bytes`` the data. ``layers`` are all leaves of the params, and ``kept`` the surviving
-    weights of those that count, by path and round, but for layers that are ranked together.
+    weights of those that count, by path and round; of layers that are ranked together in round 0 alone.
     """
 
     weights: int
@@ -44,26 +45,32 @@ class Plan:
 
 
 def plan(resolved: Resolved, point: str = "") -> Plan:
-    """The plan of a point of an experiment; loads no data, trains nothing."""
+    """The plan of a point of an experiment; loads no data, trains nothing.
+
+    Raises:
+        UserError: the masks of another run cannot be read, or cannot be those of round 0.
+    """
     experiment, task = resolved.points[point], resolved.tasks[point]
     data, key = task.data, jax.eval_shape(lambda: named_key(0))
     params, collections = task.shapes
-    counts = surviving(params, experiment.prune, task.kinds)
+    first = next(iter(resolved.given(point).values()), None)
+    counts = surviving(params, experiment.prune, task.kinds, first)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, course_of(key))
     training = Training(task, experiment.train, data.train - experiment.data.validation)
     lanes = [resolved.lanes(point, round) for round in range(len(counts))]
+    every = layers(task, experiment.prune)
     steps = (experiment.train.steps - resolved.step(point, round, lane)
              for round, each in enumerate(lanes) for lane in each)  # fmt: skip
     return Plan(
-        weights=counts[0],
+        weights=sum(each.weights for each in every if each.kind is not None),
         schedule=counts,
         lanes=[len(each) for each in lanes],
         trial_steps=sum(steps),
         step_flops=step_flops(task.network, start, batched(data.seen, experiment.train.batch)),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
-        layers=layers(task, experiment.prune),
-        kept=kept(task, experiment.prune),
+        layers=every,
+        kept=kept(task, experiment.prune, first),
         data_bytes=(data.train + data.test) * _bytes((data.inputs, data.targets)),
     )
 
@@ -133,9 +140,9 @@ def _whole(layers: Sequence[Layer]) -> list[str]:
 
 def _kept(layer: Layer, planned: Plan) -> str:
     """The surviving weights of a layer in some rounds, the first and the last among them."""
-    if layer.path not in planned.kept:
-        return f"{layer.weights:,}, then as it ranks among the others"
     numbers = [f"{each:,}" for each in planned.kept[layer.path]]
+    if len(numbers) < len(planned.schedule):
+        return f"{numbers[0]}, then as it ranks among the others"
     if len(set(numbers)) == 1:
         return numbers[0]
     return " ".join(numbers if len(numbers) <= SHOWN else [*numbers[: SHOWN - 2], "…", numbers[-1]])

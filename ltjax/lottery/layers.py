@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ltjax.core.trees import leaves_by_path
+from ltjax.core.types import Mask
 from ltjax.settings.schema import Prune
 from ltjax.sparsity import counts, selection
 from ltjax.training.task import Task
@@ -41,11 +42,14 @@ def layers(task: Task, prune: Prune) -> list[Layer]:
     ]
 
 
-def kept(task: Task, prune: Prune) -> Mapping[str, Sequence[int]]:
+def kept(task: Task, prune: Prune, first: Mask | None = None) -> Mapping[str, Sequence[int]]:
     """The surviving weights of every layer that counts, in rounds 0 to ``prune.rounds``.
 
-    Layers that are ranked together have no numbers of their own before training: they are left out.
+    Layers that are ranked together have no numbers of their own before training: of them it is round 0 alone.
+    ``first`` is the mask of round 0, where it is not dense.
     """
-    by_group = counts.surviving_by_group(task.shapes[0], prune, task.kinds)
-    alone = [group for group in by_group[0] if len(group) == 1]
-    return {group[0]: [each[group] for each in by_group] for group in alone}
+    shapes = task.shapes[0]
+    by_group = counts.surviving_by_group(shapes, prune, task.kinds, first)
+    alone = {group[0]: [each[group] for each in by_group] for group in by_group[0] if len(group) == 1}
+    there = counts.alive(shapes, task.kinds, first)
+    return {path: alone.get(path, [number]) for path, number in there.items()}

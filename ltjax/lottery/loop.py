@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax.core.trees import read_only, take
+from ltjax.core.trees import fingerprint, read_only, take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.data import Dataset, Source, check_dataset, source_of, split
 from ltjax.lanes import processes
@@ -40,12 +40,13 @@ class Round:
     ``masks``, ``trained`` (params) and ``collections`` (BatchNorm's statistics, or none) are NumPy
     pytrees with a leading lane axis; ``theta0`` holds the initial params of each trial, ``starts`` the
     dense network by trial and step, where a rewinding asked for it, ``rewound`` the ticket of each trial
-    that has one, as arms were given it; none of these arrays can be written. ``reads_trained`` says
-    whether the rewinding or an arm reads what training left. The tables have the columns of
-    ``ltjax.lanes.history``; ``point`` is the sweep's point. In a job of several processes ``trained`` and
-    ``collections`` are of the lanes that this process holds (``held``); all else is of all lanes.
-    ``ahead`` has the next round's mask of each trial for which it follows from these lanes. ``holders``
-    has the process that holds each lane, or ``DROPPED``; by default this one has all.
+    that has one, as arms were given it; none of these arrays can be written. ``given`` has the fingerprints
+    of the masks that round 0 was given of another run, by trial. ``reads_trained`` says whether the rewinding
+    or an arm reads what training left. The tables have the columns of ``ltjax.lanes.history``; ``point`` is
+    the sweep's point. In a job of several processes ``trained`` and ``collections`` are of the lanes that
+    this process holds (``held``); all else is of all lanes. ``ahead`` has the next round's mask of each trial
+    for which it follows from these lanes. ``holders`` has the process that holds each lane, or ``DROPPED``;
+    by default this one has all.
     """
 
     index: int
@@ -62,6 +63,7 @@ class Round:
     starts: Mapping[int, Mapping[int, Start]] = field(default_factory=dict)
     rewound: Mapping[int, Ticket] = field(default_factory=dict)
     reads_trained: bool = False
+    given: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def held(self) -> list[Lane]:
@@ -184,6 +186,8 @@ class _Walk:
             )
             for point in points
         }
+        for search in self.searches.values():
+            search.check_start()
         training = Training(task, first.train, splits.train.size, first.data.augment)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
@@ -268,6 +272,8 @@ class _Walk:
             curves(lanes, index, history), point, trained.holders,
             starts=self.starts(search, index, lanes, trained),
             reads_trained=search.rehearsal.uses_trained,
+            given={trial: fingerprint(search.first_mask(trial)) for trial in trials}
+            if search.experiment.ticket and not index else {},
         )  # fmt: skip
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):

@@ -9,7 +9,7 @@ import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import numpy as np
@@ -235,17 +235,31 @@ def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
     """
     functions = functions_of(experiment, task)
     tried = SMALL if functions.ours else task
+    controls = experiment.control_rounds
+    reverse = unranked if experiment.ticket and (controls is None or 0 in controls) else None
     try:
         hash(functions)
     except TypeError:  # a user's object that cannot be a key: it is rehearsed each time
-        found = _rehearsed.__wrapped__(functions, tried, experiment.seed)
+        found = _rehearsed.__wrapped__(functions, tried, experiment.seed, reverse)
     else:
-        found = _rehearsed(functions, tried, experiment.seed)
+        found = _rehearsed(functions, tried, experiment.seed, reverse)
     if experiment.prune.rounds and not _is_ours(functions.structure[1]):
         scores = jax.tree.map(lambda leaf: np.arange(leaf.size).reshape(leaf.shape), task.shapes[0])
         mask = masks.dense(scores)
         functions.selected(scores, mask, kept_of(experiment.prune, 1, task.kinds, mask))
     return found
+
+
+def unranked() -> NoReturn:
+    """The reverse of the mask of round 0 that was another run's ticket's.
+
+    Raises:
+        UserError: always: its weights were ranked there.
+    """
+    raise UserError(
+        "the masks of another run's tickets have no reverse, as their weights are not ranked here; leave "
+        "arms that ask for one, such as invert, out of round 0 by --control-rounds."
+    )
 
 
 def _small(key: Key) -> tuple[Params, State]:
@@ -277,7 +291,9 @@ class Pretended:
 
 
 @lru_cache(maxsize=8)
-def _rehearsed(functions: Functions, task: Task, seed: int) -> Rehearsal:
+def _rehearsed(
+    functions: Functions, task: Task, seed: int, reverse: Callable[[], Mask] | None
+) -> Rehearsal:  # fmt: skip
     network = task.network
     with on_cpu():
         theta0 = Start(*jax.device_get(network.init(named_key(seed, "init", 0))))
@@ -295,7 +311,8 @@ def _rehearsed(functions: Functions, task: Task, seed: int) -> Rehearsal:
     later = replace(dense, round=1, left=left, reverse=lambda: masks.dense(left().params))
     functions.scores(later, key)
     read.clear()
-    first, after = (_steps(functions, found, network, key) for found in (dense, later))
+    begun = replace(dense, reverse=reverse)
+    first, after = (_steps(functions, found, network, key) for found in (begun, later))
     return Rehearsal(functions, first, after, bool(read))
 
 

@@ -12,8 +12,9 @@ import jax
 from ltjax.core.errors import UserError, shown
 from ltjax.core.keys import random_numbers
 from ltjax.core.safetensors import load_start
-from ltjax.core.types import Lane
+from ltjax.core.types import Lane, Mask
 from ltjax.data import Source
+from ltjax.lottery.given import masks_given
 from ltjax.lottery.rehearsal import Rehearsal, rehearse
 from ltjax.lottery.search import lanes_of, start_step
 from ltjax.lottery.validation import validate
@@ -63,7 +64,8 @@ class Resolved:
             return point, round, lane
         experiment = self.points[point]
         values = tuple(roles.lane_values(experiment).items())
-        return sweeps.program_key(experiment), experiment.model, values, lane, self.step(point, 0, lane)
+        begun = experiment.model, experiment.ticket
+        return sweeps.program_key(experiment), begun, values, lane, self.step(point, 0, lane)
 
     def programs(self) -> list[list[str]]:
         """The points in groups, each of which trains as lanes of one program."""
@@ -72,14 +74,28 @@ class Resolved:
             groups.setdefault(sweeps.program_key(point), []).append(name)
         return list(groups.values())
 
+    def trials(self, point: str) -> Collection[int]:
+        """The trials to train at a point."""
+        return self.only or range(self.points[point].trials)
+
+    def given(self, point: str) -> dict[int, Mask]:
+        """The masks that round 0 is given at a point, by trial; none where it is dense.
+
+        Raises:
+            UserError: they cannot be read, or are not of the network, or cannot be pruned as is asked.
+        """
+        functions = self.rehearsals[point].functions
+        return masks_given(self.points[point], self.trials(point), self.tasks[point], functions)
+
     def check_start(self) -> None:
-        """Check the files of ``model.start``, needed only until a run has its own copy.
+        """Check the files of ``model.start`` and the masks of ``ticket``, of which a run gets its own copies.
 
         Raises:
             UserError: one is missing or does not fit the network.
         """
         for name, point in self.points.items():
-            for trial in (self.only or range(point.trials)) if point.model.start else ():
+            self.given(name)
+            for trial in self.trials(name) if point.model.start else ():
                 load_start(str(point.model.start), trial, *self.tasks[name].shapes)
 
 

@@ -19,12 +19,14 @@ from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Key, Lane, Mask, Params, Start, State, Ticket
 from ltjax.lanes.placement import on_cpu
-from ltjax.lottery.rehearsal import Functions, Rehearsal
+from ltjax.lottery.given import Begun, masks_given
+from ltjax.lottery.pruning import pruned
+from ltjax.lottery.rehearsal import Rehearsal, unranked
 from ltjax.lottery.rewinding import original, rewind
 from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
-from ltjax.sparsity import counts, masks, schedules
+from ltjax.sparsity import masks, schedules
 from ltjax.training.step import Course, LaneStart
 from ltjax.training.task import Task, shapes_of
 
@@ -42,7 +44,7 @@ class Outcome(NamedTuple):
         return Start(self.trained, self.collections)
 
 
-class Past(Protocol):
+class Past(Begun, Protocol):
     """What was trained before, so that only what is missing is trained now."""
 
     def lanes(self, round: int) -> set[Lane]:
@@ -56,9 +58,6 @@ class Past(Protocol):
 
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """What training left of a lane that is in ``lanes(round)``."""
-
-    def ticket_mask(self, round: int, trial: int) -> Mask | None:
-        """The mask of a trial's tickets in a round, trained or still to be trained, if it is known."""
 
 
 class Nothing:
@@ -78,6 +77,9 @@ class Nothing:
     def outcome(self, round: int, lane: Lane) -> Outcome:
         """There is none."""
         raise KeyError((round, lane))
+
+    def given(self, trial: int) -> None:
+        """None."""
 
     def ticket_mask(self, round: int, trial: int) -> None:
         """Not known."""
@@ -103,7 +105,7 @@ def lanes_of(experiment: Experiment, round: int, only: Collection[int] | None = 
 
 
 def is_dense(experiment: Experiment, round: int, lane: Lane) -> bool:
-    """Whether a lane trains the dense network from step 0, for what comes after: rewinding and masks."""
+    """Whether a lane trains round 0's network from step 0, for what comes after: rewinding and masks."""
     return not round and lane in {
         Lane(arm, lane.trial) for arm in ("ticket", schedules.source(experiment.prune))
     }
@@ -140,9 +142,18 @@ class Search:
         self._found: dict[tuple[int, int], Found] = {}
         self._rewound: dict[tuple[int, int], Ticket] = {}
         self._ahead: dict[tuple[int, int], Mask] = {}
-        if experiment.model.start is not None:  # a file that is missing is told before anything is trained
-            for trial in only or range(experiment.trials):
-                self.theta0(trial)
+        self._given: dict[int, Mask] = {}
+
+    def check_start(self) -> None:
+        """Check what all trials begin with, before anything is trained.
+
+        Raises:
+            UserError: a file or run that it comes from is missing, or is not what it was.
+        """
+        trials = self.only or range(self.experiment.trials)
+        for trial in trials if self.experiment.model.start is not None else ():
+            self.theta0(trial)
+        self._give(trials)
 
     def missing(self, round: int) -> list[Lane]:
         """The lanes of a round that are still to be trained."""
@@ -179,7 +190,7 @@ class Search:
         return self._rewound[trial, round]
 
     def ticket(self, round: int, trial: int) -> Ticket:
-        """The ticket of a trial in a round: as it is rewound, and in round 0 the dense network at θ₀."""
+        """The ticket of a trial in a round: as it is rewound, and in round 0 at θ₀."""
         return self.rewound(round, trial) if round else original(self._found_in(round, trial))
 
     def values(self) -> tuple[tuple[str, Any], ...]:
@@ -236,6 +247,17 @@ class Search:
             self._theta0[trial] = begin(self.experiment, self.network, trial, kept, state)
         return self._theta0[trial]
 
+    def first_mask(self, trial: int) -> Mask:
+        """The mask of round 0: dense, unless another run's is given."""
+        if self.experiment.ticket is None:
+            return masks.dense(self.theta0(trial).params)
+        if trial not in self._given:
+            self._give([trial])
+        return self._given[trial]
+
+    def _give(self, trials: Collection[int]) -> None:
+        self._given |= masks_given(self.experiment, trials, self.task, self.functions, self.past)
+
     def _start(self, lane: Lane, round: int) -> LaneStart:
         experiment, seed = self.experiment, self.experiment.seed
         identity = (lane.trial, round, lane.arm, lane.repeat)
@@ -275,7 +297,8 @@ class Search:
         theta0, key = self.theta0(trial), named_key(self.experiment.seed, "found", trial, round)
         starts = self._starts_of(trial)
         if round == 0:
-            return self._known(theta0, masks.dense(theta0.params), key, 0, starts, None)
+            found = self._known(theta0, self.first_mask(trial), key, 0, starts, None)
+            return replace(found, reverse=unranked if self.experiment.ticket else None)
         known = self.past.ticket_mask(round, trial)
         mask = self._ahead.pop((trial, round), None) if known is None else known
         if mask is None:
@@ -354,34 +377,6 @@ def begin(
         return drawn
     params, own = load_start(file, trial, *drawn)
     return Start(params, drawn.state if own is None else own)
-
-
-def pruned(
-    experiment: Experiment, functions: Functions, found: Found, kinds: Mapping[str, str],
-    sign: Literal[1, -1] = 1,
-) -> Mask:  # fmt: skip
-    """The mask of a round, from what training left of the lane that its schedule prunes, or from θ₀.
-
-    Args:
-        experiment: says how many weights of which layers are kept.
-        functions: the experiment's.
-        found: what is known of the trial, its mask that of the lane that is pruned.
-        kinds: the kind of each leaf that counts, by path.
-        sign: what scores are multiplied with; with -1 the lowest are kept.
-
-    Raises:
-        UserError: the criterion failed, or weights cannot be ranked.
-    """
-    prune = experiment.prune
-    last = schedules.step_of(prune, found.round).steps or functions.criterion_steps
-    for at in range(1, last + 1):
-        kept = counts.kept_of(prune, found.round, kinds, found.mask, share=at / last)
-        key = found.key if last == 1 else jax.random.fold_in(found.key, at)
-        scores = functions.scores(found, key)
-        scores = scores if sign == 1 else jax.tree.map(np.negative, scores)
-        mask = functions.selected(scores, found.mask, kept)
-        found = replace(found, mask=mask)
-    return found.mask
 
 
 def as_number(value: float) -> Any:

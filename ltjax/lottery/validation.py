@@ -10,9 +10,10 @@ from ltjax.data import Source
 from ltjax.lottery.arms import ARMS
 from ltjax.models import MODELS, Network
 from ltjax.settings.plain import check, check_choices
-from ltjax.settings.schema import Experiment
+from ltjax.settings.schema import Experiment, Prune
 from ltjax.sparsity import counts, masks, selection
 from ltjax.sparsity.schedules import source as source_arm
+from ltjax.sparsity.schedules import step_of, trains_dense
 from ltjax.sparsity.structures import together
 from ltjax.training.task import Task, check_shapes
 from ltjax.training.tasks import task_of
@@ -110,9 +111,19 @@ def _schedule(experiment: Experiment) -> None:
         raise UserError(
             f"prune.schedule {prune.schedule.name} needs --arms.{arm} 1: its training finds the masks."
         )
+    if experiment.ticket and not _prunes_on(prune):
+        raise UserError(
+            f"ticket {experiment.ticket} is trained in round 0 and pruned on from there, which "
+            f"prune.schedule {prune.schedule.name} does not do; leave out one of the two."
+        )
     controls = experiment.control_rounds
     if controls and not 0 <= min(controls) <= prune.rounds:
         raise UserError(f"control_rounds must be rounds from 0 to {prune.rounds}, not {min(controls)}.")
+
+
+def _prunes_on(prune: Prune) -> bool:
+    """Whether masks follow from what a round before left, the first from round 0."""
+    return trains_dense(prune) and all(step_of(prune, round).arm for round in range(1, prune.rounds + 1))
 
 
 def _kinds(experiment: Experiment, task: Task) -> None:

@@ -36,6 +36,9 @@ from ltjax.training.tasks import network_of, task_of
 READS = "reads_trained"
 """Under which a part's note has whether trained weights were read: thinning need not have the user's code."""
 
+GIVEN = "given"
+"""Under which a part's note has the fingerprints of the masks that round 0 was given, by trial."""
+
 
 class Run:
     """A run's folder, opened; the past that ``find_tickets`` continues from.
@@ -143,6 +146,11 @@ class Run:
         """
         return self._part_of(round, lane).mask(lane)
 
+    def given(self, trial: int) -> str | None:
+        """The fingerprint of the mask that a trial's round 0 was given of another run; None where of none."""
+        known = (note.get(GIVEN, {}).get(str(trial)) for note in self._notes())
+        return next((each for each in known if each), None)
+
     @property
     def reads_trained(self) -> bool:
         """Whether the rewinding or an arm reads what training left, as was seen when parts were saved."""
@@ -174,6 +182,7 @@ class Run:
             pd.DataFrame(note["rows"]), tables.read_curves(paths.curves(self.folder, index, number)),
             holders=[own if lane in stored.kept else DROPPED for lane in stored.lanes], ahead=stored.ahead,
             reads_trained=note.get(READS, False),
+            given={int(trial): each for trial, each in note.get(GIVEN, {}).items()},
         )  # fmt: skip
 
     def _part_of(self, round: int, lane: Lane) -> Stored:
@@ -228,6 +237,8 @@ class Run:
         there = [lane for lane, holder in zip(found.lanes, found.holders or found.lanes, strict=True)
                  if holder != DROPPED]  # fmt: skip
         note[READS] = found.reads_trained
+        if found.given:
+            note[GIVEN] = {str(trial): each for trial, each in found.given.items()}
         wanted = retention.wanted(
             self.experiment, found.index, there, self.keep, found.ahead, found.reads_trained
         )

@@ -182,6 +182,7 @@ def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment)
     """What of each source's parts, at one point of a sweep, is to be added; everything is compared here."""
     theta0: dict[int, tuple[Path, Params]] = {}
     dense: dict[tuple[int, int], tuple[Path, Any]] = {}
+    given: dict[int, tuple[Path, str]] = {}
     rows: dict[tuple[int, Lane], tuple[Path, str]] = {}
     pieces = []
     for folder in (to, *sources):
@@ -192,6 +193,7 @@ def _plan(sources: Sequence[Path], to: Path, point: str, experiment: Experiment)
         run.verify()
         _compare_theta0(run, theta0)
         _compare_starts(run, dense)
+        _compare_given(run, given)
         for part, note in [each for parts in run.parts.values() for each in parts]:
             places = tuple(_new_places(home, part, note, rows))
             if folder != to:
@@ -218,6 +220,18 @@ def _compare_starts(run: Run, known: dict[tuple[int, int], tuple[Path, Any]]) ->
             if not jax.tree.all(jax.tree.map(np.array_equal, start, other)):
                 raise UserError(
                     f"'{where}' and '{run.folder}' hold different params of trial {trial} at step {step}."
+                )
+
+
+def _compare_given(run: Run, known: dict[int, tuple[Path, str]]) -> None:
+    """Enter the masks that a run's trials were given among those known; refuse another one of a trial."""
+    for trial in range(run.experiment.trials):
+        if found := run.given(trial):
+            where, other = known.setdefault(trial, (run.folder, found))
+            if found != other:
+                raise UserError(
+                    f"'{where}' and '{run.folder}' were given different masks of trial {trial} by ticket "
+                    f"{run.experiment.ticket}."
                 )
 
 
@@ -252,6 +266,7 @@ def _some(found: Round, places: Sequence[int]) -> Round:
         summary=found.summary.iloc[list(places)], curves=_of_lanes(found.curves, lanes),
         holders=found.holders and [found.holders[place] for place in places],
         ahead=_of_trials(found.ahead, lanes), starts=_of_trials(found.starts, lanes),
+        given=_of_trials(found.given, lanes),
     )  # fmt: skip
 
 

@@ -1,14 +1,19 @@
 """Tickets, and what training left, of a run's folder: as arrays for any use."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import jax
 import numpy as np
 
-from ltjax.core.types import Lane, Params, Ticket
+from ltjax.core.errors import UserError
+from ltjax.core.given import READERS
+from ltjax.core.types import Lane, Mask, Params, Ticket
 from ltjax.lottery.rewinding import rewind
 from ltjax.models import Collections
+from ltjax.runs import paths
 from ltjax.runs.folder import Run
+from ltjax.settings import sweeps
 
 
 def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
@@ -43,6 +48,20 @@ def load_collections(
         UserError: the run has none such.
     """
     return Run(Path(folder)).outcome(round, Lane(arm, trial, repeat)).collections
+
+
+@READERS.register("run")
+def masks_of(folder: Path, round: int, trials: Collection[int]) -> dict[int, Mask]:
+    """The masks of a run's tickets of a round, by trial, whatever else of them was kept.
+
+    Raises:
+        UserError: there is no such run, or it is a sweep's, or lacks the round or a trial.
+    """
+    run = Run(folder)
+    if run.experiment.sweep:
+        names = [f"'{paths.point(folder, point)}'" for point in sweeps.points(run.experiment)]
+        raise UserError(f"'{folder}' is a sweep; name the folder of one of its points: {', '.join(names)}.")
+    return {trial: run.mask(round, Lane("ticket", trial)) for trial in trials}
 
 
 def _to_numpy(tree: Params) -> Params:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ltjax.core.given import place_of
 from ltjax.core.texts import name_flaw, path_flaw
 
 STEPS = 999_999_999
@@ -87,6 +88,12 @@ def _rate_by_path(value: str) -> str:
     return "" if pattern and holds else told
 
 
+def _ticket(value: str) -> str:
+    place = place_of(value)
+    return path_flaw(str(place.folder)) if place else "must be a run's folder and a round, as in runs/lenet:7"
+
+
+TICKET = Bound(_ticket)
 RATE_BY_PATH = Bound(_rate_by_path, most=1000)
 POSITIVE = Bound(_positive)
 BELOW_1 = real(lambda value: 0 <= value < 1, "must lie in [0, 1)")

@@ -22,6 +22,7 @@ from ltjax.settings.bounds import (
     RATE_BY_PATH,
     ROUNDS,
     STEPS,
+    TICKET,
     real,
     share,
     whole,
@@ -258,6 +259,8 @@ class Experiment(_Choosing):
         CONTROLS,
     ] = None
     """Rounds in which the arms that are no tickets are trained; by default all."""
+    ticket: Annotated[str | None, TICKET, VALUE] = None
+    """RUN:ROUND, whose tickets' masks round 0 has in place of the dense network, trial by trial."""
     sweep: Annotated[dict[str, tuple[Any, ...]], POINTS, ALL_POINTS] = field(default_factory=dict)
     """Settings that vary, by dotted name; the i-th point has the i-th value of each."""
     task: Annotated[Choice, Kind("task"), SHAPE, ALL_POINTS] = Choice("task", "classification")

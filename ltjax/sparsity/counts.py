@@ -37,9 +37,8 @@ def kept_of(
         UserError: the schedule's density cannot be met, a rate lies outside (0, 1), or densities or structure
             cannot be used so.
     """
-    leaves = masks.counted(mask, kinds)
-    alive = {path: int(np.count_nonzero(leaf)) for path, leaf in leaves.items()}
-    return _kept(prune, round, kinds, {path: np.shape(leaf) for path, leaf in leaves.items()}, alive, share)
+    shapes = {path: np.shape(leaf) for path, leaf in masks.counted(mask, kinds).items()}
+    return _kept(prune, round, kinds, shapes, alive(mask, kinds, mask), share)
 
 
 def _kept(
@@ -95,12 +94,16 @@ def _in_all(
     return kept
 
 
-def surviving(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[int]:
+def surviving(
+    params: Params, prune: Prune, kinds: Mapping[str, str], first: Mask | None = None
+) -> list[int]:  # fmt: skip
     """The surviving weights of rounds 0 to ``prune.rounds``, untrained (paper, Figure 2's rates)."""
-    return [sum(each.values()) for each in surviving_by_group(params, prune, kinds)]
+    return [sum(each.values()) for each in surviving_by_group(params, prune, kinds, first)]
 
 
-def surviving_by_group(params: Params, prune: Prune, kinds: Mapping[str, str]) -> list[dict[Group, int]]:
+def surviving_by_group(
+    params: Params, prune: Prune, kinds: Mapping[str, str], first: Mask | None = None
+) -> list[dict[Group, int]]:  # fmt: skip
     """The surviving weights of every group of layers in rounds 0 to ``prune.rounds``, untrained.
 
     Layers that are never pruned are groups of their own. How many of a group each of its layers keeps is not
@@ -110,23 +113,35 @@ def surviving_by_group(params: Params, prune: Prune, kinds: Mapping[str, str]) -
         params: arrays, or their shapes.
         prune: the settings.
         kinds: the kind of each leaf that counts, by path.
+        first: the mask of round 0; by default all weights are there.
 
     Raises:
         UserError: as ``kept_of``.
     """
     shapes = {path: tuple(np.shape(leaf)) for path, leaf in masks.counted(params, kinds).items()}
-    dense = {path: math.prod(shape) for path, shape in shapes.items()}
-    alive = [dense]
-    groups: list[Group] = [(path,) for path in dense]
+    rounds = [alive(params, kinds, first)]
+    groups: list[Group] = [(path,) for path in shapes]
     for number in range(1, prune.rounds + 1):
-        before = alive[step_of(of_kinds(prune, kinds), number).before]
+        before = rounds[step_of(of_kinds(prune, kinds), number).before]
         kept = _kept(prune, number, kinds, shapes, before)
-        alive.append(before | {path: at_first for group, total in kept.items()
+        rounds.append(before | {path: at_first for group, total in kept.items()
                                for path, at_first in _at_first(group, total)})  # fmt: skip
         if together := [group for group in kept if len(group) > 1]:
             paths = {path for group in together for path in group}
             groups = [*together, *(each for each in groups if not paths & set(each) and each not in together)]
-    return [{group: sum(each[path] for path in group) for group in groups} for each in alive]
+    return [{group: sum(each[path] for path in group) for group in groups} for each in rounds]
+
+
+def alive(params: Params, kinds: Mapping[str, str], mask: Mask | None = None) -> dict[str, int]:
+    """The weights of every layer that counts, by path: those that a mask leaves, by default all of them.
+
+    Example:
+        >>> alive({"kernel": np.zeros((2, 2))}, {"kernel": "fc"}, {"kernel": np.eye(2, dtype=bool)})
+        {'kernel': 2}
+    """
+    if mask is None:
+        return {path: math.prod(np.shape(leaf)) for path, leaf in masks.counted(params, kinds).items()}
+    return {path: int(np.count_nonzero(leaf)) for path, leaf in masks.counted(mask, kinds).items()}
 
 
 def _at_first(group: Group, total: int) -> Sequence[tuple[str, int]]:
