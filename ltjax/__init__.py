@@ -5,7 +5,13 @@ compilations. JAX's own settings and environment variables (``JAX_NUM_CPU_DEVICE
 ``JAX_COMPILATION_CACHE_DIR``) choose otherwise; random numbers follow from an experiment's seed alone.
 """
 
-from ltjax.analysis import connectivity, curvature, effective, overlap  # noqa: F401  # they register
+from ltjax.analysis import (  # noqa: F401  # they register analyses
+    connectivity,
+    curvature,
+    effective,
+    overlap,
+    weight_statistics,
+)  # fmt: skip
 from ltjax.analysis.analyses import ANALYSES, analyse
 from ltjax.analysis.evaluation import Evaluation, evaluate
 from ltjax.cli.running import run_experiment

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from jax.flatten_util import ravel_pytree
-from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ltjax.analysis.analyses import ANALYSES
 from ltjax.analysis.lanes import FinishedLane
@@ -41,6 +40,8 @@ class TopEigenvalue:
         return pd.DataFrame(rows)
 
     def _of(self, lane: FinishedLane) -> dict[str, float]:
+        from scipy.sparse.linalg import LinearOperator, eigsh  # importing it takes a tenth of ltjax's own time
+
         trained, mask = lane.trained, lane.mask
         flat, restored = ravel_pytree(masks.apply(mask, trained.params))
         left = np.asarray(ravel_pytree(mask)[0])

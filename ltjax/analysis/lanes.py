@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from ltjax.analysis.evaluation import SPLITS, Evaluation, evaluation_of
-from ltjax.core.errors import unknown
+from ltjax.core.errors import UserError, unknown
 from ltjax.core.found import Options
 from ltjax.core.keys import named_key
 from ltjax.core.types import Key, Lane, Mask, Params, Start
@@ -187,12 +187,27 @@ class FinishedLane:
         return self._of.run.outcome(self.round, self.lane).start
 
     @property
+    def initial(self) -> Params:
+        """The params that its trial began with, θ₀, unmasked.
+
+        Raises:
+            UserError: they are lost.
+        """
+        params = self._of.run.theta0(self.trial)
+        if params is None:
+            raise UserError(f"'{self._of.run.folder}' lacks the initial params of trial {self.trial}.")
+        return params
+
+    @property
     def theta0(self) -> Start:
-        """How its trial began: θ₀, unmasked."""
-        run, trial = self._of.run, self.trial
-        starts = run.starts(trial)
+        """How its trial began: θ₀, and the state beside it.
+
+        Raises:
+            UserError: it is lost, or the network is the user's own and not registered here.
+        """
+        starts = self._of.run.starts(self.trial)
         state = starts[0].state if 0 in starts else None
-        return begin(self.experiment, self.task.network, trial, run.theta0(trial), state)
+        return begin(self.experiment, self.task.network, self.trial, self.initial, state)
 
     def measure(self, starts: Sequence[Start], split: str = "test") -> list[Evaluation]:
         """Loss and metric of any params of its network on a whole split, all in one program.

@@ -20,21 +20,21 @@ which side of the ticket a weight is. Densities have ``histograms.BINS`` bins ov
 of the first trial's values before pruning, shares up to ``histograms.SHARES``; x is a bin's middle.
 """
 
-import functools
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from ltjax.analysis.analyses import ANALYSES
+from ltjax.analysis.lanes import Examined, FinishedLane
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_whole
-from ltjax.core.types import Lane, Mask
-from ltjax.lanes import history
-from ltjax.runs import checkpoints, learned, paths
+from ltjax.core.types import Mask
+from ltjax.runs import checkpoints, paths
 from ltjax.runs.folder import Run
 from ltjax.sparsity import masks
 
@@ -144,16 +144,31 @@ EVERY = 4
 
 INSIDE, OUTSIDE = "in the ticket", "not in the ticket"
 
-Theta0: TypeAlias = Callable[[int], Layers]
-"""The initial kernels of a trial."""
-
-
 OF_TRAINING = ("movement", "growth")
 """What is distilled from the dense network's trained params, which not every run keeps."""
 
 
+@ANALYSES.register("weight_statistics")
+def weight_statistics(lanes: Sequence[FinishedLane]) -> pd.DataFrame:
+    """What tickets look like inside: densities, initial values, connections, pixels (Appendix F).
+
+    Columns ``COLUMNS``, pooled over trials; no rows without a ticket of a fully-connected network. From round
+    1 on it tells of the dense network too, where its trained params were kept, by this round's tickets.
+    """
+    tickets = [lane for lane in lanes if lane.arm == "ticket" and layers(lane.mask)]
+    blocks = list(_of_round(tickets)) if tickets else []
+    table = pd.concat(blocks, ignore_index=True) if blocks else pd.DataFrame(columns=COLUMNS)
+    if tickets:
+        counted = {layer.path for layer in tickets[0].layers if layer.kind is not None} or None
+        percent = float(np.mean([masks.percent_remaining(lane.mask, counted) for lane in tickets]))
+        table = table.assign(round=tickets[0].round, percent_remaining=percent)
+        density = table["what"] == "density"
+        table.loc[density, "x"] = percent
+    return table[COLUMNS]
+
+
 def distil(run: Run, older: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The table of a run's tickets; beside θ₀, one checkpoint is in memory at a time.
+    """The table of a run's tickets in all rounds; the dense network is divided by one of them alone.
 
     Args:
         run: the run.
@@ -166,65 +181,48 @@ def distil(run: Run, older: pd.DataFrame | None = None) -> pd.DataFrame:
     Raises:
         UserError: a checkpoint is damaged, or initial params are missing.
     """
+    examined = Examined(run)
     rounds = [round for round in sorted(run.parts) if any(lane.arm == "ticket" for lane in run.lanes(round))]
-    theta0 = functools.cache(lambda trial: _theta0(run, trial))
-    found = [rows for round in rounds for rows in _of_round(run, round, theta0)]
-    if 0 in rounds and len(rounds) > 1 and run.keeps_tickets(0):
-        found += _of_training(run, SPLIT if SPLIT in rounds else rounds[-1], theta0)
-    elif older is not None and not run.keeps_tickets(0):
-        found.append(older[older["what"].isin(OF_TRAINING)])
-    table = pd.concat(found, ignore_index=True)[COLUMNS] if found else pd.DataFrame(columns=COLUMNS)
-    table.attrs[DISTILLED] = _parts(run)
-    return table
+    split = SPLIT if SPLIT in rounds else max(rounds, default=0)
+    tables = []
+    for round in rounds:
+        table = weight_statistics(examined.lanes(round))
+        tables.append(table if round == split else table[~table["what"].isin(OF_TRAINING)])
+    if older is not None and not run.keeps_tickets(0):
+        tables.append(older[older["what"].isin(OF_TRAINING)])
+    filled = [table for table in tables if len(table)]
+    found = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+    found.attrs[DISTILLED] = _parts(run)
+    return found
 
 
-def _tickets(run: Run, round: int) -> list[Lane]:
-    return sorted(lane for lane in run.lanes(round) if lane.arm == "ticket")
-
-
-def _masks(run: Run, round: int) -> tuple[dict[int, Layers], float]:
-    """Every trial's mask in a round, and the percentage of weights remaining, a mean over trials."""
-    found = {lane.trial: run.mask(round, lane) for lane in _tickets(run, round)}
-    known = learned.read(run.folder, history.metric_in(run.summary())).layers
-    counted = {each.path for each in known if each.kind is not None} or None
-    percent = float(np.mean([masks.percent_remaining(mask, counted) for mask in found.values()]))
-    return {trial: layers(mask) for trial, mask in found.items()}, percent
-
-
-def _theta0(run: Run, trial: int) -> Layers:
-    theta0 = run.theta0(trial)
-    if theta0 is None:
-        raise UserError(f"'{run.folder}' lacks the initial params of trial {trial}.")
-    return layers(theta0)
-
-
-def _of_round(run: Run, round: int, theta0: Theta0) -> Iterator[pd.DataFrame]:
-    """What the masks of a round show."""
-    kept, percent = _masks(run, round)
-    alive = list(kept.values())
-    found = [*_densities(alive, percent)]
+def _of_round(tickets: Sequence[FinishedLane]) -> Iterator[pd.DataFrame]:
+    """What the tickets of a round show."""
+    round, alive = tickets[0].round, [layers(lane.mask) for lane in tickets]
+    yield from _densities(alive)
     if round in SHOWN:
-        found += _initial(kept, theta0)
+        yield from _initial(tickets, alive)
     if round in SHOWN and round:
-        found += [*_incoming(alive), *_outgoing(alive)]
+        yield from _incoming(alive)
+        yield from _outgoing(alive)
     if round % EVERY == 0:
-        found += _pixels(alive)
-    for rows in found:
-        yield rows.assign(round=round, percent_remaining=percent)
+        yield from _pixels(alive)
+    if round:
+        yield from _of_training(tickets)
 
 
-def _densities(alive: Sequence[Layers], percent: float) -> Iterator[pd.DataFrame]:
+def _densities(alive: Sequence[Layers]) -> Iterator[pd.DataFrame]:
     for name in alive[0]:
         share = float(np.mean([np.mean(each[name]) for each in alive]))
-        yield block("density", name, "", np.array([percent]), np.array([share]))
+        yield block("density", name, "", np.zeros(1), np.array([share]))
 
 
-def _initial(kept: Mapping[int, Layers], theta0: Theta0) -> Iterator[pd.DataFrame]:
-    histograms = {name: Histogram(values) for name, values in theta0(min(kept)).items()}
-    for trial, alive in kept.items():
-        for name, values in theta0(trial).items():
-            histograms[name].add(values[alive[name]])
-    for name, histogram in histograms.items():
+def _initial(tickets: Sequence[FinishedLane], alive: Sequence[Layers]) -> Iterator[pd.DataFrame]:
+    theta0 = [layers(lane.initial) for lane in tickets]
+    for name in alive[0]:
+        histogram = Histogram(theta0[0][name])
+        for values, kept in zip(theta0, alive, strict=True):
+            histogram.add(values[name][kept[name]])
         yield histogram.block("initial", name, INSIDE)
 
 
@@ -245,19 +243,21 @@ def _pixels(alive: Sequence[Layers]) -> Iterator[pd.DataFrame]:
         yield block("pixels", name, "", np.arange(len(share)), share)
 
 
-def _of_training(run: Run, round: int, theta0: Theta0) -> Iterator[pd.DataFrame]:
-    """How far the dense network's weights went, in and out of the ticket of a later round."""
-    kept, percent = _masks(run, round)
+def _of_training(tickets: Sequence[FinishedLane]) -> Iterator[pd.DataFrame]:
+    """How far the dense network's weights went, in and out of these tickets."""
     histograms: dict[tuple[str, str, str], Histogram] = {}
-    for lane in _tickets(run, 0):
-        start, end = theta0(lane.trial), layers(run.outcome(0, lane).trained)
-        for name, inside in kept.get(lane.trial, {}).items():
+    for lane in tickets:
+        dense = lane.at(0)
+        if not dense or not dense.kept:
+            return
+        start, end = layers(lane.initial), layers(dense.trained.params)
+        for name, inside in layers(lane.mask).items():
             for what, values in _changes(start[name], end[name]).items():
                 for group, chosen in ((INSIDE, inside), (OUTSIDE, ~inside)):
                     histogram = histograms.setdefault((what, name, group), Histogram(values))
                     histogram.add(values[chosen])
     for (what, name, group), histogram in histograms.items():
-        yield histogram.block(what, name, group).assign(round=round, percent_remaining=percent)
+        yield histogram.block(what, name, group)
 
 
 def _changes(start: np.ndarray, end: np.ndarray) -> dict[str, np.ndarray]:
