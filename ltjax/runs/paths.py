@@ -95,7 +95,7 @@ def is_own(path: Path) -> bool:
     """Whether a path has the name of something that ltjax writes into a run's folder."""
     run = path.parent
     folders = (curves(run, 0, 0).parent, rounds(run).parent, figures(run), tensorboard(run), wandb(run))
-    others = (*folders, anatomy(run), claims(run), report(run))
+    others = (*folders, anatomy(run), claims(run), methods(run), report(run))
     return is_written_by_runs(path) or path in others or (path == code(run) and identity(run).exists())
 
 
@@ -138,6 +138,11 @@ def wandb(run: Path) -> Path:
 def claims(run: Path) -> Path:
     """The verdict on every claim, as a table."""
     return run / "claims.csv"
+
+
+def methods(run: Path) -> Path:
+    """How every method of pruning does at every density, as a table."""
+    return run / "methods.csv"
 
 
 def report(run: Path) -> Path:
