@@ -18,7 +18,7 @@ from ltjax.plots.showing import Shown
 from ltjax.plots.style import ordered
 
 TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3, 0.1, 0.03, 0.01)
-"""Percentages that are marked where nothing else is asked: about every third round of 20%, and further apart below."""
+"""Percentages that are marked where nothing else is asked: about every third round of 20%, fewer below."""
 
 FEW = 7
 """Up to so many sizes are marked as they are, where no other ticks than ``TICKS`` are asked for."""

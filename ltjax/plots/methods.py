@@ -115,9 +115,9 @@ def _level(axes: Axes, dense: pd.Series) -> None:
 
 def _sizes(group: Group) -> np.ndarray:
     """The densities of a group's methods, ascending."""
-    every = pd.concat([method.lanes for method in group.methods])
-    found = every.loc[every["round"] > 0, SIZE].map(lambda percent: float(f"{percent:.6g}"))
-    return np.unique(found[found > 0])
+    every = [method.lanes[method.lanes["round"] > 0] for method in group.methods]
+    means = pd.concat([lanes.groupby("round")[SIZE].mean() for lanes in every])
+    return np.unique([float(f"{percent:.6g}") for percent in means if percent > 0])
 
 
 def _is_sparse(group: Group) -> bool:
