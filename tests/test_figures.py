@@ -104,7 +104,7 @@ def test_every_panel_of_a_figure_shows_something_under_a_sentence_of_its_own(dra
 
 def test_the_figures_are_the_papers_in_its_order_and_then_our_own():
     paper = ["1", "3", "4a", "4b", "4c", *map(str, range(5, 46))]
-    assert in_order() == [*paper, "arms", "layers", "pixels", "runs", "sweep", "untrained"]
+    assert in_order() == [*paper, "arms", "layers", "methods", "pixels", "runs", "sweep", "untrained"]
 
 
 @pytest.mark.parametrize("name", COMPARED)

@@ -95,7 +95,7 @@ def test_one_run_is_drawn_into_png_and_svg_the_same_each_time_and_nothing_global
     assert first == second and [each.name for each in first] == in_order()
     files = {path.name for path in (tmp_path / "one").iterdir()}
     stems = {each.stem for each in first if each.stem}
-    assert stems == {f"figure_{name}" for name in ("3", "4a", "4b", "11", "12", "untrained")}
+    assert stems == {f"figure_{name}" for name in ("3", "4a", "4b", "11", "12", "methods", "untrained")}
     assert files == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")}
     for file in files:
         content = (tmp_path / "one" / file).read_bytes()
@@ -126,6 +126,7 @@ def test_every_figure_of_a_real_run_that_fits_is_drawn(finished, tmp_path):
         "19",
         "20",
         "layers",
+        "methods",
         "untrained",
     }
 

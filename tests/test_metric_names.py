@@ -125,15 +125,18 @@ def test_loggers_are_told_the_metric_by_its_name(name):
 
 
 @metrics
-@pytest.mark.parametrize("drawn", ["arms", "runs", "sweep"])
+@pytest.mark.parametrize("drawn", ["arms", "methods", "runs", "sweep"])
 def test_figures_label_their_axes_by_the_metric_and_reach_as_far_as_the_best(drawn, name):
     points = [
         run_of(name, better, with_train(EXPERIMENT, learning_rate=rate), f"learning_rate={rate}", f"a/{rate}")
         for better, rate in ((1, 1e-3), (-100, 2e-3))
     ]
     alone = [replace_point(run) for run in points]
+    methods = [run_of(name, better, with_prune(EXPERIMENT, criterion=of))
+               for better, of in ((1, "magnitude"), (-100, "random"))]  # fmt: skip
     figure = {
         "arms": lambda: every_arm(alone[0]),
+        "methods": lambda: FIGURES["methods"].draw(Study(methods)),
         "runs": lambda: FIGURES["runs"].draw(Study(alone)),
         "sweep": lambda: FIGURES["sweep"].draw(Study(points)),
     }[drawn]()
@@ -176,8 +179,8 @@ def test_a_papers_figures_and_claims_pass_over_runs_of_another_metric(name):
     if name == "accuracy":
         return
     study = Study([run_of(name)])
-    for figure in FIGURES.values():
-        if figure is not FIGURES["arms"]:
+    for of, figure in FIGURES.items():
+        if of not in ("arms", "methods"):
             with pytest.raises(Absent):
                 figure.draw(study)
     assert picture(study) == "arms"

@@ -55,7 +55,7 @@ def test_a_report_writes_figures_claims_anatomy_and_the_page(reported):
     folder, _ = reported
     png, svg = ({path.stem.removeprefix("figure_") for path in paths.figures(folder).glob(f"*.{kind}")}
                 for kind in ("png", "svg"))  # fmt: skip
-    assert png == svg == {"3", "4a", "4b", "11", "12", "15", "19", "20", "layers", "untrained"}
+    assert png == svg == {"3", "4a", "4b", "11", "12", "15", "19", "20", "layers", "methods", "untrained"}
     claims = pd.read_csv(paths.claims(folder)).set_index("id")
     assert claims["verdict"].to_dict() == dict.fromkeys(
         CLAIMS, "not run"
@@ -104,7 +104,7 @@ def test_a_report_elsewhere_leaves_the_run_as_it_was(tmp_path, finished, undrawn
     command(finished.folder, "--to", tmp_path / "out" / "deep")
     assert sorted(finished.folder.rglob("*")) == before
     written = {path.name for path in (tmp_path / "out" / "deep").iterdir()}
-    assert written == {"claims.csv", "report.html"}
+    assert written == {"claims.csv", "methods.csv", "report.html"}
 
 
 def test_figures_of_checkpoints_are_drawn_from_the_anatomy_where_they_were_not_kept(

@@ -14,6 +14,8 @@ from typing import Any
 import pandas as pd
 
 from ltjax.analysis import weight_statistics
+from ltjax.analysis.analyses import folder_of, read_tables
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
 from ltjax.core.texts import read_json, read_text
 from ltjax.lanes import history
@@ -88,6 +90,14 @@ class Results:
         if paths.rounds(self.folder).is_dir():  # the tables may have been kept without them
             Run(self.folder).verify()
         return tables.read_curves(folder)
+
+    def analysis(self, name: str) -> pd.DataFrame | None:
+        """What an analysis has told of it, all rounds that were asked about; None where it was not asked.
+
+        Raises:
+            UserError: a table is damaged.
+        """
+        return read_tables(folder_of(self.folder, Choice("analysis", name)))
 
     @cached_property
     def anatomy(self) -> pd.DataFrame | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
@@ -16,8 +17,8 @@ from ltjax.plots.leaving import mark_exits, noted
 from ltjax.plots.showing import Shown
 from ltjax.plots.style import ordered
 
-TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3)
-"""Percentages that are marked where nothing else is asked: about every third round of 20%."""
+TICKS = (100, 51.3, 26.3, 13.5, 7.0, 3.6, 1.9, 1.0, 0.5, 0.3, 0.1, 0.03, 0.01)
+"""Percentages that are marked where nothing else is asked: about every third round of 20%, fewer below."""
 
 FEW = 7
 """Up to so many sizes are marked as they are, where no other ticks than ``TICKS`` are asked for."""
@@ -97,13 +98,13 @@ def thousands(number: float) -> str:
 
 
 def compact(number: float) -> str:
-    """A percentage to a tenth; 100 is whole.
+    """A percentage to a tenth, or to one digit where it is less than that; 100 is whole.
 
     Example:
-        >>> compact(100.0), compact(51.27), compact(0.96)
-        ('100', '51.3', '1.0')
+        >>> compact(100.0), compact(51.27), compact(0.96), compact(0.01)
+        ('100', '51.3', '1.0', '0.01')
     """
-    return "100" if number > 99.95 else f"{number:.1f}"
+    return "100" if number > 99.95 else f"{number:.1f}" if number >= 0.095 else f"{number:.1g}"
 
 
 def rate(value: float) -> str:
@@ -138,25 +139,28 @@ def colour_bar(figure: Figure, axes: Sequence[Axes], labels: Sequence[str], titl
     bar.outline.set_visible(False)
 
 
-def legend(figure: Figure, *, title: str | None = None, pairs: bool = False) -> None:
+def legend(
+    figure: Figure, *, title: str | None = None, pairs: bool = False, handles: Sequence[Artist] = ()
+) -> None:
     """One legend for all panels, each label once: in the cell that is left, or below.
 
-    ``pairs`` keeps every two entries in one column, a line and what is set beside it.
+    ``pairs`` keeps every two entries in one column, a line and what is set beside it; ``handles`` are the
+    entries where they are not the panels' own.
     """
-    found: dict[str, Any] = {}
-    for axes in figure.axes:
+    found: dict[str, Any] = {str(handle.get_label()): handle for handle in handles}
+    for axes in figure.axes if not handles else ():
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    handles, labels = list(found.values()), list(found)
+    entries, labels = list(found.values()), list(found)
     spare = [axes for axes in figure.axes if not axes.axison]
     title = noted(figure.axes, title, 36 if spare else 80)
     if spare:
-        spare[0].legend(handles, labels, loc="center", title=title)
+        spare[0].legend(entries, labels, loc="center", title=title)
     else:
         longest = 0.6 + 0.063 * max(map(len, labels), default=1)  # inches, about
         rows, columns = _grid(len(found), max(int(figure.get_figwidth() / longest), 1), pairs)
         figure.set_figheight(figure.get_figheight() + 0.18 * (rows - (title is None)))  # a line has its place
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, title=title)
+        figure.legend(entries, labels, loc="outside lower center", ncols=columns, title=title)
 
 
 def _grid(count: int, most: int, pairs: bool) -> tuple[int, int]:

@@ -29,7 +29,8 @@ def mark_exits(axes: Axes, *, entries: bool = True) -> None:
         for x, above in _crossings(axes, line, entries):
             edge = axes.get_ylim()[1 if above else 0]
             axes.plot([x], [edge], label=GONE, linestyle="None", marker="^" if above else "v", clip_on=False,
-                      markersize=5, zorder=3, color=line.get_color())  # fmt: skip
+                      markersize=5, zorder=3, color=line.get_color(),
+                      transform=line.get_transform())  # fmt: skip
 
 
 def _crossings(axes: Axes, line: Line2D, entries: bool) -> Iterator[tuple[float, bool]]:

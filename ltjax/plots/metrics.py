@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from ltjax.analysis.results import Absent, Results
 from ltjax.plots.layout import MANY, TICKS, legend, panels, percent_axis, steps_ticks, thousands
@@ -76,10 +77,14 @@ def titled(figure: Figure, shown: Shown, title: str) -> None:
 
 
 class Line(NamedTuple):
-    """A line of a panel: its look, and the rows of a summary it is drawn from."""
+    """A line of a panel: its look, and the rows of a summary it is drawn from.
+
+    ``place`` is how far to the side of its values it stands, in points.
+    """
 
     look: Look
     rows: pd.DataFrame
+    place: float = 0.0
 
     def named(self) -> Look:
         """The look; its label tells how many lanes diverged, which are in no mean and no bar."""
@@ -122,22 +127,27 @@ def compare(
 
 
 def draw_metric(
-    axes: Axes, lines: Sequence[Line], metric: Metric, *, x: str = PERCENT, reach: Reach = np.median
-) -> None:
+    axes: Axes, lines: Sequence[Line], metric: Metric, *, x: str = PERCENT, reach: Reach = np.median,
+    most: int = MANY, beside: Sequence[pd.DataFrame] = (),
+) -> None:  # fmt: skip
     """Draw lines of a metric; ``reach`` chooses the dense accuracy by which the axis is laid out.
 
-    More lines than a legend can name have neither bars nor markers, which would hide them.
+    More lines than ``most`` have neither bars nor markers, which would hide them. ``beside`` are rows that
+    the axis has room for too, after those of the lines, and that are not drawn.
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
     drawn = [found[found["x"] > 0] for found in drawn]  # a logarithmic axis has no place for none left
-    crowded = len(lines) > 6 or max(map(len, drawn), default=0) > 30
+    crowded = (len(lines) > 6 and not any(line.place for line in lines)) or max(
+        map(len, drawn), default=0
+    ) > 30
     size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
     for line, found in zip(lines, drawn, strict=True):
         # a mean of equal numbers can lie outside of them by its rounding
         bars = np.maximum([found["mean"] - found["low"], found["high"] - found["mean"]], 0)
-        shown = bars if len(lines) <= MANY else None
+        shown = bars if len(lines) <= most else None
         look = line.named() if shown is not None else line.named()._replace(marker="", dashes=SOLID)
-        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **look.keywords())
+        moved: dict[str, Any] = {"transform": _aside(axes, line.place)} if line.place else {}
+        axes.errorbar(found["x"], found["mean"], shown, elinewidth=0.7, **size, **look.keywords(), **moved)
     axes.set_ylabel(metric.label)
     if metric == EARLY_STOP:
         steps_ticks(axes.yaxis)
@@ -148,8 +158,14 @@ def draw_metric(
         highest = max((found["high"].max() for found in drawn if len(found)), default=1.0)
         axes.set_ylim(0, 1.05 * highest if highest > 0 else 1)
     else:
-        span = span_of(metric, [line.rows for line in lines])
-        axes.set_ylim(*_range([found for found in drawn if len(found)], metric, reach, span))
+        span = span_of(metric, [*(line.rows for line in lines), *beside])
+        every = [*drawn, *(points(rows, metric.column, x) for rows in beside)]
+        axes.set_ylim(*_range([found for found in every if len(found)], metric, reach, span))
+
+
+def _aside(axes: Axes, place: float) -> Transform:
+    """The panel's own transform, so many points further to the right."""
+    return axes.transData + ScaledTranslation(place / 72, 0, axes.figure.dpi_scale_trans)
 
 
 def _range(drawn: Sequence[pd.DataFrame], metric: Metric, reach: Reach, span: float) -> tuple[float, float]:

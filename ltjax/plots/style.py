@@ -26,7 +26,8 @@ STYLE: dict[str, Any] = {
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F"
 INDIGO, WINE, OLIVE, TEAL, ROSE, SAND = "#332288", "#882255", "#999933", "#44AA99", "#AA4466", "#B09A30"
-"""Paul Tol's muted colours, two of them darker: for what Okabe and Ito's have no place for."""
+BROWN = "#8B5A2B"
+"""Paul Tol's muted colours, two of them darker, and a brown: for what Okabe and Ito's have no place for."""
 NOISE = ("#B8B8B8", "#939393", "#6B6B6B", "#3F3F3F")
 """More noise is darker."""
 

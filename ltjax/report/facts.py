@@ -187,9 +187,13 @@ def rounds(summary: pd.DataFrame, shown: Shown = ACCURACY) -> list[Row]:
     return found
 
 
+def cell(mean: float, low: float, high: float, told: Callable[[float], str]) -> tuple[str, str]:
+    """A mean and its range as a table has them; the range is empty where both its ends are told alike."""
+    return told(mean), "" if told(low) == told(high) else f"{told(low)}–{told(high)}"
+
+
 def _cell(values: pd.Series, told: Callable[[float], str]) -> tuple[str, str]:
-    low, high = told(values.min()), told(values.max())
-    return told(values.mean()), "" if low == high else f"{low}–{high}"
+    return cell(values.mean(), values.min(), values.max(), told)
 
 
 def _device(name: str) -> str:

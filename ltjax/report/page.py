@@ -13,13 +13,16 @@ from plotly.offline import get_plotlyjs
 
 from ltjax.analysis.results import RUN, Study
 from ltjax.plots.style import STYLE
-from ltjax.report import facts, layers, lines
+from ltjax.report import facts, layers, lines, methods
 from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere, picture
 
 HERE = Path(__file__).parent
 
 FIRST = ("4a", "4b", "untrained")
 """The figures that come first, after the one that answers the study; the others follow in their order."""
+
+METHODS = "methods"
+"""The figure that stands beside the table of methods, where the page has one."""
 
 SENTENCES = 5
 """Most runs whose findings lead the page; those of the others stand above their tables."""
@@ -60,7 +63,9 @@ def render(
         [(f"{sheet.name} {run.point}".strip(), run) for sheet in sheets for run in sheet.runs]
     )
     judged = [verdict for verdict in verdicts if verdict.status != "not run"]
-    lead, *others = in_reading_order(drawn, picture(study))
+    compared = methods.sheets(study)
+    beside = next((each for each in drawn if compared and each.name == METHODS and each.stem), None)
+    lead, *others = in_reading_order([each for each in drawn if each is not beside], picture(study))
     return _templates().get_template("page.html").render(
         title=", ".join(sheet.name for sheet in sheets) if len(sheets) <= 3 else f"{len(sheets)} runs",
         sheets=sheets, most=SENTENCES, rounds=facts.rounds, columns=facts.columns, again=again,
@@ -70,6 +75,7 @@ def render(
         reproduced=sum(verdict.status == "reproduced" for verdict in judged),
         open=unjudged(study, verdicts),
         lead=_figure(lead, figures) if lead else None,
+        compared=compared, beside=_figure(beside, figures) if beside else None,
         figures=[_figure(each, figures) for each in others if each],
         skipped=grouped((each.name, each.missing, each.command) for each in drawn if not each.stem),
         listed=listed,

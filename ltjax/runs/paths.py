@@ -96,7 +96,7 @@ def is_own(path: Path) -> bool:
     run = path.parent
     folders = (curves(run, 0, 0).parent, rounds(run).parent, analyses(run), figures(run), tensorboard(run),
                wandb(run))  # fmt: skip
-    others = (*folders, anatomy(run), claims(run), report(run))
+    others = (*folders, anatomy(run), claims(run), methods(run), report(run))
     return is_written_by_runs(path) or path in others or (path == code(run) and identity(run).exists())
 
 
@@ -155,6 +155,11 @@ def wandb(run: Path) -> Path:
 def claims(run: Path) -> Path:
     """The verdict on every claim, as a table."""
     return run / "claims.csv"
+
+
+def methods(run: Path) -> Path:
+    """How every method of pruning does at every density, as a table."""
+    return run / "methods.csv"
 
 
 def report(run: Path) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import tyro
 from rich import box
 from rich.console import Console
@@ -20,7 +21,7 @@ from ltjax.cli.command import exit_codes
 from ltjax.cli.parsing import Quiet, read
 from ltjax.core.errors import UserError
 from ltjax.core.files import write_text, write_whole
-from ltjax.report import listed, render
+from ltjax.report import listed, methods, render
 from ltjax.runs import paths
 from ltjax.settings.loading import run_file
 from ltjax.studies import Drawn, Verdict
@@ -40,7 +41,7 @@ class Options:
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN …]")]
     """Folders of runs, as ltjax run writes them."""
     to: Path | None = None
-    """Folder for figures/, claims.csv and report.html; the first RUN by default."""
+    """Folder for figures/, claims.csv, methods.csv and report.html; the first RUN by default."""
     config: Path | None = None
     """A .py file of your own that registers figures or claims; it is run."""
     quiet: Quiet = False
@@ -61,7 +62,7 @@ def main(arguments: list[str] | None = None, program: str = PROGRAM) -> None:
 
 
 def report(runs: Sequence[Path], folder: Path, again: str, console: Console) -> None:
-    """Write the figures, ``claims.csv`` and ``report.html`` of runs into a folder, and say what came of it.
+    """Write figures, ``claims.csv``, ``methods.csv`` and ``report.html`` into a folder, and say so.
 
     Args:
         runs: the runs' folders.
@@ -82,11 +83,15 @@ def report(runs: Sequence[Path], folder: Path, again: str, console: Console) -> 
     _keep_anatomy(study, folder)
     drawn = studies.draw(study, paths.figures(folder))
     verdicts = studies.judge(study)
-    table = studies.table(verdicts)
-    write_whole(paths.claims(folder), lambda file: table.to_csv(file, index=False))
+    _write_table(paths.claims(folder), studies.table(verdicts))
+    _write_table(paths.methods(folder), methods.table(study))
     written = render(study, drawn, verdicts, figures=paths.figures(folder), again=again)
     write_text(paths.report(folder), written)
     _tell(console, folder, drawn, verdicts)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    write_whole(path, lambda file: table.to_csv(file, index=False))
 
 
 def _keep_anatomy(study: Study, folder: Path) -> None:

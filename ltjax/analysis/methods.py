@@ -1,0 +1,278 @@
+"""Methods of pruning beside one another: runs that differ in nothing else, named by what differs there."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from string import Formatter
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ltjax.analysis.results import RUN, Absent, Results, Study, told, varying
+from ltjax.core.choices import Choice
+from ltjax.core.texts import written
+from ltjax.lottery.arms import in_order
+from ltjax.settings.fields import choices_of, parameters_of
+from ltjax.settings.schema import Prune
+
+SETTLED = ("value", "shape")
+"""The roles of settings that say what is trained; the others say how much of it, where and by what."""
+
+OWN = "prune."
+"""Where the settings are that make a method."""
+
+POOLED = ("seed", "prune.schedule.dense")
+"""Settings in which the runs of one method may differ: each seed has trials of its own, and whether the dense
+network is trained beside says nothing of how it is pruned."""
+
+SIZE = "percent_remaining"
+
+WORDS = {
+    ("structure", "layer"): "per layer", ("structure", "n_of_m"): "N:{m}",
+    ("densities", "rates"): "by rate", ("densities", "erk"): "ERK",
+    ("schedule", "oneshot"): "one-shot", ("schedule", "at_init"): "at init",
+    ("rewind", "original"): "rewound to θ₀", ("rewind", "step"): "rewound to step {k}",
+    ("rewind", "learning_rate"): "learning-rate rewinding", ("rewind", "fine_tune"): "fine-tuned",
+}  # fmt: skip
+"""What the field calls a choice, with a place for a parameter that needs no name; others go by their own."""
+
+
+class Method:
+    """A way of pruning: its name beside the others', and the runs of it, whose lanes are put together."""
+
+    def __init__(self, name: str, runs: Sequence[Results]) -> None:
+        self.name, self.runs = name, tuple(runs)
+
+    @cached_property
+    def arms(self) -> list[str]:
+        """The arms that were trained, tickets first."""
+        return in_order({arm for run in self.runs for arm in run.arms})
+
+    @cached_property
+    def lanes(self) -> pd.DataFrame:
+        """The rows of all runs with their ``seed``, each lane once.
+
+        ``round`` is 0 of the dense network, and else counts the sizes from the largest on: rounds of several
+        runs that are of one size are one.
+        """
+        every = pd.concat([_sized(run) for run in self.runs], ignore_index=True)
+        lane = ["seed", "arm", "trial", "repeat", "round", "weights_remaining"]
+        every = every.drop_duplicates(lane, ignore_index=True)
+        pruned = every["round"] > 0
+        place = every.loc[pruned, "size"].rank(method="dense", ascending=False).astype(int)
+        return every.assign(round=place.reindex(every.index, fill_value=0)).drop(columns="size")
+
+    def rows(self, arm: str) -> pd.DataFrame:
+        """The lanes of an arm in pruned rounds."""
+        return self.lanes[(self.lanes["arm"] == arm) & (self.lanes["round"] > 0)].reset_index(drop=True)
+
+
+def _sized(run: Results) -> pd.DataFrame:
+    """A run's rows with its seed, and with their round's size: of the tickets, where they were trained."""
+    rows = run.summary
+    sizes = rows.groupby("round")[SIZE].mean()
+    sizes.update(rows[rows["arm"] == "ticket"].groupby("round")[SIZE].mean())
+    size = rows["round"].map(sizes).map(lambda percent: float(f"{percent:.6g}"))
+    return rows.assign(seed=run.experiment.seed, size=size)
+
+
+class Group(NamedTuple):
+    """Methods that are trained alike, so that their numbers can be compared.
+
+    ``name`` tells the group from the others: network and data, and what else differs. ``own`` has what
+    differs between the methods, by dotted name, with the value of each.
+    """
+
+    name: str
+    methods: tuple[Method, ...]
+    own: dict[str, list[Any]]
+
+    @property
+    def ordered(self) -> bool:
+        """Whether one number alone tells the methods apart; they then ascend by it."""
+        return len(self.own) == 1 and all(map(_number, *self.own.values()))
+
+    @property
+    def first(self) -> Results:
+        """A run, for what all have in common."""
+        return self.methods[0].runs[0]
+
+    @property
+    def dense(self) -> pd.DataFrame:
+        """The lanes of the dense network: it is one and the same for all methods of a seed."""
+        every = pd.concat([method.lanes for method in self.methods], ignore_index=True)
+        every = every[(every["round"] == 0) & (every["arm"] == "ticket")]
+        return every.drop_duplicates(["seed", "trial", "repeat"], ignore_index=True)
+
+
+def groups(study: Study) -> list[Group]:
+    """The runs of a study by how they are trained, and each of these by how they are pruned.
+
+    A method's name has the settings of ``prune`` in which the runs differ. Runs of one method that reach
+    other sizes, or have another seed, are put together; points of sweeps count as runs.
+    """
+    alike = _by(study.runs, _training)
+    every = _by(study.runs, _pruning)
+    names = dict(zip(every, _named([runs[0] for runs in every.values()]), strict=True))
+    found = []
+    for name, runs in zip(_called([runs[0] for runs in alike.values()]), alike.values(), strict=True):
+        own = _by(runs, _pruning)
+        methods = tuple(Method(names[key], each) for key, each in own.items())
+        found.append(_ascending(Group(name, methods, _differing([each[0] for each in own.values()]))))
+    return found
+
+
+def _ascending(group: Group) -> Group:
+    if not group.ordered:
+        return group
+    ((setting, values),) = group.own.items()
+    order = sorted(range(len(values)), key=values.__getitem__)
+    return Group(
+        group.name, tuple(group.methods[at] for at in order), {setting: [values[at] for at in order]}
+    )
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def compared(study: Study) -> tuple[list[Group], list[Group]]:
+    """The groups in which methods stand beside one another, and those left out: of one method alone.
+
+    A study of one group has nothing left out.
+
+    Raises:
+        Absent: nothing was pruned, or no two methods were trained alike.
+    """
+    every = [
+        group for group in groups(study) if any((method.lanes["round"] > 0).any() for method in group.methods)
+    ]
+    if not every:
+        raise Absent("no round that is pruned", f"{RUN} mnist_5k")
+    several = [group for group in every if len(group.methods) > 1] or every
+    if len(several) > 1 and len(several[0].methods) == 1:
+        differ = [name for name in varying([group.first for group in every], SETTLED) if _elsewhere(name)]
+        said = ", ".join(differ[:3]) + f" and {len(differ) - 3} more settings" * (len(differ) > 3)
+        raise Absent(
+            f"no two methods that are trained alike: these runs differ in {said}", "ltjax report RUN RUN"
+        )
+    return several, [group for group in every if group not in several]
+
+
+def _by(runs: Sequence[Results], key: Callable[[Results], str]) -> dict[str, list[Results]]:
+    found: dict[str, list[Results]] = {}
+    for run in runs:
+        found.setdefault(key(run), []).append(run)
+    return found
+
+
+def _pruning(run: Results) -> str:
+    settings = told(run.experiment, SETTLED)
+    return repr({name: value for name, value in settings.items() if _own(name)})
+
+
+def _training(run: Results) -> str:
+    settings = told(run.experiment, SETTLED)
+    return repr([run.metric, {name: value for name, value in settings.items() if _elsewhere(name)}])
+
+
+def _own(name: str) -> bool:
+    return name.startswith(OWN) and name not in POOLED
+
+
+def _elsewhere(name: str) -> bool:
+    return not name.startswith(OWN) and name not in POOLED
+
+
+def _differing(runs: Sequence[Results]) -> dict[str, list[Any]]:
+    return {name: values for name, values in varying(runs, SETTLED).items() if _own(name)}
+
+
+def _called(firsts: Sequence[Results]) -> list[str]:
+    """What tells groups apart: what is learned and by which network, then whatever else differs."""
+    by_subject: dict[str, list[int]] = {}
+    for at, run in enumerate(firsts):
+        by_subject.setdefault(run.experiment.subject, []).append(at)
+    found = [""] * len(firsts)
+    for subject, places in by_subject.items():
+        differ = varying([firsts[at] for at in places], SETTLED)
+        settings = {name: values for name, values in differ.items() if _elsewhere(name)}
+        for at, values in zip(
+            places, zip(*settings.values(), strict=True) if settings else [()], strict=True
+        ):
+            pairs = zip(settings, values, strict=True)
+            found[at] = ", ".join([subject, *(f"{_short(name)} {written(value)}" for name, value in pairs)])
+    return found
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _named(firsts: Sequence[Results]) -> list[str]:
+    """A name for each of several methods, by a run of each."""
+    names = names_of([run.experiment.prune for run in firsts])
+    if len(set(names)) == len(names):
+        return names
+    chosen = tuple(f"{OWN}{name}" for name in choices_of(firsts[0].experiment.prune))
+    rest = {name: values for name, values in _differing(firsts).items() if not name.startswith(chosen)}
+    more = [
+        ", ".join(f"{other.removeprefix(OWN)} {written(values[at])}" for other, values in rest.items())
+        for at in range(len(names))
+    ]
+    return [
+        f"{name}, {said}" if names.count(name) > 1 else name for name, said in zip(names, more, strict=True)
+    ]
+
+
+def names_of(prunes: Sequence[Prune]) -> list[str]:
+    """What several ways of pruning are called beside one another, by their choices that differ.
+
+    Where that tells them apart, the criterion is told of each, and of the others what is not the default; a
+    single one goes by its criterion.
+
+    Example:
+        >>> from ltjax.settings.schema import Prune
+        >>> names_of([Prune(criterion="snip"), Prune(structure="global"), Prune(densities="erk")])
+        ['snip', 'magnitude, global', 'magnitude, ERK']
+        >>> names_of([Prune(), Prune(structure="global")]), names_of([Prune(criterion="snip")])
+        (['per layer', 'global'], ['snip'])
+    """
+    every = [choices_of(prune) for prune in prunes]
+    usual = choices_of(Prune())
+    kept = [{name: _settled(name, choice) for name, choice in each.items()} for each in every]
+    differ = [name for name in usual if any(each[name] != kept[0][name] for each in kept)]
+    found = []
+    for each, settled in zip(every, kept, strict=True):
+        unusual = [name for name in differ if settled[name] != _settled(name, usual[name])]
+        telling = [name for name in differ if name == "criterion" or name in unusual] or differ
+        said = [_said(name, each[name], [other[name] for other in every]) for name in telling]
+        found.append(", ".join(said) or each["criterion"].name)
+    return found
+
+
+def _settled(setting: str, choice: Choice) -> tuple[str, dict[str, Any]]:
+    """A choice without the parameters that only say how much was run."""
+    extents = [
+        name for name, facts in parameters_of(choice).items() if facts.role and facts.role.name == "extent"
+    ]
+    return choice.name, {
+        name: value for name, value in choice.parameters.items()
+        if name not in extents and f"{OWN}{setting}.{name}" not in POOLED
+    }  # fmt: skip
+
+
+def _said(setting: str, choice: Choice, every: Sequence[Choice]) -> str:
+    """A choice in the field's words, with the parameters in which those of its name differ."""
+    words = WORDS.get((setting, choice.name), "")
+    placed = {field for _, field, _, _ in Formatter().parse(words) if field}
+    if not words or not placed <= set(
+        choice.parameters
+    ):  # an entry of the user's own may go by the same name
+        words, placed = choice.name.replace("{", "{{").replace("}", "}}"), set()
+    _, own = _settled(setting, choice)
+    rivals = [_settled(setting, other)[1] for other in every if other.name == choice.name]
+    differ = [
+        name for name in own if name not in placed and any(each.get(name) != own[name] for each in rivals)
+    ]
+    filled = words.format_map({name: written(choice.parameters[name]) for name in placed})
+    return " ".join([filled, *(f"{name} {written(own[name])}" for name in differ)])
