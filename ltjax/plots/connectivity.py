@@ -107,11 +107,12 @@ def _draw_barriers(axes: Axes, told: Told, split: str, looks: Mapping[str, Look]
         values = by_size.agg(["mean", "min", "max"]).sort_index(ascending=False)
         bars = np.maximum([values["mean"] - values["min"], values["max"] - values["mean"]], 0)
         axes.errorbar(values.index, values["mean"], bars, elinewidth=0.7, **look.keywords())
-    if shown.percent:
+    percent_axis(axes)
+    if shown.percent:  # after the axis, which goes from the lines' first to their last point
         axes.axhline(STABLE, color=GREY, linewidth=0.8, linestyle=":", zorder=0,
                      label=f"{STABLE:g} points: stable below")  # fmt: skip
-    percent_axis(axes)
-    axes.set_ylabel(f"{'Error' if shown.percent else shown.called.title()} Barrier ({split.title()})")
+    axes.set_ylabel(f"{'Error' if shown.percent else shown.called.title()} Barrier, {split.title()}"
+                    + " (Points)" * shown.percent)  # fmt: skip
     axes.set_title(f"Between {BETWEEN[told.name]}")
 
 
