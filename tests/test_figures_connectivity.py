@@ -56,7 +56,9 @@ def test_barriers_are_means_over_pairs_with_bars_to_the_least_and_greatest(tmp_p
             x, mean, low, high = lines(axes)[name]
             assert list(x) == [100, 50, 25]
             for drawn_at, of in ((mean, np.mean), (low, min), (high, max)):
-                np.testing.assert_allclose(drawn_at, [100 * (round + 1) * of(middle) for round in range(3)])
+                np.testing.assert_allclose(
+                    np.asarray(drawn_at, float), [100 * (round + 1) * of(middle) for round in range(3)]
+                )
     assert "2 points: stable below" in labels(figure)
 
 
