@@ -52,6 +52,7 @@ class Found:
         task: what is learned: its network, the shapes of its data, its kinds of layers.
         derivatives: what ``gradient`` and ``hvp`` ask.
         reverse: makes the mask that keeps the lowest scores in place of the highest; None in round 0.
+        shuffle: makes a mask at random of a mask, by the structure; None: each layer by itself.
     """
 
     theta0: Start
@@ -64,6 +65,7 @@ class Found:
     task: Any = None
     derivatives: Derivatives | None = None
     reverse: Callable[[], Mask] | None = None
+    shuffle: Callable[[Key, Mask], Mask] | None = None
 
     @property
     def trained(self) -> Start | None:

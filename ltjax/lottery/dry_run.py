@@ -15,6 +15,7 @@ from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity.counts import surviving
+from ltjax.sparsity.structures import structure_of
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
 
@@ -48,7 +49,8 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     experiment, task = resolved.points[point], resolved.tasks[point]
     data, key = task.data, jax.eval_shape(lambda: named_key(0))
     params, collections = task.shapes
-    counts = surviving(params, experiment.prune, task.kinds)
+    structure = structure_of(experiment.prune.structure, lambda: task.axes)
+    counts = surviving(params, experiment.prune, task.kinds, structure)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, course_of(key))
     training = Training(task, experiment.train, data.train - experiment.data.validation)

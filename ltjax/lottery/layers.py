@@ -8,6 +8,7 @@ import numpy as np
 from ltjax.core.trees import leaves_by_path
 from ltjax.settings.schema import Prune
 from ltjax.sparsity import counts, selection
+from ltjax.sparsity.structures import structure_of
 from ltjax.training.task import Task
 
 
@@ -46,6 +47,7 @@ def kept(task: Task, prune: Prune) -> Mapping[str, Sequence[int]]:
 
     Layers that are ranked together have no numbers of their own before training: they are left out.
     """
-    by_group = counts.surviving_by_group(task.shapes[0], prune, task.kinds)
+    structure = structure_of(prune.structure, lambda: task.axes)
+    by_group = counts.surviving_by_group(task.shapes[0], prune, task.kinds, structure)
     alone = [group for group in by_group[0] if len(group) == 1]
     return {group[0]: [each[group] for each in by_group] for group in alone}

@@ -291,8 +291,9 @@ class Search:
         left: Start | Callable[[], Start] | None,
     ) -> Found:  # fmt: skip
         return Found(
-            theta0, mask, key, round, self.functions.steps, starts, left, self.task, self.derivatives
-        )
+            theta0, mask, key, round, self.functions.steps, starts, left, self.task, self.derivatives,
+            shuffle=self.functions.shuffled,
+        )  # fmt: skip
 
     def _starts_of(self, trial: int) -> dict[int, Start]:
         """The dense network of a trial by the steps at which it was kept, θ₀ among them."""
@@ -374,7 +375,7 @@ def pruned(
     prune = experiment.prune
     last = schedules.step_of(prune, found.round).steps or functions.criterion_steps
     for at in range(1, last + 1):
-        kept = counts.kept_of(prune, found.round, kinds, found.mask, share=at / last)
+        kept = counts.kept_of(prune, found.round, kinds, found.mask, at / last, functions.structure[1])
         key = found.key if last == 1 else jax.random.fold_in(found.key, at)
         scores = functions.scores(found, key)
         scores = scores if sign == 1 else jax.tree.map(np.negative, scores)
