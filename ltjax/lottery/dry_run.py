@@ -108,7 +108,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
 
 
 def layer_table(planned: Plan) -> list[str]:
-    """A line for each layer that counts, and one for what is never pruned and does not count."""
+    """A line for each layer that counts, and one for what does not count."""
     counted = [each for each in planned.layers if each.kind is not None]
     shapes = {each: " × ".join(map(str, each.shape)) for each in planned.layers}
     wide = max(len(each.path) for each in counted)
@@ -123,14 +123,14 @@ def layer_table(planned: Plan) -> list[str]:
 
 
 def _whole(layers: Sequence[Layer]) -> list[str]:
-    """A line for what is never pruned and does not count: by path, but for biases, scales and the like."""
+    """A line for what does not count: by path, but for biases, scales and the like."""
     if not layers:
         return []
     named = [each.path for each in layers if len(each.shape) > 1]
     last = Counter(each.path.rpartition("/")[2] for each in layers if len(each.shape) < 2)
     named += [f"{count} called {name}" for name, count in last.items()]
     numbers = sum(each.weights for each in layers)
-    return [f"never pruned and not counted: {', '.join(named)} ({numbers:,} numbers)"]
+    return [f"not pruned by themselves, and not counted: {', '.join(named)} ({numbers:,} numbers)"]
 
 
 def _kept(layer: Layer, planned: Plan) -> str:

@@ -23,6 +23,7 @@ from ltjax.core.types import Key, Mask, Params, Start, State, Ticket
 from ltjax.data import Source, load_dataset
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Arm
+from ltjax.lottery.leaving_out import check_wiring
 from ltjax.lottery.rewinding import REWINDINGS, Capture, captures_of, in_steps
 from ltjax.models import Network
 from ltjax.settings.schema import Experiment
@@ -245,6 +246,7 @@ def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
     Raises:
         UserError: one failed, or gave what cannot be used.
     """
+    check_wiring(experiment, task)
     functions = functions_of(experiment, task)
     tried = SMALL if functions.ours else task
     try:

@@ -99,7 +99,7 @@ class Along:
         ranked, leaves = leaves_by_path(scores), leaves_by_path(mask)
         left = _channels(self.axes, {path: number for (path,), number in kept.items()})
         alive = [_alive(axis, leaves) for axis in self.axes]
-        return _without(mask, self.axes, [
+        return without(mask, self.axes, [
             drop_lowest(self._scores(axis, ranked, leaves), each, int(np.count_nonzero(each)) - number)
             for axis, each, number in zip(self.axes, alive, left, strict=True)
         ])  # fmt: skip
@@ -114,7 +114,7 @@ class Along:
     def shuffle(self, key: Key, mask: Mask) -> Mask:
         """A mask with as many channels on every axis, others at random."""
         leaves = leaves_by_path(mask)
-        return _without(masks.dense(mask), self.axes, [
+        return without(masks.dense(mask), self.axes, [
             np.asarray(jax.random.permutation(jax.random.fold_in(key, at), _alive(axis, leaves)))
             for at, axis in enumerate(self.axes)
         ])  # fmt: skip
@@ -147,7 +147,7 @@ def _alive(axis: Axis, leaves: Mapping[str, Any]) -> np.ndarray:
                   axis=0)  # fmt: skip
 
 
-def _without(mask: Mask, axes: Sequence[Axis], alive: Sequence[np.ndarray]) -> Mask:
+def without(mask: Mask, axes: Sequence[Axis], alive: Sequence[np.ndarray]) -> Mask:
     """The mask less all that writes and reads the channels of each axis that are not alive."""
     found = {path: np.array(leaf) for path, leaf in leaves_by_path(mask).items()}
     for axis, own in zip(axes, alive, strict=True):
