@@ -98,11 +98,17 @@ class Along:
         """The mask that keeps the channels of the highest scores, as many as make ``kept``."""
         ranked, leaves = leaves_by_path(scores), leaves_by_path(mask)
         left = _channels(self.axes, {path: number for (path,), number in kept.items()})
-        alive = [_alive(axis, leaves) for axis in self.axes]
-        return without(mask, self.axes, [
-            drop_lowest(self._scores(axis, ranked, leaves), each, int(np.count_nonzero(each)) - number)
-            for axis, each, number in zip(self.axes, alive, left, strict=True)
-        ])  # fmt: skip
+        alive = [self._left(axis, ranked, leaves, number)
+                 for axis, number in zip(self.axes, left, strict=True)]  # fmt: skip
+        return without(mask, self.axes, alive)
+
+    def _left(
+        self, axis: Axis, ranked: Mapping[str, Any], leaves: Mapping[str, Any], number: int
+    ) -> np.ndarray:  # fmt: skip
+        alive = _alive(axis, leaves)
+        gone = int(np.count_nonzero(alive)) - number
+        # an axis that is never pruned need not have what channels are ranked by
+        return drop_lowest(self._scores(axis, ranked, leaves), alive, gone) if gone else alive
 
     def _scores(self, axis: Axis, ranked: Mapping[str, Any], leaves: Mapping[str, Any]) -> np.ndarray:
         """A number for each channel, summed over the layers that write it."""
