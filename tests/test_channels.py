@@ -2,15 +2,17 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pandas as pd
 import pytest
 
-from ltjax import MODELS, WIRINGS, Choice, Prune, Rates, Wiring
+import ltjax
+from ltjax import MODELS, STRUCTURES, TASKS, WIRINGS, Choice, Data, Prune, Rates, Wiring
 from ltjax.cli.commands import export
 from ltjax.core.errors import UserError
 from ltjax.core.keys import named_key
@@ -18,10 +20,12 @@ from ltjax.core.safetensors import load_tensors
 from ltjax.core.trees import leaves_by_path, nested
 from ltjax.core.types import Lane
 from ltjax.export.variants import make_forms
+from ltjax.lottery.loop import find_tickets
 from ltjax.models import kinds, make_network
 from ltjax.models.axes import axes_of
 from ltjax.runs import paths
 from ltjax.sparsity import counts, masks
+from ltjax.sparsity.channels import without
 from ltjax.sparsity.structures import structure_of
 
 from .conftest import TINY, finish, with_prune, with_train
@@ -362,7 +366,7 @@ def test_a_shuffled_mask_has_as_many_channels_on_every_axis_whole_ones_too(netwo
 
 RUN = replace(
     with_train(with_prune(TINY, structure=CHANNELS, rates=Rates(fc=0.4)), steps=6, evaluate_every=3),
-    arms={"ticket": 1, "random": 1, "shuffle": 1, "invert": 1, "reinit": 1},
+    arms={"ticket": 1, "random": 1, "shuffle": 1, "invert": 1},
 )
 
 
@@ -403,6 +407,86 @@ def test_a_run_that_is_given_another_round_has_the_same_table(whole, tmp_path):
     finish(with_prune(RUN, rounds=1), tmp_path / "run")
     run = finish(RUN, tmp_path / "run")
     assert paths.summary(run.folder).read_bytes() == paths.summary(whole.folder).read_bytes()
+
+
+@dataclass(frozen=True)
+class First:
+    """A structure of a user's that goes by the wiring: the first unit of each axis that is left goes."""
+
+    axes: tuple = field(default=(), init=False)
+
+    def along(self, axes):
+        found = type(self)()
+        object.__setattr__(found, "axes", axes)
+        return found
+
+    def counts(self, layers, round):
+        one, other = (axis.size - round for axis in self.axes)
+        return {"fc1/kernel": 64 * one, "fc2/kernel": one * other, "output/kernel": other * 10}
+
+    def __call__(self, scores, mask, kept):
+        gone = self.axes[0].size - kept["fc1/kernel",] // 64
+        return without(mask, self.axes, [np.arange(axis.size) >= gone for axis in self.axes])
+
+    def shuffle(self, key, mask):
+        return without(masks.dense(mask), self.axes, [np.arange(axis.size) > 0 for axis in self.axes])
+
+
+def test_a_structure_of_ones_own_is_given_the_axes_and_says_how_its_masks_are_shuffled(monkeypatch):
+    monkeypatch.setitem(STRUCTURES, "first", First)
+    *_, last = find_tickets(with_prune(RUN, structure=Choice("structure", "first")))
+    for arm, gone in (("ticket", [0, 1]), ("invert", [0, 1]), ("shuffle", [0]), ("random", [0])):
+        mask = last.mask(Lane(arm, 0))
+        assert np.flatnonzero(~mask["fc1"]["bias"]).tolist() == gone
+        assert np.flatnonzero(~mask["output"]["kernel"].any(axis=1)).tolist() == gone
+
+
+def test_what_a_users_shuffle_gives_is_checked_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(First, "shuffle", lambda self, key, mask: {"fc1": mask["fc1"]})
+    monkeypatch.setitem(STRUCTURES, "first", First)
+    with pytest.raises(UserError, match="the structure 'first', shuffled, .* lacks 'fc2/"):
+        next(find_tickets(with_prune(RUN, structure=Choice("structure", "first"))))
+
+
+@pytest.fixture
+def taken_back():
+    """Tasks of one's own are."""
+    before = set(TASKS)
+    yield
+    for name in set(TASKS) - before:
+        TASKS.pop(name)
+
+
+def own_task(**other):
+    images = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    return ltjax.classification(
+        nn.Sequential([nn.Dense(6), nn.relu, nn.Dense(3)]),
+        (images[:30], np.arange(30) % 3, images[30:], np.arange(10) % 3), **other,
+    )  # fmt: skip
+
+
+def in_a_row(*names):
+    wiring = Wiring()
+    step = wiring.images
+    for name in names:
+        step = wiring.layer(name, step, relu=True)
+    return wiring
+
+
+def test_a_task_of_ones_own_is_pruned_by_the_wiring_that_it_is_given(taken_back):
+    prune = with_prune(RUN, structure=CHANNELS, rounds=1)
+    experiment = replace(
+        with_train(prune, batch=10), data=Data(validation=5), trials=1, arms={"ticket": 1}, task=own_task()
+    )
+    with pytest.raises(UserError, match="this network has none"):
+        next(find_tickets(experiment))
+    with pytest.raises(UserError, match="'layers_1/kernel' is a param of the wiring alone"):
+        own_task(wiring=in_a_row("layers_0", "layers_1"))
+    task = own_task(wiring=in_a_row("layers_0", "layers_2"))
+    *_, last = find_tickets(replace(experiment, task=task))
+    assert {path: int(leaf.sum()) for path, leaf in leaves_by_path(last.mask(Lane("ticket", 0))).items()} == {
+        "layers_0/bias": 4, "layers_0/kernel": 16, "layers_2/bias": 3, "layers_2/kernel": 12,
+    }  # fmt: skip
 
 
 def test_a_lane_is_exported_as_the_small_network(whole, tmp_path):
