@@ -28,7 +28,7 @@ from ltjax.models import MODELS, WIRINGS, Wiring
 from ltjax.runs.tickets import load_collections, load_ticket, load_trained
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Compute, Data, Experiment, Model, Numerics, Prune, Rates, Train
-from ltjax.sparsity import saliency, two_weights  # noqa: F401  # they register criteria
+from ltjax.sparsity import channels, saliency, two_weights  # noqa: F401  # they register what they have
 from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.densities import DENSITIES
 from ltjax.sparsity.schedules import SCHEDULES

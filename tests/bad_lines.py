@@ -154,6 +154,12 @@ CONTRADICTIONS = [
     ("--prune.structure n_of_m --prune.rounds 1 --prune.structure.n 4", "below m 4"),
     ("--prune.structure n_of_m --prune.rounds 2 --prune.structure.n 2 3", "from round to round"),
     ("--prune.structure global --prune.rates.fc 0.3 --prune.rates.output 0.2", "one rate"),
+    ("--prune.structure channels --prune.structure.by norm", "there is none"),
+    ("--prune.structure channels --prune.structure.by weight", "structure.by"),
+    ("--prune.structure channels --prune.rates.fc None", "nothing to prune"),
+    ("--prune.structure channels --prune.densities erk", "no meaning"),
+    ("--prune.structure channels --prune.rounds 1 --prune.schedule at_init --prune.schedule.densities 0.5",
+     "goes by rates"),
     ("--prune.rates.conv None --prune.rates.fc None --prune.rates.output None", "nothing to prune"),
     ("--prune.schedule oneshot --prune.rounds 1 --prune.schedule.fractions 0.5 --prune.rates.conv None "
      "--prune.rates.fc None --prune.rates.output None", "nothing to prune"),

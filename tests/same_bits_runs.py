@@ -130,6 +130,9 @@ def cases(names: Names, settings: Collection[str]) -> dict[str, list[Settings]]:
         found["n of m"] = [
             {**LENET, "prune.structure": "n_of_m", "prune.structure.n": [1], "prune.structure.m": 2}
         ]
+    if "channels" in names["STRUCTURES"]:
+        arms = dict.fromkeys(("ticket", "random", "shuffle", "invert"), 1)
+        found["channels"] = [{**LENET, "prune.structure": "channels", "arms": arms}]
     for rates in names["RATE_SCHEDULES"]:
         found[f"rates {rates}"] = [{**LENET, "train.schedule": rates}]
     for rewinding in names["REWINDINGS"]:

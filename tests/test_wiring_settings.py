@@ -44,6 +44,8 @@ CURVES, LANES, NOTHING, ROUNDING = "curves", "which lanes there are", "nothing",
 
 NORMED, MIXED = {"model.name": "normed"}, {"model.name": "mixed"}
 AT_INIT = {"prune.criterion": "snip", "prune.schedule": AtInit((0.5,))}
+CHANNELS = {**NORMED, "model.channels": (8,), "prune.structure": "channels", "prune.rates.conv": 0.5,
+            "prune.rates.fc": None}  # fmt: skip
 WEIGHTS = {"loss": CrossEntropy(class_weights=(1.0,) * 10)}
 
 ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -96,6 +98,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (PRUNING, {"prune.criterion.temperature": 0.01}, {"prune.criterion": "grasp"}),
     (PRUNING, {"prune.structure.n": (1,)}, {"prune.structure": "n_of_m"}),
     (PRUNING, {"prune.structure.m": 8}, {"prune.structure": "n_of_m"}),
+    (PRUNING, {"prune.structure.by": "norm"}, CHANNELS),
     (LATER, {"prune.rewind": "learning_rate"}, {}),
     (LATER, {"prune.rewind.k": 3}, {"prune.rewind": "step"}),
     (LATER, {"prune.rewind.t": 2}, {"prune.rewind": "learning_rate"}),

@@ -15,7 +15,21 @@ import numpy as np
 import pytest
 
 from ltjax import ARMS as REGISTERED
-from ltjax import MODELS, Data, Dataset, Experiment, Lane, Model, Prune, Rates, Round, Train, find_tickets
+from ltjax import (
+    MODELS,
+    WIRINGS,
+    Data,
+    Dataset,
+    Experiment,
+    Lane,
+    Model,
+    Prune,
+    Rates,
+    Round,
+    Train,
+    Wiring,
+    find_tickets,
+)
 from ltjax.models.layers import batch_norm, channels_of, conv, dense, head
 from ltjax.training.augmentations import AUGMENTATIONS
 
@@ -112,6 +126,14 @@ class Normed(nn.Module):
         return head(self.model, nn.relu(images).reshape(len(images), -1), self.classes, train)
 
 
+def normed(model: Model) -> Wiring:
+    """How the layers of ``Normed`` follow one another."""
+    found = Wiring()
+    images = found.layer("conv1", found.images, norm="norm", relu=True)
+    found.head(model, found.flatten(images))
+    return found
+
+
 class Mixed(nn.Module):
     """A layer of every kind that the others lack: attention, recurrent, an embedding, and a shortcut."""
 
@@ -132,6 +154,7 @@ def called() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "witness", Witness)
         patch.setitem(MODELS, "normed", Normed)
+        patch.setitem(WIRINGS, "normed", normed)
         patch.setitem(MODELS, "mixed", lambda model, classes: Mixed(classes))
         patch.setitem(AUGMENTATIONS, "witness", stamped)
         patch.setitem(REGISTERED, "again", REGISTERED["reinit"])

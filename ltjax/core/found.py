@@ -53,6 +53,7 @@ class Found:
         derivatives: what ``gradient`` and ``hvp`` ask.
         reverse: makes the mask that keeps the lowest scores in place of the highest; None where round 0 is
             dense, and an error where its mask was given.
+        shuffle: makes a mask at random of a mask, by the structure; None: each layer by itself.
     """
 
     theta0: Start
@@ -65,6 +66,7 @@ class Found:
     task: Any = None
     derivatives: Derivatives | None = None
     reverse: Callable[[], Mask] | None = None
+    shuffle: Callable[[Key, Mask], Mask] | None = None
 
     @property
     def trained(self) -> Start | None:

@@ -57,3 +57,32 @@ class Ticket(NamedTuple):
     step: int = 0
     hold: bool = False
     rate: float | None = None
+
+
+class Kernel(NamedTuple):
+    """The kernel of a layer, [inputs, outputs] or [height, width, inputs, outputs], by its path."""
+
+    path: str
+    shape: tuple[int, ...]
+
+
+class Axis(NamedTuple):
+    """Channels, or units, of a network that come and go together: a layer's, or those that sums join.
+
+    Args:
+        writers: the layers whose outputs they are, the first one first.
+        readers: the layers whose inputs they are; where images are flattened between, a channel is every
+            ``size``-th input.
+        beside: paths of the writers' biases, and of scales and biases of their BatchNorms, [channels].
+        scales: paths of these scales alone.
+    """
+
+    writers: tuple[Kernel, ...]
+    readers: tuple[Kernel, ...]
+    beside: tuple[str, ...]
+    scales: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return self.writers[0].shape[-1]

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ltjax.export.folded import Layer, Plain, patch_linear, patch_values
+from ltjax.models.axes import joined
 from ltjax.models.wiring import FLAT, IMAGES, Step, Wiring, whole
 
 UNIFORM = 1e-12
@@ -43,7 +44,7 @@ def compact(wiring: Wiring, network: Plain, image: tuple[int, ...]) -> Compacted
     reached = _reached(wiring, network, shapes)
     needed = _needed(wiring, network, shapes)
     alive = [one & two for one, two in zip(reached, needed, strict=True)]
-    kept = _kept(wiring, network, _axes(wiring), alive)
+    kept = _kept(wiring, network, joined(wiring), alive)
     layers = {}
     for number, step in enumerate(wiring.steps):
         if step.op == "layer":
@@ -54,19 +55,6 @@ def compact(wiring: Wiring, network: Plain, image: tuple[int, ...]) -> Compacted
     units = {step.name: np.flatnonzero(kept[number]).astype(np.int32)
              for number, step in enumerate(wiring.steps) if step.name}  # fmt: skip
     return Compacted(Plain(layers, _indices(wiring, network, kept, shapes, image[-1])), units)
-
-
-def _axes(wiring: Wiring) -> list[int]:
-    """For each step the number of the axis that its units are on; sums join those of what they add."""
-    axes: list[int] = []
-    for number, step in enumerate(wiring.steps):
-        if step.op in ("images", "layer", "flatten"):
-            axes.append(number)
-        else:
-            own = axes[step.sources[0]]
-            joined = {axes[source] for source in step.sources}
-            axes = [own if axis in joined else axis for axis in axes] + [own]
-    return axes
 
 
 def _connected(layer: Layer) -> np.ndarray:

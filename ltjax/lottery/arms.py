@@ -18,7 +18,7 @@ import numpy as np
 from ltjax.core.found import Found
 from ltjax.core.registry import Registry
 from ltjax.core.trees import keys_like, leaves_by_path, map_with_path
-from ltjax.core.types import Key, Params, Ticket
+from ltjax.core.types import Key, Mask, Params, Ticket
 from ltjax.sparsity import masks
 
 Init: TypeAlias = Callable[[Key], Params]
@@ -55,13 +55,17 @@ def reinit(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
 @ARMS.register("random")
 def random(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
     """A random mask as dense in every layer as the ticket's, on fresh params (paper, Figures 1 and 14)."""
-    return Ticket(init(jax.random.fold_in(key, 0)), masks.shuffle(jax.random.fold_in(key, 1), ticket.mask))
+    return Ticket(init(jax.random.fold_in(key, 0)), _shuffled(jax.random.fold_in(key, 1), found, ticket))
 
 
 @ARMS.register("shuffle")
 def shuffle(key: Key, found: Found, ticket: Ticket, init: Init) -> Ticket:
     """The ticket's mask shuffled within each layer, params kept: is it structure? (Frankle et al. 2021)"""
-    return ticket._replace(mask=masks.shuffle(key, ticket.mask))
+    return ticket._replace(mask=_shuffled(key, found, ticket))
+
+
+def _shuffled(key: Key, found: Found, ticket: Ticket) -> Mask:
+    return (found.shuffle or masks.shuffle)(key, ticket.mask)
 
 
 @ARMS.register("resample")

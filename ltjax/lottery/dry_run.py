@@ -15,6 +15,7 @@ from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity.counts import surviving
+from ltjax.sparsity.structures import structure_of
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
 
@@ -54,7 +55,8 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     data, key = task.data, jax.eval_shape(lambda: named_key(0))
     params, collections = task.shapes
     first = next(iter(resolved.given(point).values()), None)
-    counts = surviving(params, experiment.prune, task.kinds, first)
+    structure = structure_of(experiment.prune.structure, lambda: task.axes)
+    counts = surviving(params, experiment.prune, task.kinds, structure, first)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
     start = LaneStart(params, collections, mask, course_of(key))
     training = Training(task, experiment.train, data.train - experiment.data.validation)
@@ -113,7 +115,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
 
 
 def layer_table(planned: Plan) -> list[str]:
-    """A line for each layer that counts, and one for what is never pruned and does not count."""
+    """A line for each layer that counts, and one for what does not count."""
     counted = [each for each in planned.layers if each.kind is not None]
     shapes = {each: " × ".join(map(str, each.shape)) for each in planned.layers}
     wide = max(len(each.path) for each in counted)
@@ -128,14 +130,14 @@ def layer_table(planned: Plan) -> list[str]:
 
 
 def _whole(layers: Sequence[Layer]) -> list[str]:
-    """A line for what is never pruned and does not count: by path, but for biases, scales and the like."""
+    """A line for what does not count: by path, but for biases, scales and the like."""
     if not layers:
         return []
     named = [each.path for each in layers if len(each.shape) > 1]
     last = Counter(each.path.rpartition("/")[2] for each in layers if len(each.shape) < 2)
     named += [f"{count} called {name}" for name, count in last.items()]
     numbers = sum(each.weights for each in layers)
-    return [f"never pruned and not counted: {', '.join(named)} ({numbers:,} numbers)"]
+    return [f"not pruned by themselves, and not counted: {', '.join(named)} ({numbers:,} numbers)"]
 
 
 def _kept(layer: Layer, planned: Plan) -> str:

@@ -72,7 +72,9 @@ def _read(named: str, trials: Collection[int], past: Begun | None) -> dict[int, 
 
 def _check_pruning(experiment: Experiment, mask: Mask, task: Task, functions: Functions) -> None:
     """Check that a mask has as many weights as later rounds keep, where the structure keeps them."""
-    counts.surviving(task.shapes[0], experiment.prune, task.kinds, mask)
+    structure = functions.structure[1]
+    counts.surviving(task.shapes[0], experiment.prune, task.kinds, structure, mask)
     if experiment.prune.rounds:
         scores = jax.tree.map(lambda leaf: np.arange(leaf.size).reshape(leaf.shape), task.shapes[0])
-        functions.selected(scores, mask, counts.kept_of(experiment.prune, 1, task.kinds, mask))
+        kept = counts.kept_of(experiment.prune, 1, task.kinds, mask, structure=structure)
+        functions.selected(scores, mask, kept)

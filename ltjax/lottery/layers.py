@@ -9,6 +9,7 @@ from ltjax.core.trees import leaves_by_path
 from ltjax.core.types import Mask
 from ltjax.settings.schema import Prune
 from ltjax.sparsity import counts, selection
+from ltjax.sparsity.structures import structure_of
 from ltjax.training.task import Task
 
 
@@ -48,8 +49,8 @@ def kept(task: Task, prune: Prune, first: Mask | None = None) -> Mapping[str, Se
     Layers that are ranked together have no numbers of their own before training: of them it is round 0 alone.
     ``first`` is the mask of round 0, where it is not dense.
     """
-    shapes = task.shapes[0]
-    by_group = counts.surviving_by_group(shapes, prune, task.kinds, first)
+    shapes, structure = task.shapes[0], structure_of(prune.structure, lambda: task.axes)
+    by_group = counts.surviving_by_group(shapes, prune, task.kinds, structure, first)
     alone = {group[0]: [each[group] for each in by_group] for group in by_group[0] if len(group) == 1}
     there = counts.alive(shapes, task.kinds, first)
     return {path: alone.get(path, [number]) for path, number in there.items()}

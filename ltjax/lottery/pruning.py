@@ -33,7 +33,7 @@ def pruned(
     prune = experiment.prune
     last = schedules.step_of(prune, found.round).steps or functions.criterion_steps
     for at in range(1, last + 1):
-        kept = counts.kept_of(prune, found.round, kinds, found.mask, share=at / last)
+        kept = counts.kept_of(prune, found.round, kinds, found.mask, at / last, functions.structure[1])
         key = found.key if last == 1 else jax.random.fold_in(found.key, at)
         scores = functions.scores(found, key)
         scores = scores if sign == 1 else jax.tree.map(np.negative, scores)

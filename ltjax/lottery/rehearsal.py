@@ -23,6 +23,7 @@ from ltjax.core.types import Key, Mask, Params, Start, State, Ticket
 from ltjax.data import Source, load_dataset
 from ltjax.lanes.placement import on_cpu
 from ltjax.lottery.arms import ARMS, Arm
+from ltjax.lottery.leaving_out import check_wiring
 from ltjax.lottery.rewinding import REWINDINGS, Capture, captures_of, in_steps
 from ltjax.models import Network
 from ltjax.settings.schema import Experiment
@@ -30,7 +31,7 @@ from ltjax.sparsity import masks
 from ltjax.sparsity.counts import kept_of
 from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.selection import Group
-from ltjax.sparsity.structures import STRUCTURES
+from ltjax.sparsity.structures import STRUCTURES, structure_of
 from ltjax.training.task import Task
 
 PACKAGE = __name__.partition(".")[0]
@@ -102,6 +103,18 @@ class Functions:
                     f"the structure {shown(name)} must keep {number} of the weights that are left in "
                     f"{' and '.join(group)}, and keeps {left}, or others."
                 )
+        return found
+
+    def shuffled(self, key: Key, mask: Mask) -> Mask:
+        """A mask at random, of the structure's pattern and as dense as one of it.
+
+        Raises:
+            UserError: the structure's own way failed, or gave what is not a mask of the network.
+        """
+        name, structure = self.structure
+        with STRUCTURES.guarded(name):
+            found = getattr(structure, "shuffle", masks.shuffle)(key, mask)
+        masks.check(found, mask, f"the structure {shown(name)}, shuffled,")
         return found
 
     def rewound(self, found: Found, key: Key) -> Ticket:
@@ -189,7 +202,7 @@ def functions_of(experiment: Experiment, task: Task) -> Functions:
     return replace(
         rewinding_of(experiment, task),
         criterion=(prune.criterion.name, prune.criterion.make()),
-        structure=(prune.structure.name, prune.structure.make()),
+        structure=(prune.structure.name, structure_of(prune.structure, lambda: task.axes)),
         arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
     )
 
@@ -233,6 +246,7 @@ def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
     Raises:
         UserError: one failed, or gave what cannot be used.
     """
+    check_wiring(experiment, task)
     functions = functions_of(experiment, task)
     tried = SMALL if functions.ours else task
     controls = experiment.control_rounds
@@ -246,7 +260,8 @@ def rehearse(experiment: Experiment, task: Task) -> Rehearsal:
     if experiment.prune.rounds and not _is_ours(functions.structure[1]):
         scores = jax.tree.map(lambda leaf: np.arange(leaf.size).reshape(leaf.shape), task.shapes[0])
         mask = masks.dense(scores)
-        functions.selected(scores, mask, kept_of(experiment.prune, 1, task.kinds, mask))
+        kept = kept_of(experiment.prune, 1, task.kinds, mask, structure=functions.structure[1])
+        functions.selected(scores, mask, kept)
     return found
 
 
@@ -306,8 +321,9 @@ def _rehearsed(
 
     key = named_key(seed, "rehearsal")
     dense = Found(
-        theta0, masks.dense(theta0.params), key, 0, functions.steps, starts, None, task, Pretended()
-    )
+        theta0, masks.dense(theta0.params), key, 0, functions.steps, starts, None, task, Pretended(),
+        shuffle=None if task is SMALL else functions.shuffled,
+    )  # fmt: skip
     later = replace(dense, round=1, left=left, reverse=lambda: masks.dense(left().params))
     functions.scores(later, key)
     read.clear()

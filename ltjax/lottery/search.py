@@ -315,8 +315,9 @@ class Search:
         left: Start | Callable[[], Start] | None,
     ) -> Found:  # fmt: skip
         return Found(
-            theta0, mask, key, round, self.functions.steps, starts, left, self.task, self.derivatives
-        )
+            theta0, mask, key, round, self.functions.steps, starts, left, self.task, self.derivatives,
+            shuffle=self.functions.shuffled,
+        )  # fmt: skip
 
     def _starts_of(self, trial: int) -> dict[int, Start]:
         """The dense network of a trial by the steps at which it was kept, θ₀ among them."""

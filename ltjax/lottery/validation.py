@@ -14,7 +14,7 @@ from ltjax.settings.schema import Experiment, Prune
 from ltjax.sparsity import counts, masks, selection
 from ltjax.sparsity.schedules import source as source_arm
 from ltjax.sparsity.schedules import step_of, trains_dense
-from ltjax.sparsity.structures import together
+from ltjax.sparsity.structures import structure_of, together
 from ltjax.training.task import Task, check_shapes
 from ltjax.training.tasks import task_of
 
@@ -134,13 +134,13 @@ def _kinds(experiment: Experiment, task: Task) -> None:
     rates = selection.rates_by_path(task.kinds, prune.rates, prune.rate_by_path)
     if not rates:
         raise UserError(f"prune.rates leave nothing to prune in '{experiment.model.name}'.")
-    structure, densities = prune.structure.make(), prune.densities.name
+    structure, densities = structure_of(prune.structure, lambda: task.axes), prune.densities.name
     if densities != counts.BY_RATES and (together(structure) or hasattr(structure, "counts")):
         raise UserError(
             f"prune.densities {densities} has no meaning under prune.structure {prune.structure.name}, which "
             "says itself how many weights a layer keeps."
         )
-    counts.surviving(task.shapes[0], prune, task.kinds)
+    counts.surviving(task.shapes[0], prune, task.kinds, structure)
 
 
 def _examples(experiment: Experiment, total: int) -> None:

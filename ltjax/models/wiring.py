@@ -1,9 +1,10 @@
-"""How a network's layers follow one another, as data: what compaction, sparse inference and FLOPs go by.
+"""How a network's layers follow one another, as data: compaction, FLOPs and whole channels go by it.
 
 A Flax module can be run and not be looked into. A wiring says the forward pass as a list of steps, each
 naming the steps that it reads. ltjax's own networks are wirings, of which ``wired`` makes the modules. A
 module written by hand may have a wiring beside it; it must be that of the module in evaluation, which every
-export tests. A network without one is trained, pruned and exported all the same, and not compacted.
+export tests. A network without one is trained, pruned and exported all the same, and neither compacted nor
+pruned by channels.
 """
 
 import math

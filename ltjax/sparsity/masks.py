@@ -1,8 +1,8 @@
 """Masks: pytrees of bool beside the params; True survives.
 
-A mask has the treedef of the params. Leaves that are never pruned (biases, BatchNorm) are all True.
-Counts are over kernels alone, as in the paper, and in Python integers: float32 cannot count the 20 M
-weights of VGG-19.
+A mask has the treedef of the params. Leaves that are never pruned by themselves (biases, BatchNorm) are all
+True, but for a channel that is removed whole. Counts are over kernels alone, as in the paper, and in Python
+integers: float32 cannot count the 20 M weights of VGG-19.
 """
 
 import math

@@ -2,9 +2,15 @@
 
 A structure is a pure function ``(scores, mask, kept) -> mask``: ``kept`` says how many weights each group of
 layers keeps, by their path names; a group is one layer, unless the structure is ``together``, which ranks all
-layers in one. A structure whose pattern decides how many weights a layer keeps says so by ``counts(layers,
-round)``. Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
-``@STRUCTURES.register`` line.
+layers in one. What more a structure may have:
+
+- ``counts(layers, round)``, where its pattern decides how many weights a layer keeps; ``by_density`` False,
+  where these follow from rates alone;
+- ``along(axes)``, which makes the structure for a network by the axes of its wiring (``core.types.Axis``);
+- ``shuffle(key, mask)``, which gives a mask of its pattern at random; else each layer is shuffled by itself.
+
+Adding one takes a function, or a frozen dataclass with parameters and ``__call__``, and its
+``@STRUCTURES.register`` line. Whole channels are in ``channels``.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +19,11 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
 from ltjax.core.registry import Registry, registry
 from ltjax.core.trees import leaves_by_path, replace_leaves
-from ltjax.core.types import Mask
+from ltjax.core.types import Axis, Mask
 from ltjax.settings.bounds import ROUNDS, whole
 from ltjax.settings.fields import LONGER
 from ltjax.sparsity.densities import Layer
@@ -93,6 +100,25 @@ class NofM:
         found = np.zeros(groups[0].shape, bool)
         np.put_along_axis(found, order[:, self.m - number // len(found) :], True, axis=-1)
         return np.ascontiguousarray(np.moveaxis(found.reshape(last.shape), -1, inputs)) & alive
+
+
+def structure_of(chosen: Choice, axes: Callable[[], tuple[Axis, ...]] | None = None) -> Any:
+    """The structure that is chosen, for a network.
+
+    Args:
+        chosen: an entry of ``STRUCTURES``.
+        axes: gives those of the network's wiring, along which some structures go.
+
+    Raises:
+        UserError: the structure goes by the wiring, and that is not known.
+    """
+    structure = chosen.make()
+    if not hasattr(structure, "along"):
+        return structure
+    if axes is None:
+        raise UserError(f"prune.structure {chosen.name} goes by a network's wiring, which is not known here.")
+    with STRUCTURES.guarded(chosen.name):
+        return structure.along(axes())
 
 
 def together(structure: Any) -> bool:

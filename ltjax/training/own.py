@@ -12,7 +12,8 @@ from ltjax.core.registry import Definition, definition_of
 from ltjax.core.trees import leaves_by_path
 from ltjax.data import Dataset, check_dataset, source_of
 from ltjax.data.sources import ARRAYS, checksum
-from ltjax.models import network
+from ltjax.models import Wiring, network
+from ltjax.models.axes import axes_of
 from ltjax.models.convolution import form_here
 from ltjax.training.metrics import METRICS, Metric, mean, shown_of
 from ltjax.training.task import Task, check_shapes, check_targets
@@ -56,7 +57,7 @@ def regression(module: Any, arrays: Arrays, **other: Any) -> Task:
 
 def task(
     module: Any, arrays: Arrays, *, loss: Any = "cross_entropy", metric: Any = "accuracy",
-    output: str | None = None,
+    output: str | None = None, wiring: Wiring | None = None,
 ) -> Task:  # fmt: skip
     """A task of a network and arrays of one's own, which an experiment takes: ``Experiment(task=…)``.
 
@@ -71,6 +72,7 @@ def task(
         loss: as ``training.losses`` has them: a name, an instance, or a function of outputs and targets.
         metric: as ``training.metrics`` has them.
         output: path of the output layer, where its name does not tell.
+        wiring: how the network's layers follow one another, by which whole channels can be pruned.
 
     Raises:
         UserError: arrays, network, loss and metric do not go together; the message says which does not.
@@ -81,19 +83,25 @@ def task(
         >>> task(nn.Dense(3), (x[:20], y[:20], x[20:], y[20:])).kinds
         {'kernel': 'output'}
     """
-    return _entered(module, arrays, definition_of(module), loss=loss, metric=metric, output=output)
+    return _entered(
+        module, arrays, definition_of(module), loss=loss, metric=metric, output=output, wiring=wiring
+    )
 
 
 def _entered(
-    module: Any, arrays: Arrays, definition: Definition, *, loss: Any, metric: Any, output: str | None = None
-) -> Task:
+    module: Any, arrays: Arrays, definition: Definition, *, loss: Any, metric: Any,
+    output: str | None = None, wiring: Wiring | None = None,
+) -> Task:  # fmt: skip
     """The task, entered as what the file that asked for it defines."""
     dataset = arrays if isinstance(arrays, Dataset) else _dataset(arrays)
     check_dataset(dataset)
     source = source_of(dataset)
     made = Task(
-        network(module, source.seen, form_here("auto")), source, chosen("loss", loss), _metric(metric), output
-    )
+        network(module, source.seen, form_here("auto")), source, chosen("loss", loss), _metric(metric),
+        output, None if wiring is None else lambda: wiring,
+    )  # fmt: skip
+    if wiring is not None:
+        axes_of(wiring, made.shapes[0])
     check_shapes(made)
     check_targets(made, dataset)
     name = f"{ARRAYS}{_checksum(made, dataset):08x}"
@@ -125,5 +133,6 @@ def _checksum(made: Task, dataset: Dataset) -> int:
     shapes = {path: (leaf.shape, str(leaf.dtype)) for path, leaf in leaves_by_path(made.shapes).items()}
     loss = made.loss if isinstance(made.loss, Choice) else getattr(made.loss, "__name__", "")
     parameters = dict(loss.parameters) if isinstance(loss, Choice) else {}
-    told = (shapes, dict(made.kinds), str(loss), parameters, made.measured.shown, made.output)
+    told = (shapes, dict(made.kinds), str(loss), parameters, made.measured.shown, made.output,
+            *(made.wiring().steps if made.wiring else ()))  # fmt: skip
     return zlib.crc32(repr(jax.tree.map(str, told)).encode(), checksum(dataset))

@@ -13,9 +13,10 @@ from ltjax.core.errors import UserError, sentence, shown
 from ltjax.core.guards import guarded
 from ltjax.core.keys import named_key
 from ltjax.core.registry import Registry
-from ltjax.core.types import Params
+from ltjax.core.types import Axis, Params
 from ltjax.data import Dataset, Source, load_dataset
-from ltjax.models import Collections, Network
+from ltjax.models import Collections, Network, Wiring
+from ltjax.models.axes import axes_of
 from ltjax.models.kinds import kinds
 from ltjax.settings.schema import Data
 from ltjax.training.losses import LOSSES, Loss
@@ -32,6 +33,7 @@ class Task:
         loss: of each example, as ``training.losses`` has them; a choice, or a function.
         metric: what is shown of lanes beside the loss; a choice, or what it is.
         output: path of the output layer, where its name does not tell.
+        wiring: gives how the network's layers follow one another, where that is known.
         guard: of a stretch that calls the network, which tells the user's errors as his.
     """
 
@@ -40,6 +42,7 @@ class Task:
     loss: Choice | Loss
     metric: Choice | Metric
     output: str | None = None
+    wiring: Callable[[], Wiring] | None = None
     guard: Callable[[], AbstractContextManager[None]] = lambda: guarded("the network")
 
     def __call__(self, experiment: Any) -> "Task":
@@ -58,6 +61,21 @@ class Task:
         with self.guard():
             found = kinds(self.network, self.data.seen, self.output)
         return {path: kind for path, kind in found.items() if kind is not None}
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        """The network's axes, of whose channels some can be left out.
+
+        Raises:
+            UserError: the network's wiring is not known, or is not its own.
+        """
+        if self.wiring is None:
+            raise UserError(
+                "whole channels are pruned by a network's wiring, and this network has none; register one by "
+                "@ltjax.WIRINGS.register, or give ltjax.task a wiring=."
+            )
+        with self.guard():
+            return axes_of(self.wiring(), self.shapes[0])
 
     @cached_property
     def measured(self) -> Metric:

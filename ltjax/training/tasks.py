@@ -17,7 +17,7 @@ from ltjax.core.errors import UserError, shown
 from ltjax.core.registry import Registry, registry
 from ltjax.data import DATASETS, Source
 from ltjax.data.sources import ARRAYS
-from ltjax.models import MODELS, Network, make_network
+from ltjax.models import MODELS, WIRINGS, Network, Wiring, make_network
 from ltjax.models.convolution import form_here
 from ltjax.settings.plain import plain
 from ltjax.settings.schema import OF_DATA, Experiment
@@ -59,6 +59,7 @@ def task_of(experiment: Experiment, source: Source | None = None) -> Task:
     registered = (
         MODELS.get(experiment.model.name), DATASETS.get(experiment.data.name),
         LOSSES.get(experiment.loss.name), METRICS.get(experiment.metric.name),
+        WIRINGS.get(experiment.model.name),
     )  # fmt: skip
     return _made(experiment.task.make(), _Settings(experiment), source, *registered)
 
@@ -122,7 +123,15 @@ def of_settings(experiment: Experiment, source: Source | None, loss: str, metric
 
     with guard():
         network = make_network(experiment.model, source.seen, source.classes, form)
-    return Task(network, source, Choice("loss", loss), Choice("metric", metric), guard=guard)
+
+    def wiring() -> Wiring:
+        with WIRINGS.guarded(name):
+            return WIRINGS[name](experiment.model)
+
+    return Task(
+        network, source, Choice("loss", loss), Choice("metric", metric),
+        wiring=wiring if name in WIRINGS else None, guard=guard,
+    )  # fmt: skip
 
 
 @TASKS.register("classification")
