@@ -30,7 +30,7 @@ from ltjax.plots.style import (
     sided,
 )
 
-TITLE = "Methods of pruning: test {} at the early stop by density, controls dashed, the dense network grey"
+TITLE = "Ways of pruning by density: test {} at the early stop, controls dashed, the dense network grey"
 
 SHARE, WIDEST = 0.8, 16.0
 """Of the width of an axis with one density, how much its points take up side by side; points from one to the
