@@ -105,6 +105,8 @@ def line_of(axes):
         ([Prune(structure=Choice("structure", "n_of_m", {"m": m})) for m in (4, 8)], ["N:4", "N:8"]),
         ([Prune(schedule=at_init(0.5, steps=steps)) for steps in (1, 100)],
          ["at init steps 1", "at init steps 100"]),
+        ([Prune(criterion=of, schedule=at_init(0.5, dense=of == "snip")) for of in ("snip", "random")],
+         ["snip", "random"]),
         ([Prune(criterion=Choice("criterion", "mine", {"a": a, "b": 7})) for a in (1, 2)],
          ["mine a 1", "mine a 2"]),
         ([Prune(criterion=Choice("criterion", "{k}")), Prune()], ["{k}", "magnitude"]),
@@ -189,6 +191,12 @@ def test_a_run_that_prunes_nothing_is_not_drawn():
         draw(run("a", schedule=at_init()))
 
 
+def test_a_run_that_prunes_nothing_yet_is_no_method_and_adds_its_dense_networks():
+    (group,) = groups(Study([run("a", criterion="snip"), seeded(run("b", schedule=at_init()), 5)]))
+    assert [method.name for method in group.methods] == ["snip"]
+    assert set(group.dense["seed"]) == {0, 5}
+
+
 # --- how it is drawn ---
 
 
@@ -238,6 +246,14 @@ def test_without_a_dense_network_there_is_no_grey_line():
     assert labels(figure) == ["snip", "random"] and not panels(figure)[0].patches
 
 
+def test_a_dense_network_that_diverged_is_no_line():
+    def course(arm, round, trial, repeat):
+        return {**at(0.95)(arm, round, trial, repeat), "diverged": round == 0}
+
+    figure = draw(run("a", course, criterion="snip"), run("b", course, criterion="random"))
+    assert labels(figure) == ["snip (3 of 6 diverged)", "random (3 of 6 diverged)"]
+
+
 def test_the_legend_has_every_method_once_every_control_once_and_the_dense_network():
     figure = draw(*(run(of, arms=["reinit", "shuffle"], criterion=of) for of in CRITERIA))
     assert labels(figure) == [*CRITERIA, "random reinit", "shuffled mask", "dense network"]
@@ -278,8 +294,9 @@ def test_points_of_one_density_stand_side_by_side_inside_the_axes_with_markers_b
 
 
 def test_points_at_the_ends_of_an_axis_of_few_densities_stand_inside_it():
-    densities = at_init(0.3, 0.1, 0.001)
-    figure = draw(*(run(of, arms=["reinit"], criterion=of, schedule=densities) for of in CRITERIA[:5]))
+    densities = at_init(0.4, 0.02, 0.001)
+    arms = ["reinit", "shuffle"]
+    figure = draw(*(run(of, arms=arms, criterion=of, schedule=densities) for of in CRITERIA[:3]))
     (axes,) = panels(figure)
     figure.draw_without_rendering()
     box = axes.get_window_extent()
@@ -289,8 +306,8 @@ def test_points_at_the_ends_of_an_axis_of_few_densities_stand_inside_it():
         assert box.x0 < across.min() and across.max() < box.x1
     assert [axes.xaxis.get_major_formatter()(tick) for tick in sorted(axes.get_xticks())] == [
         "0.1",
-        "10.0",
-        "30.0",
+        "2.0",
+        "40.0",
     ]
 
 

@@ -78,11 +78,13 @@ def _sized(run: Results) -> pd.DataFrame:
 class Group(NamedTuple):
     """Methods that are trained alike, so that their numbers can be compared.
 
-    ``name`` tells the group from the others: network and data, and what else differs. ``own`` has what
-    differs between the methods, by dotted name, with the value of each.
+    ``name`` tells the group from the others: network and data, and what else differs. ``runs`` are all that
+    were trained so, ``methods`` those of them that prune. ``own`` has what differs between the methods, by
+    dotted name, with the value of each.
     """
 
     name: str
+    runs: tuple[Results, ...]
     methods: tuple[Method, ...]
     own: dict[str, list[Any]]
 
@@ -94,14 +96,13 @@ class Group(NamedTuple):
     @property
     def first(self) -> Results:
         """A run, for what all have in common."""
-        return self.methods[0].runs[0]
+        return self.runs[0]
 
     @property
     def dense(self) -> pd.DataFrame:
         """The lanes of the dense network: it is one and the same for all methods of a seed."""
-        every = pd.concat([method.lanes for method in self.methods], ignore_index=True)
-        every = every[(every["round"] == 0) & (every["arm"] == "ticket")]
-        return every.drop_duplicates(["seed", "trial", "repeat"], ignore_index=True)
+        every = Method("dense", self.runs).lanes
+        return every[(every["round"] == 0) & (every["arm"] == "ticket")].reset_index(drop=True)
 
 
 def groups(study: Study) -> list[Group]:
@@ -111,14 +112,19 @@ def groups(study: Study) -> list[Group]:
     other sizes, or have another seed, are put together; points of sweeps count as runs.
     """
     alike = _by(study.runs, _training)
-    every = _by(study.runs, _pruning)
+    every = _by([run for run in study.runs if _prunes(run)], _pruning)
     names = dict(zip(every, _named([runs[0] for runs in every.values()]), strict=True))
     found = []
     for name, runs in zip(_called([runs[0] for runs in alike.values()]), alike.values(), strict=True):
-        own = _by(runs, _pruning)
+        own = _by([run for run in runs if _prunes(run)], _pruning)
         methods = tuple(Method(names[key], each) for key, each in own.items())
-        found.append(_ascending(Group(name, methods, _differing([each[0] for each in own.values()]))))
+        differ = _differing([each[0] for each in own.values()])
+        found.append(_ascending(Group(name, tuple(runs), methods, differ)))
     return found
+
+
+def _prunes(run: Results) -> bool:
+    return bool((run.summary["round"] > 0).any())
 
 
 def _ascending(group: Group) -> Group:
@@ -126,9 +132,8 @@ def _ascending(group: Group) -> Group:
         return group
     ((setting, values),) = group.own.items()
     order = sorted(range(len(values)), key=values.__getitem__)
-    return Group(
-        group.name, tuple(group.methods[at] for at in order), {setting: [values[at] for at in order]}
-    )
+    methods = tuple(group.methods[at] for at in order)
+    return group._replace(methods=methods, own={setting: [values[at] for at in order]})
 
 
 def _number(value: Any) -> bool:
@@ -143,9 +148,7 @@ def compared(study: Study) -> tuple[list[Group], list[Group]]:
     Raises:
         Absent: nothing was pruned, or no two methods were trained alike.
     """
-    every = [
-        group for group in groups(study) if any((method.lanes["round"] > 0).any() for method in group.methods)
-    ]
+    every = [group for group in groups(study) if group.methods]
     if not every:
         raise Absent("no round that is pruned", f"{RUN} mnist_5k")
     several = [group for group in every if len(group.methods) > 1] or every
@@ -196,32 +199,25 @@ def _called(firsts: Sequence[Results]) -> list[str]:
     for subject, places in by_subject.items():
         differ = varying([firsts[at] for at in places], SETTLED)
         settings = {name: values for name, values in differ.items() if _elsewhere(name)}
-        for at, values in zip(
-            places, zip(*settings.values(), strict=True) if settings else [()], strict=True
-        ):
-            pairs = zip(settings, values, strict=True)
-            found[at] = ", ".join([subject, *(f"{_short(name)} {written(value)}" for name, value in pairs)])
+        for place, at in enumerate(places):
+            more = [
+                f"{name.rpartition('.')[2]} {written(values[place])}" for name, values in settings.items()
+            ]
+            found[at] = ", ".join([subject, *more])
     return found
 
 
-def _short(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
 def _named(firsts: Sequence[Results]) -> list[str]:
-    """A name for each of several methods, by a run of each."""
+    """A name for each of several methods, by a run of each: by its choices, or else by other settings too."""
     names = names_of([run.experiment.prune for run in firsts])
-    if len(set(names)) == len(names):
-        return names
-    chosen = tuple(f"{OWN}{name}" for name in choices_of(firsts[0].experiment.prune))
+    chosen = tuple(f"{OWN}{name}" for name in choices_of(Prune()))
     rest = {name: values for name, values in _differing(firsts).items() if not name.startswith(chosen)}
     more = [
         ", ".join(f"{other.removeprefix(OWN)} {written(values[at])}" for other, values in rest.items())
         for at in range(len(names))
     ]
-    return [
-        f"{name}, {said}" if names.count(name) > 1 else name for name, said in zip(names, more, strict=True)
-    ]
+    pairs = zip(names, more, strict=True)
+    return [f"{name}, {said}" if names.count(name) > 1 else name for name, said in pairs]
 
 
 def names_of(prunes: Sequence[Prune]) -> list[str]:
@@ -265,9 +261,7 @@ def _said(setting: str, choice: Choice, every: Sequence[Choice]) -> str:
     """A choice in the field's words, with the parameters in which those of its name differ."""
     words = WORDS.get((setting, choice.name), "")
     placed = {field for _, field, _, _ in Formatter().parse(words) if field}
-    if not words or not placed <= set(
-        choice.parameters
-    ):  # an entry of the user's own may go by the same name
+    if not words or placed - set(choice.parameters):  # an entry of the user's own may have such a name
         words, placed = choice.name.replace("{", "{{").replace("}", "}}"), set()
     _, own = _settled(setting, choice)
     rivals = [_settled(setting, other)[1] for other in every if other.name == choice.name]

@@ -30,7 +30,7 @@ from ltjax.plots.style import (
     sided,
 )
 
-TITLE = "Methods of pruning: test {} at the early stop by density, controls dashed, the dense network grey"
+TITLE = "Ways of pruning by density: test {} at the early stop, controls dashed, the dense network grey"
 
 SHARE, WIDEST = 0.8, 16.0
 """Of the width of an axis with one density, how much its points take up side by side; points from one to the
@@ -99,12 +99,12 @@ def _panel(
              method.rows(arm), places.get((method.name, arm), 0.0))
         for method, arm in _pairs(group)
     ]  # fmt: skip
-    dense = [group.dense] if len(points(group.dense, metric.column)) else []
-    draw_metric(axes, lines, metric, beside=dense, most=len(lines) if _is_sparse(group) else MANY,
-                reach=lambda firsts: firsts[-1] if dense else float(np.median(firsts)))  # fmt: skip
+    dense = points(group.dense, metric.column)
+    reach = (lambda firsts: firsts[-1]) if len(dense) else np.median  # the dense network's own is the last
+    draw_metric(axes, lines, metric, reach=reach, most=len(lines), beside=[group.dense])
     percent_axis(axes)
-    for rows in dense:
-        _level(axes, points(rows, metric.column).iloc[0])
+    if len(dense):
+        _level(axes, dense.iloc[0])
 
 
 def _level(axes: Axes, dense: pd.Series) -> None:
@@ -120,20 +120,16 @@ def _sizes(group: Group) -> np.ndarray:
     return np.unique([float(f"{percent:.6g}") for percent in means if percent > 0])
 
 
-def _is_sparse(group: Group) -> bool:
-    """Whether densities are so few that their points can stand side by side, each with its marker."""
-    return len(_sizes(group)) <= FEW
-
-
 def _places(group: Group, width: float) -> dict[tuple[str, str], float]:
     """How far to the side the points of a method's arm stand on an axis, in points as its width is.
 
     Where densities are few, methods stand side by side in their order, and in each the ticket before its
     controls, with a place left between two methods.
     """
-    if not _is_sparse(group):
+    sizes = _sizes(group)
+    if len(sizes) > FEW:
         return {}
-    gaps = np.diff(np.log(_sizes(group)))
+    gaps = np.diff(np.log(sizes))
     room, most = (NEAR * width * gaps.min() / gaps.sum(), CLOSEST) if len(gaps) else (SHARE * width, WIDEST)
     at = np.array([place + group.methods.index(method) for place, (method, _) in enumerate(_pairs(group))])
     step = min(room / max(at[-1], 1), most)
@@ -154,9 +150,8 @@ def _pairs(group: Group) -> list[tuple[Method, str]]:
 
 
 def _legend(
-    figure: Figure, drawn: Sequence[Group], looks: Mapping[str, Look],
-    beside: Mapping[str, Look],
-) -> None:  # fmt: skip
+    figure: Figure, drawn: Sequence[Group], looks: Mapping[str, Look], beside: Mapping[str, Look]
+) -> None:
     """Methods by their colours, controls by their dashes and markers, and the dense network."""
     lanes = {
         name: pd.concat([method.lanes for group in drawn for method in group.methods if method.name == name])
@@ -164,5 +159,6 @@ def _legend(
     }
     shown = [Line(look, lanes[name]).named() for name, look in looks.items()]
     shown += [sided(Look("", CONTROL), look)._replace(label=look.label) for look in beside.values()]
-    shown += [DENSE] if any(len(group.dense) for group in drawn) else []
+    level = any(line.get_label() == DENSE.label for axes in figure.axes for line in axes.lines)
+    shown += [DENSE] if level else []
     legend(figure, handles=[Line2D([], [], **look.keywords()) for look in shown])

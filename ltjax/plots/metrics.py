@@ -137,9 +137,8 @@ def draw_metric(
     """
     drawn = [points(line.rows, metric.column, x) for line in lines]
     drawn = [found[found["x"] > 0] for found in drawn]  # a logarithmic axis has no place for none left
-    crowded = (len(lines) > 6 and not any(line.place for line in lines)) or max(
-        map(len, drawn), default=0
-    ) > 30
+    longest = max(map(len, drawn), default=0)
+    crowded = (len(lines) > 6 and longest > 1) or longest > 30
     size: dict[str, Any] = {"markersize": 3.0, "linewidth": 0.9} if crowded else {}
     for line, found in zip(lines, drawn, strict=True):
         # a mean of equal numbers can lie outside of them by its rounding
