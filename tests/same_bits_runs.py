@@ -264,10 +264,14 @@ def write_starts(folder: Path) -> None:
         save_file(tensors, folder / START.format(trial=trial))
 
 
-def write_source() -> None:
-    """Make the run whose tickets the case ``given masks`` begins with."""
+def write_source(whole: bool) -> None:
+    """Make the run whose tickets the case ``given masks`` begins with, compiled as that case is."""
+    import jax
+
     import ltjax
 
+    # what draws initial params is compiled once in a process
+    jax.config.update("jax_disable_most_optimizations", not whole)
     config = Path(f"{SOURCE}.json")
     config.write_text(json.dumps(nested({"name": SOURCE, **LENET}, {})))
     ltjax.run_experiment(ltjax.load_experiment(config), SOURCE, quiet=True)
@@ -376,7 +380,7 @@ def main() -> None:
         said = {"registries": registries(), "experiments": list(named), "settings": known()}
         write_starts(Path())
         if "ticket" in known():
-            write_source()
+            write_source(order.whole)
     (home / "names.json").write_text(json.dumps(said))
     (home / "experiments.json").write_text(json.dumps(configurations(said["experiments"], order)))
     colours()

@@ -123,7 +123,7 @@ def test_the_dense_network_need_not_be_trained(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("structure", ["layer", "global"])
-@pytest.mark.parametrize("densities", ["rates", "uniform", "erk", "balanced"])
+@pytest.mark.parametrize("densities", ["rates", "uniform", "erk", "balanced", "smart_ratio"])
 @pytest.mark.parametrize("criterion", sorted(CRITERIA))
 def test_every_criterion_goes_with_every_structure_and_densities(criterion, densities, structure):
     """Counts are checked by the run itself; a few steps each."""
@@ -139,6 +139,8 @@ def test_every_criterion_goes_with_every_structure_and_densities(criterion, dens
     assert sum(kept.values()) == round(0.1 * 1336)
     if densities == "balanced":
         assert sorted(kept.values()) == [44, 45, 45]
+    if densities == "smart_ratio":  # 36 of the output's 120; 12 x 1,024 to 6 x 192 of the other 98
+        assert list(kept.values()) == [90, 8, 36]
     if densities == "uniform":
         assert list(kept.values()) == [103, 19, 12]
 

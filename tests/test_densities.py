@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from ltjax.core.choices import Choice
 from ltjax.core.errors import UserError
 from ltjax.settings.schema import Prune, Rates
 from ltjax.sparsity import counts
-from ltjax.sparsity.densities import DENSITIES, Layer, spread
+from ltjax.sparsity.densities import DENSITIES, Layer, SmartRatio, spread
 from ltjax.sparsity.schedules import AtInit
 from ltjax.sparsity.structures import NofM
 
 LENET = {"fc1": Layer((784, 300), 235_200, 0.2), "fc2": Layer((300, 100), 30_000, 0.2),
-         "output": Layer((100, 10), 1_000, 0.1)}  # fmt: skip
+         "output": Layer((100, 10), 1_000, 0.1, "output")}  # fmt: skip
 CONV = {"conv": Layer((3, 3, 4, 8), 288, 0.1), "fc": Layer((8, 10), 80, 0.2)}
 
 
@@ -54,12 +55,46 @@ layers = st.lists(
 ).map(lambda rows: {f"{at}": Layer((a, b), a * b, rate) for at, (a, b, rate) in enumerate(rows)})
 
 
+NAMED = {"fc1": Layer((8, 10), 80, 0.2), "output": Layer((10, 4), 40, 0.2, "output"),
+         "stage1_conv10": Layer((1, 1, 4, 5), 20, 0.2, "conv"),
+         "stage1_conv2": Layer((1, 1, 2, 10), 20, 0.2, "conv")}  # fmt: skip
+"""In the order of params, where the second convolution is the first one of the network."""
+
+
+@pytest.mark.parametrize(
+    ("densities", "layers", "kept", "expected"),
+    [
+        # 12 x 235,200 to 6 x 30,000 of 26,320; the output keeps 300 of its 1,000
+        (SmartRatio(), LENET, 26_620, [24_742, 1_578, 300]),
+        # 12 x 235,200 to 6 / 4 x 30,000
+        (SmartRatio(steep=True), LENET, 26_620, [25_907, 413, 300]),
+        # 94% of 259,700 are more than fc1 has
+        (SmartRatio(), LENET, 260_000, [235_200, 24_500, 300]),
+        (SmartRatio(), LENET, 266_000, [235_200, 30_000, 800]),
+        (SmartRatio(output=0.5), LENET, 26_820, [24_742, 1_578, 500]),
+        # 20 x 20 to 12 x 20 to 6 x 80 of 56
+        (SmartRatio(), NAMED, 68, [24, 12, 12, 20]),
+        # where the output is not pruned, it is none of the layers: 6 x 235,200 to 2 x 30,000
+        (SmartRatio(), {path: LENET[path] for path in ("fc1", "fc2")}, 24_520, [23_520, 1_000]),
+    ],
+)
+def test_smart_ratios(densities, layers, kept, expected):
+    found = densities(layers, kept)
+    assert list(found) == list(layers) and list(found.values()) == expected
+
+
+def test_fewer_weights_than_the_output_is_to_keep_are_told():
+    assert SmartRatio()(LENET, 300) == {"fc1": 0, "fc2": 0, "output": 300}
+    with pytest.raises(UserError, match="leaves 300 weights in output, and 299 are to stay in all; choose a"):
+        SmartRatio()(LENET, 299)
+
+
 @given(layers=layers, share=st.floats(0, 1), name=st.sampled_from(sorted(DENSITIES)))
 @settings(max_examples=200)
 def test_counts_are_whole_numbers_that_make_the_total_and_fit_their_layers(layers, share, name):
     total = sum(layer.alive for layer in layers.values())
     kept = round(share * total)
-    found = DENSITIES[name](layers, kept)
+    found = Choice("densities", name).make()(layers, kept)
     assert sum(found.values()) == kept
     assert all(0 <= found[path] <= layer.alive for path, layer in layers.items())
 

@@ -6,13 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import ltjax
 from ltjax.core.registry import Registry
 from ltjax.runs import paths
+from ltjax.runs.folder import Run
+from ltjax.settings import beside
 from ltjax.settings.loading import load_experiment
+from ltjax.sparsity import masks
 
 from .conftest import compiled_quickly
 from .test_command import answer, started
@@ -75,6 +79,8 @@ def put_back():
 def forget():
     for own in OWN.values():
         own.registry.pop(own.name, None)
+    for registry in (ltjax.CRITERIA, ltjax.REWINDINGS):
+        registry.pop("early_bird", None)
 
 
 def written(title: str, folder: Path) -> list[list[str]]:
@@ -159,6 +165,33 @@ def test_an_own_arm_starts_where_its_own_rewinding_puts_the_ticket(together):
     for k in (0, 20):
         curves = pd.read_parquet(together[1] / f"k={k}" / "curves").query("round == 1")
         assert dict(curves.groupby("arm")["step"].min()) == {"ticket": k, "constant": k}
+
+
+def test_an_early_bird_ticket_is_drawn_where_the_mask_had_settled(place, capsys):
+    """As NumPy finds it in the checkpoints, and as the recipe's own table tells it."""
+    forget()
+    written("Early-bird tickets", place)
+    folder = place / "runs" / "early" / "rewind=early_bird"
+    options = "--prune.rewind.every 5 --train.learning-rate 0.02 --quiet --workdir".split()
+    status, _, err = answer(capsys, "run", "--config", "mine.py", *SHORT, *options, str(folder))
+    assert status == 0, err
+    run = Run(folder)
+    dense = {0: run.theta0(0), **{step: start.params for step, start in run.starts(0).items()}}
+    assert list(dense) == list(range(0, 80, 5))
+    sizes = [[np.abs(kernel) for kernel in masks.kernels(params).values()] for params in dense.values()]
+    settled = [np.concatenate([np.ravel(each >= np.sort(each, axis=None)[-round(0.3 * each.size)])
+                               for each in kernels]) for kernels in sizes]  # fmt: skip
+    far = [max(np.count_nonzero(settled[at] ^ settled[at - back]) for back in range(1, 5)) / settled[0].size
+           for at in range(4, len(settled))]  # fmt: skip
+    step = 5 * (4 + next(at for at, each in enumerate(far) if each <= 0.1))
+    assert 20 < step < 75, "not the first that can be, nor the last"
+    beside.run(Path("cost.py"))
+    assert capsys.readouterr().out == f"trial 0: drawn from step {step} of 80\n"
+    ticket = run.ticket(1, 0)
+    for path, kernel in masks.kernels(ticket.mask).items():
+        weights = np.abs(masks.kernels(dense[step])[path])
+        assert weights[kernel].min() > weights[~kernel].max()
+        np.testing.assert_array_equal(masks.kernels(ticket.params)[path], masks.kernels(dense[step])[path])
 
 
 @pytest.mark.parametrize("arm", ["ticket", "constant"])

@@ -91,6 +91,8 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (PRUNING, {"prune.schedule": "continued"}, {"arms": {"ticket": 1, "continued": 1}}),
     (PRUNING, {"prune.schedule.fractions": (0.4,)}, {"prune.schedule": OneShot((0.3,))}),
     (PRUNING, {"prune.densities": "balanced"}, {}),
+    (PRUNING, {"prune.densities.output": 0.6}, {"prune.densities": "smart_ratio"}),
+    (PRUNING, {"prune.densities.steep": True}, {"prune.densities": "smart_ratio", "model.widths": (16, 9)}),
     (PRUNING, {"prune.schedule.densities": (0.4,)}, AT_INIT),
     (PRUNING, {"prune.schedule.steps": 2}, AT_INIT),
     (LANES, {"prune.schedule.dense": False}, AT_INIT),

@@ -56,7 +56,7 @@ def _kept(
     for path, rate in rates.items():
         if not 0 < rate < 1:
             raise UserError(f"the pruning rate of {path} must lie between 0 and 1, not {rate}.")
-    layers = {path: Layer(shapes[path], alive[path], rate) for path, rate in rates.items()}
+    layers = {path: Layer(shapes[path], alive[path], rate, kinds[path]) for path, rate in rates.items()}
     if step.density is not None and not getattr(structure, "by_density", True):
         raise UserError(
             f"prune.structure {prune.structure.name} goes by rates, and prune.schedule {prune.schedule.name} "
