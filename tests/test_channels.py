@@ -507,6 +507,9 @@ OWN = '''
 import flax.linen as nn
 import ltjax
 
+def around(units):
+    return nn.relu(units) + units.sum(axis=1, keepdims=True)
+
 class Own(nn.Module):
     classes: int
 
@@ -538,6 +541,7 @@ def wiring(model):
 FILES = {
     "no wiring": ("nn.relu", "", "has none"),
     "0 is not left 0": ("nn.sigmoid", WIRED, "makes 0 of 0"),
+    "a way around a layer that it does not tell": ("around", WIRED, "the wiring is not the network's"),
     "an error in it": (
         "nn.relu",
         WIRED.replace("return ", "return no"),

@@ -153,7 +153,7 @@ BAD = [
     ("--frobnicate", "there is no --frobnicate; python -m ltjax.run --help shows all options."),
     ("--trials five", "--trials"),
     ("--train.steps 1.5", "--train.steps"),
-    ("--prune.structure everywhere", "no structure 'everywhere'; there are: global, layer"),
+    ("--prune.structure everywhere", "no structure 'everywhere'; there are: channels, global, layer"),
     ("--trials 0", "trials must be at least 1, not 0"),
     ("--train.steps 0", "train.steps must be at least 1"),
     ("--train.batch 5000", "train.batch must be at most 1237"),
