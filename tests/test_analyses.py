@@ -27,6 +27,7 @@ from ltjax.lottery.resolving import resolve
 from ltjax.lottery.search import Nothing, Search
 from ltjax.runs import paths
 from ltjax.runs.folder import Run
+from ltjax.runs.packing import pack, unpack
 from ltjax.settings.schema import Compute, Model
 from ltjax.sparsity import masks
 
@@ -330,6 +331,16 @@ def ltjax_keep(folder: Path, what: str) -> None:
     from ltjax.cli.commands import keep
 
     keep.main([str(folder), "--keep", what, "--quiet"])
+
+
+def test_a_packed_run_has_its_tables(twice, tmp_path):
+    before = analyse(twice, "connectivity", alphas=2)
+    pack(twice, tmp_path / "run.tar.gz", snapshot=False)
+    unpack(tmp_path / "run.tar.gz", tmp_path / "again")
+    (kept,) = paths.analyses(tmp_path / "again").glob("connectivity,alphas=2")
+    pd.testing.assert_frame_equal(
+        pd.concat([pd.read_parquet(path) for path in sorted(kept.iterdir())], ignore_index=True), before
+    )
 
 
 def test_several_runs_are_asked_together(twice, tmp_path):

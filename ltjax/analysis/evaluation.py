@@ -98,7 +98,7 @@ def measured(
             raise UserError(f"the {what} do not fit the network: {wrong}.")
     splits = splits_of(dataset, experiment.data.validation, experiment.seed)
     examples: Examples = getattr(splits, split)
-    measured = _measured(task, experiment.train, experiment.compute)
+    measured = compiled(task, experiment.train, experiment.compute)
     (tally,) = measured.tallies([Start(params, collections)], examples)
     return evaluation_of(task, tally, examples.size)
 
@@ -110,8 +110,8 @@ def evaluation_of(task: Task, tally: Tally, count: int) -> Evaluation:
 
 
 @lru_cache(maxsize=8)
-def _measured(task: Task, train: Train, compute: Compute) -> Measured:
-    """A task's network, compiled once, however many params are evaluated."""
+def compiled(task: Task, train: Train, compute: Compute) -> Measured:
+    """What evaluates a task's networks, compiled once, however many params or runs it is asked for."""
     return Measured(task, train, compute)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from ltjax.analysis.evaluation import SPLITS, Evaluation, evaluation_of
+from ltjax.analysis.evaluation import SPLITS, Evaluation, compiled, evaluation_of
 from ltjax.core.errors import UserError, unknown
 from ltjax.core.found import Options
 from ltjax.core.keys import named_key
@@ -54,7 +54,7 @@ class Examined:
     @cached_property
     def measured(self) -> Measured:
         """What evaluates its networks."""
-        return Measured(self.task, self.experiment.train, self.experiment.compute)
+        return compiled(self.task, self.experiment.train, self.experiment.compute)
 
     @cached_property
     def derivatives(self) -> Differentiated:

@@ -97,7 +97,7 @@ def _members(home: Path) -> Iterator[tuple[str, bytes]]:
         return
     run = Run(home)
     run.verify()
-    own = [*_told(home), paths.anatomy(home)]
+    own = [*_told(home), paths.anatomy(home), *sorted(paths.analyses(home).glob("*/*.parquet"))]
     curves = [
         paths.curves(home, *paths.round_and_part(path)) for each in run.parts.values() for path, _ in each
     ]
