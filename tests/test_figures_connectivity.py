@@ -9,6 +9,7 @@ import pytest
 from ltjax.analysis.analyses import folder_of
 from ltjax.analysis.results import Absent, Study
 from ltjax.core.choices import Choice
+from ltjax.report import barriers
 from ltjax.runs import paths
 from ltjax.settings.loading import load_experiment
 from ltjax.studies import FIGURES
@@ -95,3 +96,16 @@ def test_a_run_that_was_not_asked_says_how_to_ask():
     with pytest.raises(Absent) as lacking:
         drawn(made_up(load_experiment("lenet_iterative"), lambda *lane: {}, curves=False))
     assert "--analyses connectivity" in lacking.value.command
+
+
+def test_the_page_has_a_row_for_each_density_and_a_dash_where_an_arm_was_not_asked(tmp_path):
+    run = asked(tmp_path / "run", [0])
+    home = folder_of(run.folder, Choice("analysis", "connectivity"))
+    table(1, arms=("ticket",)).to_parquet(paths.analysis(home, 1), index=False)
+    (sheet,) = barriers.sheets(Study([run]))
+    assert sheet.name == "Between two copies"
+    assert sheet.columns == ["ticket test", "ticket train", "reinit test", "reinit train"]
+    assert [(row.percent, row.cells[0], row.cells[2]) for row in sheet.rows] == [
+        ("100", ("2.00", "1.00–4.00"), ("6.00", "5.00–7.00")),
+        ("50.0", ("4.00", "2.00–8.00"), ("–", "")),
+    ]

@@ -1,4 +1,4 @@
-"""The recipes of methods and analyses: each command as the page has it, in short, with what it is there for."""
+"""The recipes of methods and analyses: each command as the page has it, in short, and what it is for."""
 
 import re
 import shlex

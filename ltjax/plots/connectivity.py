@@ -44,11 +44,10 @@ class Told(NamedTuple):
 @figure("connectivity", TITLE.format("accuracy"))
 def connectivity(study: Study) -> Figure:
     """For each kind of pair the barriers on both splits, then the lines themselves at a few sizes."""
-    every = [told for name in BETWEEN if (told := _told(study, name))]
+    every = [told for name in BETWEEN if (told := told_of(study, name))]
     if not every:
         raise Absent("no analysis of connectivity", f"{RUN} mnist_5k --arms.ticket 2 --analyses connectivity")
-    asked = [run for run in study.runs if any(run.analysis(name) is not None for name in BETWEEN)]
-    shown, looks, sizes = of_all(asked), _looks(every), _some(every[0].rows)
+    shown, looks, sizes = metric_of(study), _looks(every), _some(every[0].rows)
     splits = [(told, split) for told in every for split in SPLITS if (told.rows["split"] == split).any()]
     figure, axes = panels(len(splits) + len(sizes))
     for each, (told, split) in zip(axes, splits, strict=False):
@@ -60,7 +59,16 @@ def connectivity(study: Study) -> Figure:
     return figure
 
 
-def _told(study: Study, name: str) -> Told | None:
+def metric_of(study: Study) -> Shown:
+    """The metric of the runs that were asked.
+
+    Raises:
+        Absent: they have different ones.
+    """
+    return of_all([run for run in study.runs if any(run.analysis(name) is not None for name in BETWEEN)])
+
+
+def told_of(study: Study, name: str) -> Told | None:
     """The tables of all runs; lines are arms, of each run by itself where two tell of one size."""
     tables = [(run, table) for run in study.runs if (table := run.analysis(name)) is not None]
     if not tables:
@@ -97,16 +105,23 @@ def _some(rows: pd.DataFrame) -> list[float]:
     ]
 
 
+def by_size(told: Told, split: str, line: str, shown: Shown) -> pd.DataFrame:
+    """A line's barriers by density, the largest first: ``mean`` over its pairs, ``min`` and ``max``.
+
+    Of a metric that is shown in per cent they are in points.
+    """
+    own = told.rows[(told.rows["split"] == split) & (told.rows["line"] == line)]
+    found = barriers(own[_ordered(own, shown)]).set_index("size")[f"{shown.name}_barrier"]
+    values = (shown.factor * found.astype(float)).groupby(level=0).agg(["mean", "min", "max"])
+    return values.sort_index(ascending=False)
+
+
 def _draw_barriers(axes: Axes, told: Told, split: str, looks: Mapping[str, Look], shown: Shown) -> None:
     """Each line's barriers by density: the mean over its pairs, and from the least to the greatest."""
-    scale = 100 if shown.percent else 1
-    found = barriers(told.rows[told.rows["split"] == split][_ordered(told.rows, shown)])
-    column = f"{shown.name}_barrier"
-    for line, look in looks.items():
-        by_size = (scale * found[found["line"] == line].set_index("size")[column]).groupby(level=0)
-        values = by_size.agg(["mean", "min", "max"]).sort_index(ascending=False)
+    for line in [each for each in looks if (told.rows["line"] == each).any()]:
+        values = by_size(told, split, line, shown)
         bars = np.maximum([values["mean"] - values["min"], values["max"] - values["mean"]], 0)
-        axes.errorbar(values.index, values["mean"], bars, elinewidth=0.7, **look.keywords())
+        axes.errorbar(values.index, values["mean"], bars, elinewidth=0.7, **looks[line].keywords())
     percent_axis(axes)
     if shown.percent:  # after the axis, which goes from the lines' first to their last point
         axes.axhline(STABLE, color=GREY, linewidth=0.8, linestyle=":", zorder=0,

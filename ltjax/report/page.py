@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from ltjax.analysis.results import RUN, Study
 from ltjax.plots.style import STYLE
-from ltjax.report import facts, layers, lines, methods
+from ltjax.report import barriers, facts, layers, lines, methods
 from ltjax.studies import NETWORKS, Drawn, Verdict, elsewhere, picture
 
 HERE = Path(__file__).parent
@@ -75,7 +75,8 @@ def render(
         reproduced=sum(verdict.status == "reproduced" for verdict in judged),
         open=unjudged(study, verdicts),
         lead=_figure(lead, figures) if lead else None,
-        compared=compared, beside=_figure(beside, figures) if beside else None,
+        connected=barriers.sheets(study), compared=compared,
+        beside=_figure(beside, figures) if beside else None,
         figures=[_figure(each, figures) for each in others if each],
         skipped=grouped((each.name, each.missing, each.command) for each in drawn if not each.stem),
         listed=listed,
