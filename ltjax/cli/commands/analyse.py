@@ -1,7 +1,7 @@
 """``ltjax analyse``: a question asked of finished runs, answered with a table."""
 
+import argparse
 import dataclasses
-import itertools
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -100,9 +100,10 @@ def parse(arguments: Sequence[str], program: str = PROGRAM) -> tuple[Options, Ch
     Raises:
         UserError: there is no such analysis, or it is told nothing of the runs.
     """
-    for given, file in itertools.pairwise(arguments):
-        if given == "--config":
-            run_file(Path(file))
+    reader = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    reader.add_argument("--config", nargs="?")
+    if config := reader.parse_known_args(arguments)[0].config:  # it may register the analysis
+        run_file(Path(config))
     asked = [each for each in arguments if each in ANALYSES][-1:]
     entry = ANALYSES[asked[0]] if asked else None
     if not (isinstance(entry, type) and dataclasses.is_dataclass(entry)):
