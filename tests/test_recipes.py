@@ -14,7 +14,6 @@ from ltjax.core.registry import Registry
 from ltjax.runs import paths
 from ltjax.settings.loading import load_experiment
 
-from .conftest import compiled_quickly
 from .test_command import answer, started
 from .test_docs import ROOT
 from .test_installed import compare_rows, rows_of, steps
@@ -97,7 +96,7 @@ def name_of(title: str) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of a reader's, in which recipe after recipe is tried."""
-    with pytest.MonkeyPatch.context() as patch, compiled_quickly(), put_back():
+    with pytest.MonkeyPatch.context() as patch, put_back():
         folder = tmp_path_factory.mktemp("reader")
         patch.chdir(folder)
         yield folder
