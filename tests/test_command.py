@@ -110,17 +110,16 @@ def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():
 
 
 @pytest.mark.parametrize("name", ["run", "report"])
-def test_python_m_starts_the_same_command(name, capsys):
+def test_python_m_starts_the_same_command(name):
     """Both start one ``main``: the help differs in nothing but how the command is started."""
-    status, short, _ = answer(capsys, name, "--help")
-    long = started(f"ltjax.{name}", "--help")
-    assert status == long.returncode == 0
-    assert f"ltjax {name}" in short and f"python -m ltjax.{name}" in long.stdout
+    short, long = (started(*each, "--help") for each in (["ltjax", name], [f"ltjax.{name}"]))
+    assert short.returncode == long.returncode == 0
+    assert f"ltjax {name}" in short.stdout and f"python -m ltjax.{name}" in long.stdout
 
     def words(text: str) -> list[str]:
         return re.sub(rf"python -m ltjax\.{name}|ltjax {name}", "", re.sub(r"[│╭╮╰╯─\s]+", " ", text)).split()
 
-    assert words(short) == words(long.stdout)
+    assert words(short.stdout) == words(long.stdout)
 
 
 def test_a_message_names_the_command_as_it_was_started(capsys):
