@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -16,8 +16,9 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import settings
+from jax._src import compiler  # whose options JAX lets nobody choose for all programs
 
-from ltjax import Compute, Data, Experiment, Model, Numerics, Prune, Train
+from ltjax import Compute, Data, Experiment, Model, Numerics, Prune, Train, studies
 from ltjax.core.choices import Choice
 from ltjax.core.registry import Registry, registry
 from ltjax.data import DATASETS
@@ -96,28 +97,56 @@ def heeded_interrupts():
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+KEPT = 24
+"""How many compiled programs of lanes are kept between tests."""
+
+QUICKLY = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
+"""How a program is compiled quickly: its loops by XLA's plain emitter, and all of it in one piece."""
+
+
+QUICK_FLAGS = " ".join(f"--{name}={str(value).lower()}" for name, value in QUICKLY.items())
+"""The same for programs that tests start."""
+
+
+def quickly() -> bool:
+    """Whether programs are compiled quickly."""
+    return jax.config.read("jax_disable_most_optimizations")
+
+
 @contextmanager
 def compiled_quickly():
-    """What a tiny network is compiled by takes longer than its few steps: XLA's dear passes are off."""
+    """XLA's dear passes are off, in programs that tests start too."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {QUICK_FLAGS}"
+    inherited = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": flags}
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+    options_of = compiler.get_compile_options
+
+    def quick(*arguments, env_options_overrides=None, **named):
+        chosen = {**(env_options_overrides or {}), **QUICKLY}
+        return options_of(*arguments, env_options_overrides=chosen, **named)
+
+    with patch.object(compiler, "get_compile_options", quick), patch.dict(os.environ, inherited):
+        yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-    """A module's programs are compiled quickly."""
-    with compiled_quickly():
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation(request):
+    """What a tiny network is compiled by takes longer than its few steps, so it is compiled quickly.
+
+    Modules that are about XLA's arithmetic are marked ``optimised``: theirs are compiled as users' are.
+    """
+    with nullcontext() if request.node.get_closest_marker("optimised") else compiled_quickly():
         yield
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def shared_programs():
-    """What lanes run is traced and compiled once between a module's tests, not for each run of theirs.
+    """What lanes run is traced and compiled once between tests, not for each run of theirs.
 
-    Of a module alone: where the programs of a whole suite stay, XLA runs out of memory maps.
+    The programs that were used last are kept: with those of a whole suite, XLA runs out of memory maps.
     """
-    known: dict[Any, dict] = {}
+    known: dict[Any, tuple[dict, list]] = {}
     make = LaneProgram.__init__
 
     def made(self, training, splits, train, compute, lanes):
@@ -127,13 +156,24 @@ def shared_programs():
         shapes = [(each.shape, each.dtype) for each in jax.tree.leaves(self.splits)]
         key = (
             training.task, train, training.examples, *chosen, *map(id, entries), *shapes, self.slots,
-            self.mesh, self.batching, compute.convolution, compute.data,
-            jax.config.read("jax_disable_most_optimizations"), jax.config.read("jax_enable_x64"),
+            self.mesh, self.batching, compute.convolution, compute.data, quickly(),
+            jax.config.read("jax_enable_x64"),
         )  # fmt: skip
-        self.compiled = known.setdefault(key, self.compiled)
+        known[key] = known.pop(key, (self.compiled, entries))  # kept, so that no other has its id
+        self.compiled = known[key][0]
+        for old in list(known)[:-KEPT]:
+            del known[old]
 
     with patch.object(LaneProgram, "__init__", made):
         yield
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No report draws figures: for what is not about them, since they take the most time."""
+    draw = studies.draw
+    none = lambda study, folder, names=None: draw(study, folder, names or [])  # noqa: E731
+    monkeypatch.setattr(studies, "draw", none)
 
 
 @pytest.fixture(scope="session")
@@ -142,9 +182,17 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Run:
-    """A finished run of TINY; read only."""
-    return finish(TINY, tmp_path_factory.mktemp("runs") / "tiny")
+def finished_runs() -> dict[bool, Run]:
+    """Finished runs of TINY, by whether they were compiled quickly."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def finished(finished_runs, tmp_path_factory) -> Run:
+    """A finished run of TINY, compiled as the module's own programs are; read only."""
+    if quickly() not in finished_runs:
+        finished_runs[quickly()] = finish(TINY, tmp_path_factory.mktemp("runs") / "tiny")
+    return finished_runs[quickly()]
 
 
 def finish(experiment: Experiment, folder: Path) -> Run:

@@ -30,8 +30,15 @@ def remaining(experiment: Experiment, round: int) -> int:
 
 @cache
 def _surviving(model: Model, data: str, prune: Prune) -> list[int]:
+    shapes, kinds = _sizes(replace(model, init=Model().init, init_std=None, dropout=0.0), data)
+    return counts.surviving(shapes, prune, kinds)
+
+
+@cache
+def _sizes(model: Model, data: str) -> tuple[Params, Mapping[str, str]]:
+    """The shapes and kinds of a network's params."""
     task = task_of(Experiment(model=model, data=Data(name=data)))
-    return counts.surviving(task.shapes[0], prune, task.kinds)
+    return task.shapes[0], task.kinds
 
 
 def made_up(experiment: Experiment | str, course: Course, *, point: str = "", curves: bool = True) -> Results:
@@ -56,7 +63,8 @@ def made_up(experiment: Experiment | str, course: Course, *, point: str = "", cu
         if curves:
             blocks.append(_curves(experiment, row, validation))
     run = Results(Path("made-up"), experiment, pd.DataFrame(rows, columns=history.SUMMARY), point)
-    run.__dict__["curves"] = pd.concat(blocks, ignore_index=True)[history.CURVES] if curves else None
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in history.CURVES if curves}
+    run.__dict__["curves"] = pd.DataFrame(columns) if curves else None
     return run
 
 
@@ -101,7 +109,7 @@ def _row(experiment, lane, changes) -> tuple[dict, float]:
     return {**row, **{key: value for key, value in changes.items() if key != "validation"}}, validation
 
 
-def _curves(experiment, row, validation) -> pd.DataFrame:
+def _curves(experiment, row, validation) -> dict[str, np.ndarray]:
     """Straight lines through the row's values at steps 0, the early stop and the end, in 51 points."""
     last, stop = experiment.train.steps, row["early_stop_step"]
     steps = np.unique(np.append(np.linspace(0, last, 51).round(-2).astype(int), stop))
@@ -119,9 +127,9 @@ def _curves(experiment, row, validation) -> pd.DataFrame:
             row["final_test_accuracy"],
         ),
     }
-    return pd.DataFrame({
-        **{name: row[name] for name in history.LANE},
+    return {
+        **{name: np.full(len(values) * len(steps), row[name]) for name in history.LANE},
         "step": np.tile(steps, len(values)), "split": np.repeat(list(values), len(steps)),
         "loss": np.tile(np.interp(steps, knots, [2.3, least, 2 * least]), len(values)),
         "accuracy": np.concatenate([np.interp(steps, knots, points) for points in values.values()]),
-    })  # fmt: skip
+    }  # fmt: skip

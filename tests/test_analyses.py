@@ -33,8 +33,6 @@ from ltjax.sparsity import masks
 
 from .conftest import TINY, finish, with_prune, with_train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TWICE = replace(
     with_train(with_prune(TINY, rounds=1), steps=6, evaluate_every=6, repeat=("order",), redraw=False),
     arms={"ticket": 2, "reinit": 2}, compute=Compute(keep="all"),

@@ -28,8 +28,6 @@ from .networks import (
 )
 from .test_convolution import primitives
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 DRAWING = {"vit", "embeddings", "tied", "scanned", "noisy", "nnx mlp", "nnx scanned",
            "nnx transformer", "pure"}  # fmt: skip
 """Networks whose training draws random numbers."""

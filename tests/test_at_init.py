@@ -1,6 +1,7 @@
 """Pruning before training: what is trained, what is kept of each layer, and what goes on from where."""
 
 from dataclasses import replace
+from itertools import cycle, repeat
 
 import chex
 import numpy as np
@@ -16,8 +17,6 @@ from .conftest import TINY, finish, with_prune, with_train
 from .test_command import answer
 from .test_docs import ROOT
 from .test_installed import steps
-
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 BASE = replace(with_train(TINY, steps=6, evaluate_every=3), arms={"ticket": 1, "shuffle": 1, "reinit": 1})
 
@@ -110,7 +109,7 @@ def test_a_run_is_given_more_densities_and_trains_those_alone(whole, tmp_path):
     assert paths.summary(tmp_path / "run").read_bytes() == paths.summary(whole.folder).read_bytes()
 
 
-def test_the_dense_network_need_not_be_trained(tmp_path, capsys):
+def test_the_dense_network_need_not_be_trained(tmp_path, capsys, undrawn):
     arguments = (
         "--data.name digits --trials 1 --model.widths 8 6 --train.steps 6 --train.evaluate-every 3 "
         "--train.batch 30 --prune.rounds 1 --prune.schedule at_init --prune.schedule.densities 0.2 "
@@ -122,19 +121,17 @@ def test_the_dense_network_need_not_be_trained(tmp_path, capsys):
     assert answer(capsys, "report", str(tmp_path / "run"), "--to", str(tmp_path / "report"))[0] == 0
 
 
-@pytest.mark.parametrize("structure", ["layer", "global"])
-@pytest.mark.parametrize("densities", ["rates", "uniform", "erk", "balanced", "smart_ratio"])
-@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+TOGETHER = [*zip(sorted(CRITERIA), cycle(sorted(DENSITIES)), repeat("layer")),
+            *zip(sorted(CRITERIA), repeat("rates"), repeat("global"))]  # fmt: skip
+"""Each criterion with some densities and both structures; test_pruning_properties.py has all together."""
+
+
+@pytest.mark.parametrize(("criterion", "densities", "structure"), TOGETHER)
 def test_every_criterion_goes_with_every_structure_and_densities(criterion, densities, structure):
-    """Counts are checked by the run itself; a few steps each."""
-    if structure == "global" and densities != "rates":
-        return
-    asked = with_prune(
-        at_init(0.3, 0.1, criterion=criterion, structure=structure, steps=2), densities=densities
-    )
-    *_, last = find_tickets(
-        with_train(replace(asked, trials=1, arms={"ticket": 1}), steps=1, evaluate_every=1)
-    )
+    """Counts are checked by the run itself, of one step and no dense network."""
+    asked = at_init(0.1, criterion=criterion, structure=structure, steps=2, dense=False)
+    asked = with_train(with_prune(asked, densities=densities), steps=1, evaluate_every=1)
+    (last,) = find_tickets(replace(asked, trials=1, arms={"ticket": 1}))
     kept = {path: int(np.sum(leaf)) for path, leaf in masks.kernels(last.mask(Lane("ticket", 0))).items()}
     assert sum(kept.values()) == round(0.1 * 1336)
     if densities == "balanced":

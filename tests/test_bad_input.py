@@ -130,11 +130,16 @@ def test_every_number_of_an_experiment_has_its_bounds_tried():
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("run --trials 1000000000000000000", "trials must be at most 10000"),
-        ("run --name ../evil", "without slashes"),
         ("run --trails 3", "--trials"),
         ("report nowhere", "no run of ltjax"),
-        ("merge --to new", "at least one run"),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in (
+                ("run --trials 1000000000000000000", "trials must be at most 10000"),
+                ("run --name ../evil", "without slashes"),
+                ("merge --to new", "at least one run"),
+            )
+        ),
     ],
 )
 def test_a_process_of_its_own_answers_the_same(line, named, work):

@@ -84,8 +84,6 @@ def test_minutes_that_none_can_be_are_refused_before_anything_is_done(minutes, t
     assert not (tmp_path / "run").exists()
 
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 FINE = with_prune(with_train(TINY, evaluate_every=10), rounds=1)
 """Two rounds of four lanes, 40 steps, an evaluation after every ten."""
 

@@ -33,8 +33,6 @@ from .test_command import answer
 from .test_compaction import IMAGE, sparse
 from .test_models import SMALL
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 CHANNELS = Choice("structure", "channels")
 NORM = Choice("structure", "channels", {"by": "norm"})
 

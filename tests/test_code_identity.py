@@ -26,8 +26,6 @@ from ltjax.sparsity.criteria import CRITERIA
 from . import bad_input
 from .bad_input import answer
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 MINE = '''"""A criterion of my own."""
 
 import jax

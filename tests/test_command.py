@@ -131,14 +131,14 @@ def test_a_run_by_the_command_is_told_by_it_how_to_go_on(tmp_path, capsys):
     assert status == 0 and "steps/s" in out and len(pd.read_csv(paths.summary(tmp_path / "run"))) == 2
 
 
-@pytest.mark.parametrize("flag", ["--quiet", "-q"])
-def test_quiet_says_nothing_but_what_goes_wrong(flag, tmp_path, capsys):
+def test_quiet_says_nothing_but_what_goes_wrong(tmp_path, capsys, undrawn):
     run, merged = str(tmp_path / "run"), str(tmp_path / "merged")
-    assert answer(capsys, "run", *SHORT, "--workdir", run, flag) == (0, "", "")
-    assert answer(capsys, "merge", run, "--to", merged, flag) == (0, "", "")
-    assert answer(capsys, "report", run, flag) == (0, "", "")
-    status, out, err = answer(capsys, "run", *SHORT, "--trials", "0", "--workdir", run, flag)
-    assert status == 2 and not out and "trials must be at least 1" in err
+    assert answer(capsys, "run", *SHORT, "--workdir", run, "-q") == (0, "", "")
+    assert answer(capsys, "merge", run, "--to", merged, "--quiet") == (0, "", "")
+    for flag in ("--quiet", "-q"):
+        assert answer(capsys, "report", run, flag) == (0, "", "")
+        status, out, err = answer(capsys, "run", *SHORT, "--trials", "0", "--workdir", run, flag)
+        assert status == 2 and not out and "trials must be at least 1" in err
     assert paths.report(tmp_path / "run").exists()
 
 
@@ -247,7 +247,16 @@ def test_a_run_whose_output_is_closed_is_trained(tmp_path):
 def test_a_run_does_not_wait_for_what_it_does_not_need():
     loaded = "import sys, ltjax.cli.commands.run; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
-    late = {"sklearn", "matplotlib", "plotly", "scipy", "jinja2", "tensorflow_datasets"}
+    late = {
+        "sklearn",
+        "matplotlib",
+        "plotly",
+        "scipy",
+        "jinja2",
+        "tensorflow_datasets",
+        "tensorboardX",
+        "wandb",
+    }
     assert not late & set(done.stdout.split())
 
 

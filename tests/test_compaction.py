@@ -245,7 +245,6 @@ def test_a_compacted_network_is_the_masked_one_and_as_small_as_can_be(tried, see
         np.testing.assert_array_equal(again.network.kept[axis], indices)
 
 
-@pytest.mark.usefixtures("quick_compilation")
 def test_jax_runs_a_compacted_network_as_numpy_does_and_it_comes_back_from_its_tree(tried):
     wiring, _, params, collections = tried
     drawn, mask = sparse(params, 5, [0.05, 0.3])

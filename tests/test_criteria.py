@@ -18,8 +18,6 @@ from ltjax.lanes.derivatives import Differentiated, drawn
 from ltjax.sparsity import masks
 from ltjax.sparsity.criteria import CRITERIA
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ALL = 10**6
 """More examples than there are: so all, and no draw."""
 

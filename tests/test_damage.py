@@ -43,12 +43,12 @@ MANY_FILES = {"checkpoints/theta0/trial_1", "checkpoints/rounds/round_000_part_0
 def test_a_file_that_is_damaged_is_healed_or_told_and_the_advice_mends_it(
     kind, whole, rounds, tmp_path, capfd
 ):
-    """Each file of a kind once, cut off or with a flipped bit; ``python -m tests.faults`` does more of it."""
+    """A file cut off and with a flipped bit, of many each one; ``python -m tests.faults`` does more."""
     several = not (whole / kind).is_file()
     told = []
     for number, file in enumerate(file for file in files(whole) if str(file).startswith(kind)):
         all_of_them = damages(4, seed=number)
-        for damage in all_of_them[number % 4 : number % 4 + 1] if several else all_of_them:
+        for damage in all_of_them[number % 4 : number % 4 + 1] if several else all_of_them[::2]:
             heard, right = damaged(whole, file, damage, rounds, tmp_path / "damaged")
             assert right, f"{file}, {damage}"
             told.append(heard)

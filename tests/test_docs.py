@@ -7,6 +7,7 @@ import runpy
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -66,12 +67,18 @@ test_recipes.py, test_recipes_tasks.py, test_recipes_methods.py)."""
     "path", [path for path in PAGES if shown(path)], ids=lambda path: str(path.relative_to(ROOT))
 )
 def test_the_commands_that_a_page_shows_are_accepted(path):
-    for name, *arguments in shown(path):
-        module = importlib.import_module(f"ltjax.cli.commands.{name}")
-        if name == "run":
-            resolve(run.parse(arguments).experiment)
-        else:
-            read(module.Options, arguments, f"ltjax {name}")
+    for words in shown(path):
+        accept(*words)
+
+
+@cache
+def accept(name: str, *arguments: str) -> None:
+    """A command, which several pages may show."""
+    module = importlib.import_module(f"ltjax.cli.commands.{name}")
+    if name == "run":
+        resolve(run.parse(list(arguments)).experiment)
+    else:
+        read(module.Options, list(arguments), f"ltjax {name}")
 
 
 def anchors(path: Path) -> set[str]:

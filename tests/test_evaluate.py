@@ -18,7 +18,7 @@ from ltjax.runs import paths, tables
 from ltjax.settings import compatible
 from ltjax.settings.schema import Model
 
-from .conftest import TINY, compiled_quickly, finish, with_prune
+from .conftest import TINY, finish, with_prune
 from .test_experiments import SHALLOW
 
 
@@ -82,9 +82,7 @@ def normed(tmp_path_factory):
     """A finished run of a network with BatchNorm, whose statistics its checkpoints keep."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "resnet18", SHALLOW["resnet18"])
-        with compiled_quickly():
-            run = finish(RESNET, tmp_path_factory.mktemp("normed") / "run")
-        yield run
+        yield finish(RESNET, tmp_path_factory.mktemp("normed") / "run")
 
 
 def test_a_network_with_batch_norm_is_evaluated_by_the_statistics_it_learned(normed, params, digits):

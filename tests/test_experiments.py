@@ -25,8 +25,6 @@ from ltjax.training.rates import Drops
 
 from .drawings import empty
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 ROUNDS = 2
 DEEP = {"lenet_iterative": 4, "lenet_sgd": 4}  # the first round that Figures 21 to 24 look into
 

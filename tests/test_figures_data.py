@@ -8,7 +8,7 @@ import matplotlib
 import pytest
 
 from ltjax import studies
-from ltjax.analysis.results import Absent, Study, read_study
+from ltjax.analysis.results import Absent, Study
 from ltjax.plots.metrics import Line, points
 from ltjax.plots.style import ARMS
 from ltjax.settings.loading import experiments, load_experiment
@@ -90,17 +90,20 @@ def test_a_sweep_without_curves_is_skipped_with_its_command():
 def test_one_run_is_drawn_into_png_and_svg_the_same_each_time_and_nothing_global_changes(tmp_path):
     study = Study([made_up(tickets(3), same)])
     before = dict(matplotlib.rcParams)
-    first, second = (studies.draw(study, tmp_path / place) for place in ("one", "two"))
+    first = studies.draw(study, tmp_path / "one")
+    again = studies.draw(study, tmp_path / "two", ["4a", "11"])
     assert dict(matplotlib.rcParams) == before
-    assert first == second and [each.name for each in first] == in_order()
+    assert [each.name for each in first] == in_order() and set(again) < set(first)
     files = {path.name for path in (tmp_path / "one").iterdir()}
     stems = {each.stem for each in first if each.stem}
     assert stems == {f"figure_{name}" for name in ("3", "4a", "4b", "11", "12", "methods", "untrained")}
     assert files == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")}
     for file in files:
         content = (tmp_path / "one" / file).read_bytes()
-        assert content == (tmp_path / "two" / file).read_bytes() and b"ltjax-" not in content
+        assert b"ltjax-" not in content
         assert content.startswith(b"\x89PNG" if file.endswith("png") else b"<?xml")
+    for drawn in (tmp_path / "two").iterdir():
+        assert drawn.read_bytes() == (tmp_path / "one" / drawn.name).read_bytes()
     for each in first:
         assert bool(each.stem) != bool(each.missing and each.command) and each.title
 
@@ -112,23 +115,6 @@ def test_a_mistake_in_a_figure_is_not_taken_for_a_missing_run(tmp_path, monkeypa
     monkeypatch.setitem(FIGURES, "1", studies.Entry("A mistake.", mistaken))
     with pytest.raises(KeyError):
         studies.draw(Study([made_up(tickets(1), same)]), tmp_path)
-
-
-def test_every_figure_of_a_real_run_that_fits_is_drawn(finished, tmp_path):
-    found = studies.draw(read_study([finished.folder]), tmp_path)
-    assert {each.name for each in found if each.stem} == {
-        "3",
-        "4a",
-        "4b",
-        "11",
-        "12",
-        "15",
-        "19",
-        "20",
-        "layers",
-        "methods",
-        "untrained",
-    }
 
 
 def test_a_line_without_divergence_keeps_its_name():

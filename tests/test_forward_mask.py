@@ -22,8 +22,6 @@ from ltjax.training.step import LaneStart, Training, course_of
 
 from .conftest import TINY, classifying
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 OWN = {
     "adamw": lambda rate: optax.adamw(rate, weight_decay=0.01), "rmsprop": optax.rmsprop,
     "adagrad": optax.adagrad, "lion": optax.lion,

@@ -26,8 +26,6 @@ from ltjax.training.tasks import network_of
 from .conftest import TINY, finish, with_prune, with_train
 from .test_command import answer
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SHORT = with_train(TINY, steps=6, evaluate_every=3)
 SOURCE = replace(SHORT, seed=8, arms={"ticket": 1}, compute=Compute(keep="masks"),
                  data=replace(SHORT.data, name="mirrored"))  # fmt: skip

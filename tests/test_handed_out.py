@@ -13,8 +13,6 @@ from ltjax.core.types import Lane
 
 from .conftest import TINY, with_prune, with_train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SMALL = replace(
     with_prune(with_train(TINY, steps=20, evaluate_every=20), rounds=2), trials=1,
     arms={"ticket": 1, "continued": 1},

@@ -21,6 +21,8 @@ from ltjax.training.step import LaneStart, Training, course_of
 
 from .conftest import TINY, classifying, with_train
 
+pytestmark = pytest.mark.optimised
+
 SPARSE = 3  # the start that has a mask
 
 
@@ -57,7 +59,14 @@ def lane(trained, index):
 
 
 @pytest.mark.parametrize(
-    ("chosen", "devices"), [([0], 1), ([SPARSE], 1), ([4, 1], 2), ([2, 3, 0], 2), ([3, 4, 1, 2, 0], 1)]
+    ("chosen", "devices"),
+    [
+        ([0], 1),
+        ([SPARSE], 1),
+        ([4, 1], 2),
+        ([3, 4, 1, 2, 0], 1),
+        pytest.param([2, 3, 0], 2, marks=pytest.mark.long),  # so are five on two devices, one of them padding
+    ],
 )
 def test_a_lane_has_the_same_bits_alone_or_among_others_on_one_device_or_two(
     chosen, devices, setting, together

@@ -138,11 +138,6 @@ def test_a_misspelt_logger_is_refused_before_anything_is_written(tmp_path, capsy
     assert "did you mean 'tensorboard'?" in capsys.readouterr().err and not (tmp_path / "run").exists()
 
 
-def test_loggers_are_not_imported_unless_they_are_asked_for():
-    look = "import sys, ltjax.cli.commands.run; print({'tensorboardX', 'wandb'} & {*sys.modules})"
-    assert subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout == "set()\n"
-
-
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
     """Numbers by name and step of a folder's event files; of a step told twice, the later."""
     from tensorboardX.proto.event_pb2 import Event

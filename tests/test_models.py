@@ -25,8 +25,6 @@ from ltjax.training.tasks import task_of
 
 from .conftest import classifying
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 WEIGHTS = {
     "lenet_iterative": 266_200,
     "conv2_iterative": 4_300_992,

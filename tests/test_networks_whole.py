@@ -22,8 +22,6 @@ from .test_command import answer
 SIZES = {"train": 48, "test": 16}
 RATES = Rates(0.3, 0.3, 0.3, 0.3, 0.3, 0.3, None)
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def arrays(inputs: object, tokens: bool) -> ltjax.Dataset:
     """Made-up arrays for a network: inputs of these shapes, and classes of examples or of tokens."""

@@ -74,7 +74,7 @@ COMMANDS = [
     ],
 )
 def test_a_run_whose_files_are_pickles_is_refused_and_never_loads_them(
-    files, refused, folder, marker, tmp_path
+    files, refused, folder, marker, tmp_path, undrawn
 ):
     bomb = pickle.dumps(Bomb(marker))
     for path in [path for path in folder.glob(files) if path.is_file()] or [folder / files]:

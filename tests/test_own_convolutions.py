@@ -12,6 +12,8 @@ from ltjax.models.convolution import conv_general_dilated
 
 from .test_convolution import primitives
 
+pytestmark = pytest.mark.optimised
+
 
 class Own(nn.Module):
     """A convolution, and the output."""

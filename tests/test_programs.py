@@ -14,8 +14,6 @@ from ltjax.settings.schema import Compute
 
 from .conftest import TINY, with_prune
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 LANES = replace(with_prune(TINY, rounds=1), trials=3, arms={"ticket": 1, "reinit": 1})
 
 

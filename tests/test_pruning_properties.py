@@ -24,8 +24,6 @@ from ltjax.training.tasks import task_of
 
 from .conftest import TINY, with_prune
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SMALL = replace(TINY, model=Model(widths=(8, 4)), trials=3, arms={"ticket": 1, "reinit": 1, "shuffle": 1})
 
 ITERATIVE, AT_INIT = Choice("schedule", "iterative"), Choice("schedule", "at_init", {"densities": (0.5, 0.2)})

@@ -18,7 +18,6 @@ from ltjax.settings import beside
 from ltjax.settings.loading import load_experiment
 from ltjax.sparsity import masks
 
-from .conftest import compiled_quickly
 from .test_command import answer, started
 from .test_docs import ROOT
 from .test_installed import compare_rows, rows_of, steps
@@ -106,7 +105,7 @@ def name_of(title: str) -> str:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of a reader's, in which recipe after recipe is tried."""
-    with pytest.MonkeyPatch.context() as patch, compiled_quickly(), put_back():
+    with pytest.MonkeyPatch.context() as patch, put_back():
         folder = tmp_path_factory.mktemp("reader")
         patch.chdir(folder)
         yield folder

@@ -11,7 +11,6 @@ import ltjax
 from ltjax.runs import paths
 from ltjax.studies import FIGURES
 
-from .conftest import compiled_quickly
 from .test_command import answer, started
 from .test_docs import ROOT
 from .test_installed import steps
@@ -37,7 +36,7 @@ ROW = r"^ +(\d+) +(?:[a-z_]+ +)?([\d.]+) +"
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of a reader's, in which part after part of the page is followed."""
-    with pytest.MonkeyPatch.context() as patch, compiled_quickly():
+    with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("reader")
         patch.chdir(folder)
         (folder / "small.py").write_text(SMALL)

@@ -11,7 +11,6 @@ import pytest
 import ltjax
 from ltjax.runs import paths
 
-from .conftest import compiled_quickly
 from .test_command import answer, started
 from .test_docs import ROOT
 from .test_installed import steps
@@ -41,7 +40,7 @@ QUICK = ("Tabular regression",)
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder of a reader's, with all files of the page."""
-    with pytest.MonkeyPatch.context() as patch, compiled_quickly(), jax.numpy_rank_promotion("allow"):
+    with pytest.MonkeyPatch.context() as patch, jax.numpy_rank_promotion("allow"):
         folder = tmp_path_factory.mktemp("reader")
         patch.chdir(folder)
         for name, code in FILES.items():

@@ -11,8 +11,6 @@ from ltjax.core.types import Lane
 
 from .conftest import TINY, with_prune, with_train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TWICE = replace(
     with_prune(with_train(TINY, steps=4, evaluate_every=4), rounds=0), trials=1, arms={"ticket": 2}
 )

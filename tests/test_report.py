@@ -45,12 +45,6 @@ def reported(copied):
     return copied, done
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """No figure is drawn: for what is not about figures, which take the most time."""
-    monkeypatch.setattr(report.studies, "draw", lambda study, folder: [])
-
-
 def test_a_report_writes_figures_claims_anatomy_and_the_page(reported):
     folder, _ = reported
     png, svg = ({path.stem.removeprefix("figure_") for path in paths.figures(folder).glob(f"*.{kind}")}

@@ -15,8 +15,6 @@ from ltjax.settings import sweeps
 
 from .conftest import TINY, with_prune
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 PACKAGE = Path(__file__).parent.parent / "ltjax"
 
 SWEPT = """--config digits --trials 1 --arms.reinit 0 --arms.random 0 --prune.rounds 1 --model.widths 3 2

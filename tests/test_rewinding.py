@@ -21,8 +21,6 @@ from ltjax.runs.folder import Run
 
 from .conftest import TINY, finish, with_prune, with_train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 THETA0, DENSE, TRAINED = (Start({"k": np.full(2, value, np.float32)}, {"mean": np.float32(value)})
                           for value in (0, 5, 9))  # fmt: skip
 MASK = {"k": np.array([True, False])}

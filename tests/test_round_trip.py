@@ -18,7 +18,7 @@ from ltjax.export.files import export
 from ltjax.settings.schema import Model
 from ltjax.training.tasks import network_of
 
-from .conftest import TINY, compiled_quickly, finish, with_prune, with_train
+from .conftest import TINY, finish, with_prune, with_train
 from .test_docs import blocks
 
 PAGE = Path(__file__).parent.parent / "docs" / "trained_networks.md"
@@ -34,9 +34,7 @@ FOLDERS = {"lenet": "exports/trial_0", "conv2": "exports/conv2"}
 def runs(finished, tmp_path_factory):
     """A finished run of each network whose round 1 is exported."""
     short = with_train(with_prune(CONV2, rounds=1), steps=20)
-    with compiled_quickly():
-        conv2 = finish(short, tmp_path_factory.mktemp("runs") / "conv2")
-    return {"lenet": finished, "conv2": conv2}
+    return {"lenet": finished, "conv2": finish(short, tmp_path_factory.mktemp("runs") / "conv2")}
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ltjax.lanes import backend
 from ltjax.runs import paths
 from ltjax.settings import compatible
 
-from .conftest import with_prune, with_train
+from .conftest import QUICK_FLAGS, with_prune, with_train
 
 
 @pytest.fixture(scope="module")
@@ -169,8 +169,7 @@ def test_python_has_the_devices_the_cache_and_the_bits_of_the_command_line(tmp_p
         "from ltjax.cli import main\n"
         f"main.main(['run', '--config', {str(tmp_path)!r}, '--workdir', {str(line)!r}])"
     )
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    facts = [started(program + FACTS, **quick)[-2] for program in (here, there)]
+    facts = [started(program + FACTS, XLA_FLAGS=QUICK_FLAGS)[-2] for program in (here, there)]
     assert facts[0] == facts[1]
     devices, cache, *_ = json.loads(facts[0])
     assert devices.count("CpuDevice") == backend.cores() and cache.endswith("ltjax/xla")

@@ -26,8 +26,6 @@ from ltjax.training.step import LaneStart, Training, course_of
 from .conftest import classifying
 from .test_training import batch_norm  # noqa: F401
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 STEPS, EPOCH = 40, 8
 TRAIN = Train(
     steps=STEPS, batch=160, optimizer="sgd", learning_rate=0.3, schedule=Cosine(warmup=15), evaluate_every=10,

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import cache
 
 import chex
 import numpy as np
@@ -24,8 +25,6 @@ from ltjax.runs.packing import pack, unpack
 from .conftest import TINY, finish, with_prune, with_train
 from .test_snapshots import Killed, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 OWN = with_train(TINY, optimizer=Choice("optimizer", "momentum"), learning_rate=0.05, evaluate_every=10)
 LATE = replace(with_prune(OWN, rewind=Step(15), rounds=2), arms={"ticket": 1, "shuffle": 1})
 REWOUND = {"step": LATE, "learning_rate": with_prune(LATE, rewind=LearningRate(15))}
@@ -35,15 +34,25 @@ def keeping(experiment, keep):
     return replace(experiment, compute=replace(experiment.compute, keep=keep))
 
 
-@pytest.fixture(scope="module", params=list(REWOUND))
-def whole(request, tmp_path_factory):
-    """A run by each rewinding, never interrupted; read only."""
-    return finish(REWOUND[request.param], tmp_path_factory.mktemp("whole") / request.param)
-
-
 @pytest.fixture(scope="module")
-def late(tmp_path_factory):
-    return finish(LATE, tmp_path_factory.mktemp("late") / "run")
+def finished_by(tmp_path_factory):
+    """A run by a rewinding, never interrupted; read only."""
+
+    @cache
+    def run(name):
+        return finish(REWOUND[name], tmp_path_factory.mktemp("whole") / name)
+
+    return run
+
+
+@pytest.fixture(params=list(REWOUND))
+def whole(request, finished_by):
+    return finished_by(request.param)
+
+
+@pytest.fixture
+def late(finished_by):
+    return finished_by("step")
 
 
 def assert_same(one, two):

@@ -17,8 +17,6 @@ from ltjax.settings import compatible, sweeps
 
 from .conftest import TINY, with_prune, with_train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 RATES = {"train.learning_rate": (1e-3, 1e-2)}
 MOMENTUM = with_train(TINY, optimizer="momentum")
 SWEPT = replace(TINY, trials=1, arms={"ticket": 1}, sweep=RATES)

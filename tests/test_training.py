@@ -18,8 +18,6 @@ from ltjax.training.step import LaneStart, Training, course_of
 
 from .conftest import TINY, classifying
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def decaying():

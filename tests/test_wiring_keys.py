@@ -13,8 +13,6 @@ from ltjax.sparsity.schedules import OneShot
 from .conftest import with_prune
 from .witness import ARMS, BATCH, EPOCH, STEPS, TRAIN, VALIDATION, WITNESS, every, rounds, seen
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
 def found():

@@ -24,8 +24,6 @@ from .witness import (
     seen,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 SMALL = with_prune(replace(WITNESS, arms={"ticket": 1}), rounds=1)
 """Intervals of three steps, three and one; evaluations in batches of two; the test split has five."""
 

@@ -17,8 +17,6 @@ from ltjax.training.step import LaneStart, Training, course_of
 from .conftest import classifying, with_prune, with_train
 from .witness import called
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 NORMED = Experiment(
     name="normed", trials=2, seed=3, arms={"ticket": 1, "continued": 1}, data=Data(validation=10),
     model=Model(name="normed", widths=(8,), dropout=0.3),

@@ -23,7 +23,7 @@ from ltjax.runs import learned, paths, tables
 from ltjax.runs.folder import Run, read_config
 from ltjax.runs.learned import Learned
 from ltjax.settings import sweeps
-from ltjax.settings.fields import settings_of
+from ltjax.settings.fields import Setting, settings_of
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.plain import flatten
 from ltjax.settings.schema import Experiment
@@ -113,6 +113,11 @@ class Results:
     def metric(self) -> Shown:
         """The metric that the tables have."""
         return self.learned.metric
+
+    @cached_property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every setting of the experiment by dotted name: a study compares them for each figure and claim."""
+        return settings_of(self.experiment)
 
     @cached_property
     def kind(self) -> str:

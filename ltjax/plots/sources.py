@@ -66,11 +66,12 @@ def alike(study: Study, run: Results, name: str, find: Callable[[Study], Results
 def _unlike(run: Results, other: Results | Any) -> list[str]:
     """The flags that would make another run's training ``run``'s; none where they agree."""
     asked = other.experiment if isinstance(other, Results) else other
-    theirs, chosen = settings_of(asked), choices_of(run.experiment)
+    theirs = other.settings if isinstance(other, Results) else settings_of(other)
+    chosen = choices_of(run.experiment)
     for name, choice in chosen.items():  # a flag that chooses another brings the defaults of its parameters
         asked = replaced(asked, name, choice.name)
     begun = settings_of(asked) | {name: theirs[name] for name in chosen}
-    return [f"--{name} {_flag(mine.value)}" for name, mine in settings_of(run.experiment).items()
+    return [f"--{name} {_flag(mine.value)}" for name, mine in run.settings.items()
             if name.startswith(SHARED) and mine.role in ("value", "shape")
             and begun[name].value != mine.value]  # fmt: skip
 

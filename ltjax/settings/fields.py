@@ -134,7 +134,7 @@ def settings_of(node: Any, prefix: str = "", role: Role = SHAPE) -> dict[str, Se
     inner = parameters_of(node) if isinstance(node, Choice) else facts_of(type(node))
     for name, facts in inner.items():
         value = node.parameters[name] if isinstance(node, Choice) else getattr(node, name)
-        path, own = prefix + name, facts._replace(role=facts.role or role)
+        path, own = prefix + name, facts if facts.role else facts._replace(role=role)
         if isinstance(value, Choice):
             found[path] = Setting(path, value.name, own)
         if isinstance(value, Choice) or is_dataclass(value):

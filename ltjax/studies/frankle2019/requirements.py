@@ -10,7 +10,7 @@ from ltjax.claims import statistics
 from ltjax.core.texts import spans
 from ltjax.runs import paths
 from ltjax.settings import loading
-from ltjax.settings.fields import settings_of
+from ltjax.settings.fields import Setting, settings_of
 from ltjax.settings.loading import load_experiment
 from ltjax.settings.schema import Experiment
 from ltjax.studies.frankle2019 import runs
@@ -22,9 +22,9 @@ FREE = ("seed", "data.validation", "model.precision", "train.steps", "train.eval
 since verdicts tell a length that is not the paper's."""
 
 
-def setup(experiment: Experiment) -> dict[str, Any]:
+def setup(experiment: Experiment, settings: Mapping[str, Setting]) -> dict[str, Any]:
     """What has to be the paper's, by dotted name: of warmup whether there is any, of drops how many."""
-    found = {name: each.value for name, each in settings_of(experiment).items()
+    found = {name: each.value for name, each in settings.items()
              if each.role in ("value", "shape") and name not in FREE}  # fmt: skip
     rates = experiment.train.schedule.parameters
     return found | {
@@ -36,8 +36,8 @@ def setup(experiment: Experiment) -> dict[str, Any]:
 def papers(study: Study, name: str) -> Study:
     """The runs of a named experiment's setup (paper, Figure 2), but for settings that it sweeps."""
     named = load_experiment(name)
-    paper = {key: value for key, value in setup(named).items() if key not in named.sweep}
-    return Study([run for run in study.runs if paper.items() <= setup(run.experiment).items()])
+    paper = {key: value for key, value in setup(named, settings_of(named)).items() if key not in named.sweep}
+    return Study([run for run in study.runs if paper.items() <= setup(run.experiment, run.settings).items()])
 
 
 def paper_steps(experiment: Experiment) -> int | None:
