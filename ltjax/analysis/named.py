@@ -1,7 +1,9 @@
 """Analyses that an experiment names: asked as soon as a round is saved, before params are dropped.
 
 As long as analyses are named, a round's trained params are all kept until the next round has been asked about
-too, and those of round 0 until the last one has. Then the run keeps what ``compute.keep`` says.
+too, and those of round 0 until the last one has. Then the run keeps what ``compute.keep`` says. A job of
+several processes keeps all, until ``ltjax keep`` thins its run: what they wrote together one of them alone
+cannot write anew.
 """
 
 from collections.abc import Callable, Collection
@@ -70,7 +72,6 @@ class Asked:
                 list(tables_of([self.examined], Choice("analysis", name), [round]))
 
     def _thin(self, rounds: Collection[int]) -> None:
-        own = [round for round in rounds if round in self.run.parts]
-        processes.first_alone(lambda: thin(self.run, self.wanted, self.writing, own))
-        for round in own:
-            self.run.reread(round)
+        if processes.count() == 1:
+            own = [round for round in rounds if round in self.run.parts]
+            thin(self.run, self.wanted, self.writing, own)

@@ -258,11 +258,6 @@ class Run:
         own[[each for each, _ in own].index(path)] = path, later
         self._read = None
 
-    def reread(self, round: int) -> None:
-        """Read again what is told of a round's parts, which another process may have rewritten."""
-        self.parts[round] = [(path, checkpoints.note(path)) for path, _ in self.parts[round]]
-        self._read = None
-
     def save_theta0(self, trial: int, params: Params) -> None:
         """Keep the initial params of a trial, of which none are kept, where the run keeps any.
 
