@@ -146,7 +146,7 @@ def _answered(choice: Choice, lanes: Sequence[FinishedLane], round: int) -> pd.D
     found = found.reset_index(drop=True)
     if "round" not in found.columns:
         found.insert(0, "round", round)
-    return found
+    return found[["round", *found.columns.drop("round")]]
 
 
 def came_from(runs: Sequence[Examined], choice: Choice, round: int) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Run:
         self.experiment = experiment or read_config(folder)
         self.keep = self.experiment.compute.keep
         self.parts: dict[int, list[tuple[Path, dict[str, Any]]]] = {}
-        self._read: tuple[Path, Stored] | None = None
+        self._read: dict[Path, Stored] = {}
         self._drawn: dict[int, Params] = {}
         for path in filter(paths.is_part, checkpoints.finished(paths.rounds(folder))):
             round, _ = paths.round_and_part(path)
@@ -192,10 +192,11 @@ class Run:
         raise UserError(self._missing(round, lane))
 
     def _stored(self, path: Path, note: dict[str, Any]) -> Stored:
-        """A part's arrays; those last read are kept, since a part's lanes are asked for one after another."""
-        if self._read is None or self._read[0] != path:
-            self._read = path, parts.read(path, note)
-        return self._read[1]
+        """A part's arrays; those of two are kept: lanes are asked for in turn, or beside those before."""
+        if path not in self._read:
+            self._read = dict([*self._read.items()][-1:])
+            self._read[path] = parts.read(path, note)
+        return self._read[path]
 
     def _missing(self, round: int, lane: Lane) -> str:
         trained = f"rounds 0 to {max(self.parts)}" if self.parts else "nothing yet"
@@ -256,7 +257,7 @@ class Run:
         later = parts.write(path, found, wanted, note, over=True)
         own = self.parts[found.index]
         own[[each for each, _ in own].index(path)] = path, later
-        self._read = None
+        self._read = {}
 
     def save_theta0(self, trial: int, params: Params) -> None:
         """Keep the initial params of a trial, of which none are kept, where the run keeps any.
