@@ -461,7 +461,7 @@ def test_an_evolve_of_ones_own_is_a_few_lines(own):
     [
         ("mask * 1.0", "the evolve 'own' must return a mask: bool, of the shape that it is given"),
         ("mask & (weights != weights)", "must leave as many weights of a layer as the round's mask has"),
-        ("mask + missing", "the evolve 'own' raised NameError at .*own.py, line 19"),
+        ("mask + missing", "the evolve 'own' raised NameError at .*own.py, line 20"),
     ],
 )
 def test_an_evolve_of_ones_own_that_is_wrong_is_told_before_anything_trains(call, message, own):

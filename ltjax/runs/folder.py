@@ -147,11 +147,7 @@ class Run:
         return self._part_of(round, lane).mask(lane)
 
     def began(self, round: int, lane: Lane) -> Mask:
-        """The mask of the round that a lane had before it was trained; its ``mask``, where none evolves.
-
-        Raises:
-            UserError: it was not trained in this run; the message says what was.
-        """
+        """The round's mask, which a lane had before it was trained; raises what ``mask`` does."""
         return self._part_of(round, lane).began(lane)
 
     def given(self, trial: int) -> str | None:
