@@ -29,6 +29,7 @@ from ltjax.runs.folder import Run
 from ltjax.runs.merging import merge
 from ltjax.runs.opening import open_run
 from ltjax.runs.packing import pack, unpack
+from ltjax.runs.thinning import thin
 from ltjax.settings.schema import Compute, Data, Experiment, Model, Train
 from ltjax.settings.schema import Prune as Pruned
 from ltjax.sparsity import masks
@@ -346,7 +347,7 @@ def test_arms_that_a_round_is_given_later_begin_with_the_tickets_first_mask(ran,
         assert counts(later.began(1, Lane("shuffle", trial))) == counts(first)
 
 
-def test_it_is_merged_packed_and_exported(ran, tmp_path):
+def test_it_is_merged_packed_thinned_and_exported(ran, tmp_path):
     half = open_run(tmp_path / "half", RUN)
     for found in find_tickets(RUN, past=half, only=[1]):
         half.save(found, 0.0)
@@ -359,6 +360,9 @@ def test_it_is_merged_packed_and_exported(ran, tmp_path):
     for lane in ran.lanes(1):
         chex.assert_trees_all_equal(carried.mask(1, lane), ran.mask(1, lane))
         chex.assert_trees_all_equal(carried.began(1, lane), ran.began(1, lane))
+    assert thin(merged, "masks") == 2
+    for lane in ran.lanes(1):
+        chex.assert_trees_all_equal(Run(merged.folder).began(1, lane), ran.began(1, lane))
     export(ran, 1, TICKET, tmp_path / "exported")
     own, initial = (kernels(load_tensors(tmp_path / "exported" / f"{name}.safetensors"))
                     for name in ("mask", "initial"))  # fmt: skip
