@@ -9,6 +9,7 @@ from ltjax.analysis import (  # noqa: F401  # they register analyses
     connectivity,
     curvature,
     effective,
+    moved,
     overlap,
     weight_statistics,
 )  # fmt: skip
@@ -34,6 +35,7 @@ from ltjax.sparsity.densities import DENSITIES
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.evolve import EVOLVES
 from ltjax.training.losses import LOSSES
 from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
@@ -44,7 +46,7 @@ from ltjax.training.tasks import TASKS
 from ltjax.training.tasks import TASKS as tasks
 
 __all__ = [
-    "ANALYSES", "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "LOSSES", "METRICS",
+    "ANALYSES", "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "EVOLVES", "LOSSES", "METRICS",
     "MODELS", "OPTIMIZERS", "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS",
     "Choice", "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics",
     "Prune", "Rates", "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "analyse",

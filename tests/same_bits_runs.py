@@ -26,14 +26,14 @@ Names: TypeAlias = Mapping[str, list[str]]
 """Entries of the registries by the registries' own names."""
 
 REGISTRIES = {
-    "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "DENSITIES": "", "INITIALIZERS": "", "MODELS": "",
-    "OPTIMIZERS": "",
+    "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "DENSITIES": "", "EVOLVES": "", "INITIALIZERS": "",
+    "MODELS": "", "OPTIMIZERS": "",
     "RATE_SCHEDULES": "", "REWINDINGS": "", "SCHEDULES": "", "STRUCTURES": "",
 }  # fmt: skip
 """Registries, and what revisions before called them; one that a revision lacks is empty."""
 
 CHOICES = ("task", "loss", "metric", "data.augment", "prune.criterion", "prune.rewind", "prune.schedule",
-           "prune.structure", "prune.densities", "train.optimizer", "train.schedule")  # fmt: skip
+           "prune.structure", "prune.densities", "train.optimizer", "train.schedule", "evolve")  # fmt: skip
 """Settings that are a name and parameters; revisions before had the name alone."""
 
 LENET = {
@@ -133,6 +133,18 @@ def cases(names: Names, settings: Collection[str]) -> dict[str, list[Settings]]:
     if "channels" in names["STRUCTURES"]:
         arms = dict.fromkeys(("ticket", "random", "shuffle", "invert"), 1)
         found["channels"] = [{**LENET, "prune.structure": "channels", "arms": arms}]
+    for evolve in names["EVOLVES"]:
+        found[f"evolve {evolve}"] = [
+            {
+                **LENET,
+                "prune.schedule": "at_init",
+                "prune.schedule.densities": [0.4],
+                "evolve": evolve,
+                **({} if evolve == "none" else {"evolve.interval": 3}),
+                "train.optimizer": "momentum",
+                "arms": both,
+            }
+        ]
     for rates in names["RATE_SCHEDULES"]:
         found[f"rates {rates}"] = [{**LENET, "train.schedule": rates}]
     for rewinding in names["REWINDINGS"]:

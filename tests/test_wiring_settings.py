@@ -19,6 +19,7 @@ from ltjax.lanes.history import LANE, curves_columns, metric_in
 from ltjax.settings import sweeps
 from ltjax.settings.fields import choices_of, replaced, settings_of
 from ltjax.sparsity.schedules import AtInit, OneShot
+from ltjax.training.evolve import Gradual, RigL, Set
 from ltjax.training.losses import LOSSES, CrossEntropy
 from ltjax.training.optimizers import Momentum
 from ltjax.training.rates import Drops
@@ -42,6 +43,7 @@ CURVES, LANES, NOTHING, ROUNDING = "curves", "which lanes there are", "nothing",
 
 NORMED, MIXED = {"model.name": "normed"}, {"model.name": "mixed"}
 AT_INIT = {"prune.criterion": "snip", "prune.schedule": AtInit((0.5,))}
+MOVING = {**AT_INIT, "evolve": RigL(interval=1)}
 CHANNELS = {**NORMED, "model.channels": (8,), "prune.structure": "channels", "prune.rates.conv": 0.5,
             "prune.rates.fc": None}  # fmt: skip
 WEIGHTS = {"loss": CrossEntropy(class_weights=(1.0,) * 10)}
@@ -99,6 +101,12 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (PRUNING, {"prune.structure.n": (1,)}, {"prune.structure": "n_of_m"}),
     (PRUNING, {"prune.structure.m": 8}, {"prune.structure": "n_of_m"}),
     (PRUNING, {"prune.structure.by": "norm"}, CHANNELS),
+    (PRUNING, {"evolve": Set(interval=1)}, MOVING),
+    (PRUNING, {"evolve.interval": 2}, MOVING),
+    (PRUNING, {"evolve.fraction": 0.5}, MOVING),
+    (PRUNING, {"evolve.decay": "constant"}, MOVING),
+    (PRUNING, {"evolve.end": 0.5}, MOVING),
+    (PRUNING, {"evolve.start": 0.5}, {**AT_INIT, "evolve": Gradual(interval=1)}),
     (LATER, {"prune.rewind": "learning_rate"}, {}),
     (LATER, {"prune.rewind.k": 3}, {"prune.rewind": "step"}),
     (LATER, {"prune.rewind.t": 2}, {"prune.rewind": "learning_rate"}),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from ltjax.analysis.evaluation import SPLITS, Evaluation, compiled, evaluation_of
@@ -21,6 +22,7 @@ from ltjax.lottery.search import begin
 from ltjax.runs import learned, parts
 from ltjax.runs.folder import Run
 from ltjax.settings.schema import Experiment
+from ltjax.training.evolve import begun
 from ltjax.training.task import Task
 from ltjax.training.tasks import task_of
 
@@ -176,6 +178,13 @@ class FinishedLane:
     def mask(self) -> Mask:
         """Its mask."""
         return self._of.run.mask(self.round, self.lane)
+
+    @property
+    def began(self) -> Mask:
+        """The mask that it began with: where masks do not change while lanes train, its mask."""
+        paths = [layer.path for layer in self.layers if layer.rate is not None]
+        mask = self._of.run.began(self.round, self.lane)
+        return jax.device_get(begun(self.experiment.evolve, mask, paths))
 
     @property
     def trained(self) -> Start:

@@ -21,6 +21,7 @@ from ltjax.sparsity.densities import DENSITIES
 from ltjax.sparsity.schedules import SCHEDULES
 from ltjax.sparsity.structures import STRUCTURES
 from ltjax.training.augmentations import AUGMENTATIONS
+from ltjax.training.evolve import EVOLVES
 from ltjax.training.losses import LOSSES
 from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
@@ -29,7 +30,7 @@ from ltjax.training.tasks import TASKS
 
 Kind = Literal[
     "experiments", "tasks", "losses", "metrics", "models", "datasets", "arms", "criteria",
-    "structures", "densities", "schedules", "rewindings",
+    "structures", "densities", "schedules", "rewindings", "evolves",
     "optimizers", "rates", "augmentations", "analyses", "figures", "claims", "loggers",
 ]  # fmt: skip
 
@@ -76,6 +77,7 @@ PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "densities": lambda: documented(DENSITIES),
     "schedules": lambda: documented(SCHEDULES),
     "rewindings": lambda: documented(REWINDINGS),
+    "evolves": lambda: documented(EVOLVES),
     "optimizers": lambda: documented(OPTIMIZERS),
     "rates": lambda: documented(RATE_SCHEDULES),
     "augmentations": lambda: documented(AUGMENTATIONS),

@@ -11,13 +11,13 @@ from ltjax.core.errors import UserError
 from ltjax.core.files import write_text
 from ltjax.core.safetensors import STATISTICS, metadata, save_tensors
 from ltjax.core.trees import nested
-from ltjax.core.types import Lane, Mask, Params
+from ltjax.core.types import Lane, Params
 from ltjax.core.version import __version__
 from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
+from ltjax.lottery.evolving import params_begun
 from ltjax.lottery.rehearsal import rehearse
-from ltjax.lottery.rewinding import rewind
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
@@ -66,7 +66,7 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     """
     found = run.outcome(round, lane)
     trees: dict[str, Any] = {
-        "theta0": run.theta0(lane.trial), "initial": _initial(run, round, lane, found.mask),
+        "theta0": run.theta0(lane.trial), "initial": _initial(run, round, lane),
         "mask": found.mask, "final": found.trained, "collections": found.collections or None,
         "sparse": to_sparse(found.trained, found.mask),
     }  # fmt: skip
@@ -105,19 +105,19 @@ def _forms(run: Run, found: Outcome) -> tuple[Forms | None, str]:
         return None, str(error)
 
 
-def _initial(run: Run, round: int, lane: Lane, mask: Mask) -> Params | None:
+def _initial(run: Run, round: int, lane: Lane) -> Params | None:
     """What a lane began with, or None where it cannot be had again."""
     experiment, task = run.experiment, task_of(run.experiment)
     try:
         if lane.arm == "ticket" and not (lane.repeat and round == 0):
-            return jax.tree.map(np.asarray, rewind(run.ticket(round, lane.trial).params, mask))
+            return jax.tree.map(np.asarray, params_begun(experiment, run.ticket(round, lane.trial)))
         drawn = begin(experiment, task.network, lane.trial).params
         search = Search(experiment, run, task, rehearse(experiment, task), only=[lane.trial])
         start = search.starts(round, [lane])[0]
     except UserError:  # the round before is not in the run, or the file of model.start is gone
         return None
     # another version of JAX may draw other numbers from the same seed
-    same = _equal(drawn, run.theta0(lane.trial)) and _equal(start.mask, mask)
+    same = _equal(drawn, run.theta0(lane.trial)) and _equal(start.mask, run.began(round, lane))
     return start.params if same else None
 
 

@@ -156,16 +156,18 @@ class Recorder:
         )
 
 
-def early_stop(validation_loss: np.ndarray) -> int:
+def early_stop(validation_loss: np.ndarray, first: int = 0) -> int:
     """The index of the minimum validation loss, the first of equal ones (paper, section 1).
 
-    Non-finite losses are passed over; where there is no finite one, it is 0.
+    It is looked for from the index ``first`` on. Non-finite losses are passed over; where there is no finite
+    one, it is ``first``.
 
     Example:
         >>> early_stop(np.array([2.0, 1.0, np.nan, 1.0]))
         1
     """
-    return int(np.argmin(np.where(np.isfinite(validation_loss), validation_loss, np.inf)))
+    later = validation_loss[first:]
+    return first + int(np.argmin(np.where(np.isfinite(later), later, np.inf)))
 
 
 def curves(lanes: Sequence[Lane], round: int, history: History) -> pd.DataFrame:
@@ -183,7 +185,7 @@ def curves(lanes: Sequence[Lane], round: int, history: History) -> pd.DataFrame:
 
 def summarise(
     lanes: Sequence[Lane], round: int, history: History, lane_masks: Sequence[Mask],
-    kinds: Collection[str] | None = None,
+    kinds: Collection[str] | None = None, final: Sequence[int] | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """One row per lane: columns ``summary_columns``.
 
@@ -191,19 +193,24 @@ def summarise(
         lanes: the lanes.
         round: theirs.
         history: what was measured.
-        lane_masks: their masks.
+        lane_masks: the masks that training left.
         kinds: the paths of the leaves that count in the percentage that remains.
+        final: the steps from which their densities are these, and the early stop is looked for; by default
+            the first.
     """
+    firsts = [int(np.searchsorted(history.steps, step)) for step in final or [0] * len(lanes)]
     rows = [
-        _row(lane, round, history, index, masks.count(mask, kinds))
-        for index, (lane, mask) in enumerate(zip(lanes, lane_masks, strict=True))
+        _row(lane, round, history, index, masks.count(mask, kinds), first)
+        for index, (lane, mask, first) in enumerate(zip(lanes, lane_masks, firsts, strict=True))
     ]
     return pd.DataFrame(rows, columns=summary_columns(history.name))
 
 
-def _row(lane: Lane, round: int, history: History, index: int, counts: tuple[int, int]) -> dict[str, Any]:
+def _row(
+    lane: Lane, round: int, history: History, index: int, counts: tuple[int, int], first: int
+) -> dict[str, Any]:
     metric = {split: values[index] for split, values in history.metric.items()}
-    stop = early_stop(history.loss["validation"][index])
+    stop = early_stop(history.loss["validation"][index], first)
     seen = {
         **lane._asdict(), "round": round,
         "weights_remaining": counts[0], "weights_total": counts[1],

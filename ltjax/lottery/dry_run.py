@@ -16,6 +16,7 @@ from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity.counts import surviving
 from ltjax.sparsity.structures import structure_of
+from ltjax.training.evolve import steps_of
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
 
@@ -101,6 +102,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
         "weights": f"{planned.weights:,}",
         "FLOPs": f"{planned.step_flops / 1e6:,.1f} M a trial-step, "
         f"{planned.step_flops * planned.trial_steps / 1e12:,.1f} T in all, evaluations not counted",
+        **evolving(experiment),
         "memory": f"at least {planned.lane_bytes / 2**20:,.1f} MiB a lane, and "
         f"{planned.data_bytes / 2**20:,.1f} MiB of data on every device",
         "P_m": "round: weights remaining, per cent",
@@ -112,6 +114,16 @@ def describe(experiment: Experiment, planned: Plan) -> str:
            for round, count in enumerate(planned.schedule)]
         + ["", *layer_table(planned)]
     )  # fmt: skip
+
+
+def evolving(experiment: Experiment) -> dict[str, str]:
+    """How masks change while lanes train, as a line; none where they do not."""
+    steps = steps_of(experiment.evolve, experiment.train.steps)
+    told = (
+        f"{experiment.evolve}, masks change at {len(steps):,} of the steps, the first {steps[0]:,}, the last "
+        f"{steps[-1]:,}; masks save none of the FLOPs of training"
+    ) if steps else ""  # fmt: skip
+    return {"evolve": told} if steps else {}
 
 
 def layer_table(planned: Plan) -> list[str]:

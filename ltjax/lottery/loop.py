@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pandas as pd
 
-from ltjax.core.trees import fingerprint, read_only, take
+from ltjax.core.trees import fingerprint, read_only, stack, take
 from ltjax.core.types import Lane, Mask, Params, Start, Ticket
 from ltjax.data import Dataset, Source, check_dataset, source_of, split
 from ltjax.lanes import processes
@@ -46,7 +46,8 @@ class Round:
     the sweep's point. In a job of several processes ``trained`` and ``collections`` are of the lanes that
     this process holds (``held``); all else is of all lanes. ``ahead`` has the next round's mask of each trial
     for which it follows from these lanes. ``holders`` has the process that holds each lane, or ``DROPPED``;
-    by default this one has all.
+    by default this one has all. Where masks evolve, ``masks`` are those that training left, and ``begun`` the
+    round's, which the lanes had before.
     """
 
     index: int
@@ -64,6 +65,7 @@ class Round:
     rewound: Mapping[int, Ticket] = field(default_factory=dict)
     reads_trained: bool = False
     given: Mapping[int, str] = field(default_factory=dict)
+    begun: Mask | None = None
 
     @property
     def held(self) -> list[Lane]:
@@ -80,6 +82,11 @@ class Round:
     def mask(self, lane: Lane) -> Mask:
         """The mask of one lane."""
         mask: Mask = take(self.masks, self.lanes.index(lane))
+        return mask
+
+    def began(self, lane: Lane) -> Mask:
+        """The mask of the round that one lane had before it was trained."""
+        mask: Mask = take(self.masks if self.begun is None else self.begun, self.lanes.index(lane))
         return mask
 
     def ticket(self, trial: int) -> Ticket:
@@ -188,7 +195,7 @@ class _Walk:
         }
         for search in self.searches.values():
             search.check_start()
-        training = Training(task, first.train, splits.train.size, first.data.augment)
+        training = Training(task, first.train, splits.train.size, first.data.augment, first.evolve)
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
@@ -258,9 +265,12 @@ class _Walk:
         )
         places = {each: place for place, first in enumerate(part) for each in shared[first]}
         for point, own in by_point(sorted(every, key=lambda each: list(self.searches).index(each[0]))):
-            yield self.found(point, index, own, trained.lanes([places[point, lane] for lane in own]))
+            at = [places[point, lane] for lane in own]
+            yield self.found(point, index, own, trained.lanes(at), [starts[place] for place in at])
 
-    def found(self, point: str, index: int, lanes: Sequence[Lane], trained: Trained) -> Round:
+    def found(
+        self, point: str, index: int, lanes: Sequence[Lane], trained: Trained, began: Sequence[LaneStart]
+    ) -> Round:
         """What a round found at one point."""
         search, history = self.searches[point], trained.history
         trials = sorted({lane.trial for lane in lanes})
@@ -268,19 +278,20 @@ class _Walk:
         result = Round(
             index, tuple(lanes), {trial: search.theta0(trial).params for trial in trials}, trained.masks,
             trained.params, trained.collections,
-            summarise(lanes, index, history, lane_masks, search.task.kinds),
+            summarise(lanes, index, history, lane_masks, search.task.kinds, search.final(began)),
             curves(lanes, index, history), point, trained.holders,
             starts=self.starts(search, index, lanes, trained),
             reads_trained=search.rehearsal.uses_trained,
             given={trial: fingerprint(search.first_mask(trial)) for trial in trials}
             if search.experiment.ticket and not index else {},
+            begun=stack([start.mask for start in began]) if search.evolves else None,
         )  # fmt: skip
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):
                 search.keep(index, lane, everywhere(result, lane, holder))
         tickets = {trial: search.ticket(index, trial) for trial in trials if Lane("ticket", trial) in lanes}
         result = replace(result, ahead=search.ahead(index, lanes), rewound=tickets)
-        arrays = ("theta0", "masks", "trained", "collections", "ahead", "starts", "rewound")
+        arrays = ("theta0", "masks", "begun", "trained", "collections", "ahead", "starts", "rewound")
         return replace(result, **{name: read_only(getattr(result, name)) for name in arrays})
 
     def starts(

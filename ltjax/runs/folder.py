@@ -97,7 +97,7 @@ class Run:
         Raises:
             UserError: the run has none such, or no longer what it was rewound to.
         """
-        mask, theta0 = self.mask(round, Lane("ticket", trial)), self.theta0(trial)
+        mask, theta0 = self.began(round, Lane("ticket", trial)), self.theta0(trial)
         if theta0 is None:
             raise UserError(f"'{self.folder}' lacks the initial params of trial {trial}.")
         experiment = self.experiment
@@ -139,12 +139,16 @@ class Run:
         return Outcome(stored.mask(lane), *jax.tree.map(np.copy, tuple(own)))
 
     def mask(self, round: int, lane: Lane) -> Mask:
-        """The mask of a trained lane, whatever else of it was kept.
+        """The mask of a trained lane, whatever else of it was kept; where masks evolve, as training left it.
 
         Raises:
             UserError: it was not trained in this run; the message says what was.
         """
         return self._part_of(round, lane).mask(lane)
+
+    def began(self, round: int, lane: Lane) -> Mask:
+        """The round's mask, which a lane had before it was trained; raises what ``mask`` does."""
+        return self._part_of(round, lane).began(lane)
 
     def given(self, trial: int) -> str | None:
         """The fingerprint of the mask that a trial's round 0 was given of another run; None where of none."""
@@ -164,7 +168,7 @@ class Run:
     def ticket_mask(self, round: int, trial: int) -> Mask | None:
         """The mask of a trial's tickets in a round that was trained, or in the one after; None beyond."""
         if Lane("ticket", trial) in self.lanes(round):
-            return self.mask(round, Lane("ticket", trial))
+            return self.began(round, Lane("ticket", trial))
         found = (self._stored(path, note).ahead.get(trial) for path, note in self.parts.get(round - 1, [])
                  if trial in {lane.trial for lane in parts.lanes(note)})  # fmt: skip
         return next((mask for mask in found if mask is not None), None)
@@ -182,7 +186,7 @@ class Run:
             pd.DataFrame(note["rows"]), tables.read_curves(paths.curves(self.folder, index, number)),
             holders=[own if lane in stored.kept else DROPPED for lane in stored.lanes], ahead=stored.ahead,
             reads_trained=note.get(READS, False),
-            given={int(trial): each for trial, each in note.get(GIVEN, {}).items()},
+            given={int(trial): each for trial, each in note.get(GIVEN, {}).items()}, begun=stored.begun,
         )  # fmt: skip
 
     def _part_of(self, round: int, lane: Lane) -> Stored:

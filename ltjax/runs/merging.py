@@ -267,6 +267,7 @@ def _some(found: Round, places: Sequence[int]) -> Round:
         holders=found.holders and [found.holders[place] for place in places],
         ahead=_of_trials(found.ahead, lanes), starts=_of_trials(found.starts, lanes),
         given=_of_trials(found.given, lanes),
+        begun=None if found.begun is None else stack([found.began(lane) for lane in lanes]),
     )  # fmt: skip
 
 

@@ -131,11 +131,14 @@ def _packed_part(run: Run, coder: "Coder", path: Path, note: dict[str, Any]) -> 
     ahead = masks_ahead(run, found, there)
     wanted = retention.wanted(run.experiment, found.index, there, "masks", ahead, run.reads_trained)
     coded = [coder.write(found.index, lane, found.mask(lane)) for lane in _order(found.lanes)]
+    if found.begun is not None:
+        coded += [coder.write(found.index, lane, found.began(lane)) for lane in _order(found.lanes)]
     coded += [coder.write(found.index + 1, Lane("ticket", trial), ahead[trial]) for trial in sorted(ahead)]
     shapes = {name: np.shape(leaf)[1:] for name, leaf in leaves_by_path(found.masks).items()}
     told = {
         "note": {**note, parts.SHAPES: shapes}, "kinds": [kinds for kinds, _ in coded],
         "ahead": sorted(ahead), "kept": [found.lanes.index(lane) for lane in wanted],
+        "evolves": found.begun is not None,
     }  # fmt: skip
     name = f"parts/{path.name}"
     yield f"{name}.json", json.dumps(told).encode()
@@ -258,12 +261,15 @@ def _round(index: int, told: dict[str, Any], coder: Coder, bits: io.BytesIO, kep
     lanes, kinds = parts.lanes(told["note"]), iter(told["kinds"])
     like = nested({name: np.empty(shape, bool) for name, shape in told["note"][parts.SHAPES].items()})
     own = {lane: coder.read(index, lane, like, next(kinds), bits) for lane in _order(lanes)}
+    begun = {lane: coder.read(index, lane, like, next(kinds), bits)
+             for lane in (_order(lanes) if told.get("evolves") else ())}  # fmt: skip
     ahead = {trial: coder.read(index + 1, Lane("ticket", trial), like, next(kinds), bits)
              for trial in told["ahead"]}  # fmt: skip
     return Round(
         index, lanes, {}, stack([own[lane] for lane in lanes]), kept.get("trained", {}),
         kept.get("collections", {}), pd.DataFrame(), pd.DataFrame(), ahead=ahead,
         holders=[0 if at in told["kept"] else DROPPED for at in range(len(lanes))],
+        begun=stack([begun[lane] for lane in lanes]) if begun else None,
     )  # fmt: skip
 
 

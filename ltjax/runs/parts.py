@@ -26,11 +26,16 @@ KEPT = "params"
 """Where a note has the places, among the part's lanes, of those whose params were kept."""
 
 
+BEGUN = "begun"
+"""Where a checkpoint has the round's masks, of lanes whose masks changed while they trained."""
+
+
 class Stored(NamedTuple):
     """What a part's checkpoint holds.
 
     ``masks`` have a leading axis over ``lanes``, ``trained`` and ``collections`` one over ``kept``, the lanes
-    whose params are there; ``ahead`` has the next round's masks by trial.
+    whose params are there; ``ahead`` has the next round's masks by trial. Where masks evolve ``masks`` are
+    those that training left, and ``begun`` the round's.
     """
 
     lanes: tuple[Lane, ...]
@@ -39,10 +44,16 @@ class Stored(NamedTuple):
     trained: Params
     collections: Collections
     ahead: dict[int, Mask]
+    begun: Mask | None = None
 
     def mask(self, lane: Lane) -> Mask:
         """The mask of one lane."""
         mask: Mask = take(self.masks, self.lanes.index(lane))
+        return mask
+
+    def began(self, lane: Lane) -> Mask:
+        """The mask of the round that one lane had before it was trained."""
+        mask: Mask = take(self.masks if self.begun is None else self.begun, self.lanes.index(lane))
         return mask
 
 
@@ -78,6 +89,8 @@ def write(
     shapes = {name: np.shape(leaf)[1:] for name, leaf in leaves_by_path(found.masks).items()}
     bits = stack([masks.pack(found.mask(lane)) for lane in found.lanes])
     tree = {"mask": bits, "ahead": {str(trial): masks.pack(mask) for trial, mask in found.ahead.items()}}
+    if found.begun is not None:
+        tree[BEGUN] = stack([masks.pack(found.began(lane)) for lane in found.lanes])
     holders = found.holders or [0] * len(found.lanes)
     places = [at for at, lane in enumerate(found.lanes) if lane in wanted]
     here = [at for at, lane in enumerate(found.held) if lane in wanted]
@@ -100,12 +113,14 @@ def read(path: Path, note: dict[str, Any]) -> Stored:
         UserError: it is damaged.
     """
     tree = checkpoints.load(path)
-    stacked, ahead = tree["mask"], {}
+    stacked, ahead, begun = tree["mask"], {}, None
     if SHAPES in note:
         like = nested({name: np.empty(shape, bool) for name, shape in note[SHAPES].items()})
         own = [masks.unpack(take(stacked, at), like) for at in range(len(note["rows"]))]
         stacked = stack(own)
+        if BEGUN in tree:
+            begun = stack([masks.unpack(take(tree[BEGUN], at), like) for at in range(len(note["rows"]))])
         ahead = {int(trial): masks.unpack(bits, like) for trial, bits in tree.get("ahead", {}).items()}
     return Stored(
-        lanes(note), kept(note), stacked, tree.get("trained", {}), tree.get("collections", {}), ahead
+        lanes(note), kept(note), stacked, tree.get("trained", {}), tree.get("collections", {}), ahead, begun
     )

@@ -75,12 +75,13 @@ def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
     for keep in get_args(Keep):
         found[keep] = experiment.trials * params * keeps_theta0(experiment, keep)
         found[keep] += experiment.trials * whole * len(resolved.rehearsals[point].functions.captures)
+        masks = 2 if resolved.rehearsals[point].functions.evolves else 1
         for round in range(experiment.prune.rounds + 1):
             lanes = resolved.lanes(point, round)
             ahead = _ahead(experiment, round, lanes)
             reads_trained = resolved.rehearsals[point].uses_trained
             kept = wanted(experiment, round, lanes, keep, ahead, reads_trained)
-            found[keep] += (len(lanes) + len(ahead)) * bits + len(kept) * whole
+            found[keep] += (masks * len(lanes) + len(ahead)) * bits + len(kept) * whole
     return found
 
 

@@ -170,10 +170,9 @@ def replaced(node: Any, name: str, value: Any) -> Any:
 @functools.cache
 def helps_of(kind: Any) -> dict[str, str]:
     """The docstring under every field of a dataclass; empty where it has none, or where no source is."""
-    body = _body(kind)
     said = {
         field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in itertools.pairwise(body)
+        for each in reversed(kind.__mro__) for field, text in itertools.pairwise(_body(each))
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)

@@ -110,7 +110,7 @@ class Train(_Choosing):
     repeat: tuple[Literal["order", "augmentation", "dropout"], ...] = ("order", "augmentation", "dropout")
     """Draws in which the repeats of an arm differ; the others are those of its first repeat."""
     redraw: bool = True
-    """Whether the repeats of an arm also differ in what the arm draws: fresh params, a shuffled mask."""
+    """Whether the repeats of an arm also differ in what the arm draws: fresh params, masks, new places."""
     evaluate_every: Annotated[int, whole(1, STEPS)] = 20
     """Steps between two evaluations of the whole validation and test splits; step 0 is one too."""
     evaluate_batch: Annotated[int, whole(1, MANY * 1000)] = 1000
@@ -269,6 +269,8 @@ class Experiment(_Choosing):
     """What training minimises, by its name in the registry; auto: the task's own."""
     metric: Annotated[Choice, Kind("metric"), SHAPE] = Choice("metric", "auto")
     """What tables and figures show beside the loss, by its name in the registry; auto: the task's own."""
+    evolve: Annotated[Choice, Kind("evolve"), SHAPE] = Choice("evolve", "none")
+    """How masks change while lanes train, by its name in the registry."""
     analyses: Annotated[tuple[str, ...], NAMES, ALL_POINTS] = ()
     """Analyses, by their names in the registry, that are made of each round before params are dropped."""
     data: Annotated[Data, SHAPE] = field(default_factory=Data)

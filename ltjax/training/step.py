@@ -7,7 +7,7 @@ round to round (params, mask, key, learning rate) is an argument, so one compila
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import optax
 
 from ltjax.core.choices import Choice
 from ltjax.core.keys import named_key
+from ltjax.core.trees import map_with_path
 from ltjax.core.types import Key, Mask, Params
 from ltjax.data import Examples, Splits
 from ltjax.models import Collections
@@ -22,9 +23,13 @@ from ltjax.settings.roles import with_values
 from ltjax.settings.schema import Data, Experiment, Train
 from ltjax.sparsity import masks
 from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
+from ltjax.training.evolve import begun, steps_of
 from ltjax.training.losses import AUTO, Loss
 from ltjax.training.optimizers import make_optimizer
 from ltjax.training.task import Task
+
+Stream: TypeAlias = Literal["order", "augmentation", "dropout", "evolve"]
+"""What is drawn while a lane trains."""
 
 
 class Course(NamedTuple):
@@ -35,12 +40,14 @@ class Course(NamedTuple):
         shared: the key that the repeats of its arm have in common, for what ``train.repeat`` does not name.
         values: settings that are the lane's arguments, by dotted name: ``train.learning_rate`` …
         hold: whether the learning rate stays at what the schedule ends with.
+        numbers: how many weights of a layer move at each step at which masks change, by the layer's path.
     """
 
     key: Key
     shared: Key
     values: dict[str, Any] = {}  # noqa: RUF012  # a mapping proxy would be a leaf to JAX
     hold: Any = False
+    numbers: dict[str, Any] = {}  # noqa: RUF012
 
     def with_keys(self, change: Callable[[Any], Any]) -> "Course":
         """The same with both keys changed alike: into plain numbers, or back."""
@@ -53,7 +60,10 @@ def course_of(key: Key) -> Course:
 
 
 class LaneStart(NamedTuple):
-    """What a lane is given: params, 0 where pruned; state beside them; mask; the values of pruned weights."""
+    """What a lane is given: params, 0 where pruned; state beside them; mask; the values of pruned weights.
+
+    Where masks evolve this one is the round's: a lane that begins with more weights has params of them too.
+    """
 
     params: Params
     collections: Collections
@@ -113,6 +123,7 @@ class Training:
     train: Train
     examples: int
     augment: Augmentation | Choice = AUGMENTATIONS["none"]
+    evolve: Choice = Choice("evolve", "none")
     spread: Callable[[Examples], Examples] = lambda batch: batch
     """How a batch is laid out, where ``spread_over`` devices share a lane."""
     spread_over: int = 1
@@ -122,9 +133,17 @@ class Training:
         """Steps of an epoch."""
         return self.examples // self.train.batch
 
+    @cached_property
+    def changes(self) -> tuple[int, ...]:
+        """The steps at which masks change."""
+        return steps_of(self.evolve, self.train.steps)
+
     def begin(self, start: LaneStart, step: Any = 0) -> LaneState:
         """The state before the first update, which is that of a step."""
         params, mask = start.params, start.mask
+        if self.changes:
+            mask = begun(self.evolve, mask, start.course.numbers)
+            params = masks.apply(mask, params)
         optimizer = self._optimizer(start.course, step).init(params)
         order = self._permutation(start.course, step)
         return LaneState(params, start.collections, mask, optimizer, order, start.pruned)
@@ -172,7 +191,41 @@ class Training:
         )
         # and once more: whatever the optimizer does, noise added to updates too, pruned params stay 0
         params = masks.apply(state.mask, optax.apply_updates(state.params, updates))
-        return LaneState(params, collections, state.mask, optimizer, order, state.pruned), tally
+        updated = LaneState(params, collections, state.mask, optimizer, order, state.pruned)
+        if not self.changes:
+            return updated, tally
+        # the steps are those of all lanes, so this stays a branch under vmap, and sorts at no other step
+        return jax.lax.cond(
+            (jnp.asarray(self.changes) == step).any(),
+            lambda: self._evolved(state, updated, dense, course, step), lambda: updated,
+        ), tally  # fmt: skip
+
+    def _evolved(
+        self, state: LaneState, updated: LaneState, dense: Params, course: Course, step: jax.Array
+    ) -> LaneState:  # fmt: skip
+        """The state after a step at which masks change; where none of the lane's does, as it is updated.
+
+        The change takes the place of the weights' update, and new weights begin at 0, their moments too.
+        """
+        at, key = jnp.searchsorted(jnp.asarray(self.changes), step), self._key(course, "evolve", step)
+        evolve, numbers = self.evolve.make(), {path: row[at] for path, row in course.numbers.items()}
+        places = {path: place for place, path in enumerate(sorted(numbers))}
+
+        def changed(path: str, mask: jax.Array, weights: jax.Array, dense: jax.Array) -> jax.Array:
+            if path not in numbers:
+                return mask
+            own = jax.random.fold_in(key, places[path])
+            return evolve(numbers[path], mask, weights, dense, own)
+
+        mask = map_with_path(changed, state.mask, state.params, dense)
+        stay = jax.tree.map(jnp.logical_and, state.mask, mask)
+        moments = optax.tree.map_params(
+            self._optimizer(course, step),
+            lambda moment, stay: jnp.where(stay, moment, jnp.zeros_like(moment)), state.optimizer, stay,
+        )  # fmt: skip
+        evolved = updated._replace(params=masks.apply(stay, state.params), mask=mask, optimizer=moments)
+        moves = jnp.stack([number > 0 for number in numbers.values()]).any()
+        return jax.tree.map(lambda one, other: jnp.where(moves, one, other), evolved, updated)
 
     def _loss(
         self, params: Params, collections: Collections, batch: Examples, loss: Loss, key: Key
@@ -212,13 +265,14 @@ class Training:
         own: Loss = self._own(course).loss.make() if isinstance(self.task.loss, Choice) else self.task.loss
         return own
 
-    def _key(self, course: Course, stream: Literal["order", "augmentation", "dropout"], step: Any) -> Key:
+    def _key(self, course: Course, stream: Stream, step: Any) -> Key:
         """The key of a stream of draws: at a step, or in the epoch of a step for the order of examples."""
-        base = course.key if stream in self.train.repeat else course.shared
+        own = self.train.redraw if stream == "evolve" else stream in self.train.repeat
+        base = course.key if own else course.shared
         if stream == "order":
             return jax.random.fold_in(jax.random.fold_in(base, ORDER), step // self.epoch_steps)
         key = jax.random.fold_in(base, step)
-        return jax.random.fold_in(key, AUGMENT) if stream == "augmentation" else key
+        return jax.random.fold_in(key, WITHIN[stream]) if stream in WITHIN else key
 
     def _permutation(self, course: Course, step: Any) -> jax.Array:
         """The order of the examples in the epoch of a step."""
@@ -235,8 +289,8 @@ class Training:
 ORDER = 2**31 - 1
 """Folded into a lane's key for its epochs' permutations: beyond any step number."""
 
-AUGMENT = 1
-"""Folded into a step's key for what is done to its images; the step's key itself is dropout's."""
+WITHIN = {"augmentation": 1, "evolve": 2}
+"""Folded into a step's key for what is done to its images and masks; the step's key itself is dropout's."""
 
 
 def sum_real(values: jax.Array, real: jax.Array) -> jax.Array:
