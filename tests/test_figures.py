@@ -14,6 +14,7 @@ from ltjax.studies.frankle2019.runs import find
 from .conftest import with_prune, with_train
 from .drawings import CIFAR, empty, labels, lines, panels, same, tickets
 from .made_up import made_up, made_up_folder, made_up_sweep
+from .made_up_lines import asked
 
 CONTROLS = {"reinit": 2, "random": 1, "resample": 1, "noise_0.5": 1, "noise": 1, "noise_2": 1, "noise_3": 1}
 PERCENT = "Percent of Weights Remaining"
@@ -85,7 +86,8 @@ def study(tmp_path_factory):
     sweeps = [run for name, _ in SWEPT.values()
               for run in made_up_sweep(name, lambda _: same, trials=1, prune=brief)]  # fmt: skip
     seen = [looked_into(tmp_path_factory.mktemp("seen") / name, name) for name in ("adam", "sgd")]
-    return Study([made_up(controlled(), same), *others, *sweeps, *seen])
+    lines = asked(tmp_path_factory.mktemp("lines") / "run", range(3))
+    return Study([made_up(controlled(), same), *others, *sweeps, *seen, lines])
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +106,17 @@ def test_every_panel_of_a_figure_shows_something_under_a_sentence_of_its_own(dra
 
 def test_the_figures_are_the_papers_in_its_order_and_then_our_own():
     paper = ["1", "3", "4a", "4b", "4c", *map(str, range(5, 46))]
-    assert in_order() == [*paper, "arms", "layers", "methods", "pixels", "runs", "sweep", "untrained"]
+    assert in_order() == [
+        *paper,
+        "arms",
+        "connectivity",
+        "layers",
+        "methods",
+        "pixels",
+        "runs",
+        "sweep",
+        "untrained",
+    ]
 
 
 @pytest.mark.parametrize("name", COMPARED)
