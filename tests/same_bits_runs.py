@@ -122,6 +122,9 @@ def cases(names: Names, settings: Collection[str]) -> dict[str, list[Settings]]:
     }  # fmt: skip
     if "ticket" in settings:
         found["given masks"] = [{**LENET, "seed": 7, "ticket": f"{SOURCE}:1", "arms": both}]
+    if "train.redraw" in settings:
+        found["copies"] = [{**LENET, "train.redraw": False, "train.repeat": ["order"],
+                            "arms": {"ticket": 2, "reinit": 2}}]  # fmt: skip
     for schedule in names["SCHEDULES"]:
         found[f"schedule {schedule}"] = [_pruning(schedule, names)]
     for densities in names["DENSITIES"]:

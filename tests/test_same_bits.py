@@ -16,12 +16,12 @@ from .same_bits_runs import cases, known, nested, plain, registries, renamed, tr
 
 PART, CURVES = "checkpoints/rounds/round_001_part_0", "curves/round_001_part_0.parquet"
 
-UNSEEN = {"name", "data.dir", "data.raw", "compute.memory", "compute.snapshot_minutes"}
-"""Settings that say what a run is called, where things lie, and how much is used and how often."""
+UNSEEN = {"name", "data.dir", "data.raw", "analyses", "compute.memory", "compute.snapshot_minutes"}
+"""What a run is called, where things lie, what it is asked, and how much is used and how often."""
 
 LATER = {
     "numerics.convolution", "numerics.random_numbers", "numerics.x64", "compute.batching=unrolled",
-    "compute.keep", "compute.keep=all", "compute.keep=masks", "train.repeat",
+    "compute.keep", "compute.keep=all", "compute.keep=masks",
     "task", "loss", "metric", "prune.output", "prune.rate_by_path", "prune.rates.attention",
     "prune.rates.recurrent", "prune.rates.embedding", "prune.rates.shortcut",
 }  # fmt: skip

@@ -4,7 +4,7 @@ import runpy
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from ltjax.core.errors import UserError, sentence, shown, unknown
 from ltjax.core.registry import Registry
@@ -82,13 +82,16 @@ def _named(name: str) -> Experiment:
     return _checked(compatible.checked(_entered()[name]()))
 
 
-def run_file(path: Path) -> dict[str, Any]:
-    """What a user's ``.py`` file defines; it is run for what it registers, and needs no experiment.
+def run_file(path: Path) -> None:
+    """Run a user's ``.py`` file for what it registers; it needs no experiment.
 
     Raises:
-        UserError: it cannot be read, or could not be run.
+        UserError: it cannot be read, or could not be run; of another file or a name, as ``load_experiment``.
     """
-    return _guarded(path, lambda: beside.run(path))
+    if path.suffix == ".py":
+        _guarded(path, lambda: beside.run(path))
+    else:
+        load_experiment(path)
 
 
 def _run(path: Path) -> Experiment:
