@@ -44,6 +44,7 @@ nitpick_ignore_regex = [
     ("py:class", r"ltjax\.settings\.fields\.Kind|augmentation|rewinding"),
     ("py:class", r"(Path|Figure|Callable|Any|optional)"),
     ("py:class", r"ltjax\.(core\.registry\.(T|Definition)|lanes\.snapshots\.Snapshots)"),
+    ("py:class", r"ltjax\.(analysis\.lanes\.Examined|data\.examples\.Examples|settings\.fields\.Setting)"),
 ]
 
 html_theme = "furo"
