@@ -53,14 +53,14 @@ def analyse(
         UserError: there is no such analysis or parameter, a folder holds no run, or the analysis failed.
     """
     folders = [Path(runs)] if isinstance(runs, str | Path) else [Path(each) for each in runs]
-    asked = [Examined(read_run(folder), name) for folder, name in named(folders)]
+    asked = [Examined(read_run(folder), name) for folder, name in called(folders)]
     return pd.concat(
         [table for _, table in tables_of(asked, Choice("analysis", name, parameters), rounds)],
         ignore_index=True,
     )
 
 
-def named(folders: Sequence[Path]) -> list[tuple[Path, str]]:
+def called(folders: Sequence[Path]) -> list[tuple[Path, str]]:
     """Runs' folders, each with what tables call it: nothing where it is alone."""
     short = [folder.name for folder in folders]
     unique = len(set(short)) == len(short)

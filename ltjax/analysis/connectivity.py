@@ -123,6 +123,7 @@ def between(one: Start, other: Start, alpha: float) -> Start:
     """
 
     def point(mine: Any, yours: Any) -> Any:
+        """One leaf at the point."""
         mine, yours = np.asarray(mine), np.asarray(yours)
         if not np.issubdtype(mine.dtype, np.floating) or alpha == 0:
             return mine
@@ -182,6 +183,7 @@ def _pairs(lanes: Sequence[FinishedLane], which: str) -> Iterator[Pair]:
         return
 
     def alike(lane: FinishedLane) -> tuple[Any, ...]:
+        """What both ends of a line have in common."""
         return (lane.arm, lane.trial, lane.run if which == "repeat" else lane.repeat)
 
     for _, group in itertools.groupby(sorted(kept, key=alike), key=alike):

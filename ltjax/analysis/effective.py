@@ -72,6 +72,7 @@ def _slopes(network: Network) -> Any:
     """The gradient of a random sum of a network's outputs by its weights."""
 
     def summed(weights: Params, state: Any, inputs: Any) -> jax.Array:
+        """The outputs, added up with random weights."""
         outputs, _ = network.apply(weights, state, inputs, False, named_key(0))
         return sum(
             (jnp.sum(leaf * probing.drawn(leaf.shape)) for leaf in jax.tree.leaves(outputs)), jnp.zeros(())

@@ -6,11 +6,13 @@ several processes keeps all, until ``ltjax keep`` thins its run: what they wrote
 cannot write anew.
 """
 
+import time
 from collections.abc import Callable, Collection
 
 from ltjax.analysis.analyses import ANALYSES, folder_of, tables_of
 from ltjax.analysis.lanes import Examined
 from ltjax.core.choices import Choice
+from ltjax.core.types import Lane
 from ltjax.data import Dataset
 from ltjax.lanes import processes
 from ltjax.runs import paths
@@ -40,26 +42,44 @@ class Asked:
 
     Args:
         run: the run, opened for writing.
+        lanes: those of a round that it is to have.
         load: loads its data.
         writing: what to be in while something is written.
     """
 
-    def __init__(self, run: Run, load: Callable[[], Dataset], writing: Writing) -> None:
-        self.run, self.writing = run, writing
+    def __init__(
+        self, run: Run, lanes: Callable[[int], Collection[Lane]], load: Callable[[], Dataset],
+        writing: Writing,
+    ) -> None:  # fmt: skip
+        self.run, self.lanes, self.writing = run, lanes, writing
         self.names, self.wanted = run.experiment.analyses, run.keep
         self.examined = Examined(run, load=load)
         if self.names:
             run.keep = "all"
 
-    def about(self, round: int) -> None:
-        """Ask about a round, all of whose lanes are there, and drop what only the one before it needed.
+    def catch_up(self) -> None:
+        """Ask about the rounds that are there already.
+
+        Raises:
+            UserError: as ``about``.
+        """
+        for round in sorted(self.run.parts):
+            self.about(round)
+
+    def about(self, round: int) -> float:
+        """Ask about a round once all of its lanes are there, and drop what only the one before it needed.
+
+        Returns:
+            The seconds that it took.
 
         Raises:
             UserError: an analysis failed; the round is saved, and is asked about again by the same command.
         """
-        if self.names:
+        began, lanes = time.monotonic(), self.lanes(round)
+        if self.names and lanes and self.run.lanes(round).issuperset(lanes):
             processes.first_alone(lambda: self._ask(round))
             self._thin({round - 1} - {0})
+        return time.monotonic() - began
 
     def finish(self) -> None:
         """Drop what no analysis needs any more."""

@@ -110,6 +110,7 @@ def _measures(found: Common) -> dict[str, Any]:
 
 def _pairs(lanes: Sequence[FinishedLane], which: str) -> Iterator[tuple[FinishedLane, FinishedLane, str]]:
     def alike(lane: FinishedLane) -> tuple[Any, ...]:
+        """What both masks of a pair have in common."""
         return (lane.arm, lane.repeat, lane.run if which == "trial" else lane.trial)
 
     for _, group in itertools.groupby(sorted(lanes, key=alike), key=alike):

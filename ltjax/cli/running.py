@@ -246,17 +246,13 @@ def _train(
     if processes.first():
         write_environment(folder, backend.environment())
     todo = _missing_steps(resolved, runs)
-    asked = {
-        point: Asked(run, lambda: dataset, lambda: interrupts.held("the analysis"))
-        for point, run in runs.items()
-    }
+    asked = _asked(resolved, runs, dataset, interrupts)
     heading = (
         _heading(resolved, folder, runs, todo)
         + ("" if box.endless else f", within {boxes.minutes(box)}")
         + _begins(resolved)
     )
     _say(heading, told.console)
-    last = time.monotonic()
     try:
         with (
             Display(resolved, todo, told.console, told.pace, box) as display,
@@ -269,14 +265,9 @@ def _train(
                 display.observe(round, part, step, seen)
                 logs.observe(round, part, step, seen)
 
-            def ask(point: str, round: int) -> None:
-                run, lanes = runs[point], resolved.lanes(point, round)
-                if lanes and run.lanes(round).issuperset(lanes):
-                    asked[point].about(round)
-
-            for point, run in runs.items():
-                for round in sorted(run.parts):
-                    ask(point, round)
+            for each in asked.values():
+                each.catch_up()
+            last = time.monotonic()
             for found in train_rounds(resolved, dataset, runs, observe=observe, snapshots=begun.of):
                 now = time.monotonic()
                 with interrupts.held("the checkpoint"):
@@ -284,8 +275,7 @@ def _train(
                     if found.point and processes.first():
                         write_points(folder, runs)
                 _tell(logs, found, runs[found.point], resolved.lanes(found.point, found.index))
-                ask(found.point, found.index)
-                last = now
+                last = now + asked[found.point].about(found.index)  # which is no part of the next round
             for each in asked.values():
                 each.finish()
     except Ended as ended:
@@ -293,6 +283,20 @@ def _train(
         return ended
     begun.clear()
     return None
+
+
+def _asked(
+    resolved: Resolved, runs: Mapping[str, Run], dataset: Dataset, interrupts: Interrupts
+) -> dict[str, Asked]:
+    """What asks each point's run the analyses that the experiment names."""
+
+    def of(point: str) -> Asked:
+        return Asked(
+            runs[point], lambda round: resolved.lanes(point, round), lambda: dataset,
+            lambda: interrupts.held("the analysis"),
+        )  # fmt: skip
+
+    return {point: of(point) for point in runs}
 
 
 def _say(sentence: str, console: Console) -> None:

@@ -15,7 +15,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ltjax.analysis.analyses import ANALYSES, folder_of, named, tables_of
+from ltjax.analysis.analyses import ANALYSES, called, folder_of, tables_of
 from ltjax.analysis.evaluation import read_run
 from ltjax.analysis.lanes import Examined
 from ltjax.cli.checking import check_identity
@@ -86,12 +86,13 @@ def _examined(folders: Sequence[Path], options: Options, program: str) -> list[E
     """The runs; their code and data are compared with those here as soon as data are asked for."""
 
     def load(run: Run) -> Dataset:
+        """The run's data, once they are known to be as they were."""
         dataset: Dataset = task_of(run.experiment).load(run.experiment.data)
         check_identity(run.folder, run.experiment, dataset, options.config, options.accept_changes, program)
         return dataset
 
     return [Examined(run, name, partial(load, run)) for run, name in
-            ((read_run(folder), name) for folder, name in named(folders))]  # fmt: skip
+            ((read_run(folder), name) for folder, name in called(folders))]  # fmt: skip
 
 
 def parse(arguments: Sequence[str], program: str = PROGRAM) -> tuple[Options, Choice]:
