@@ -41,17 +41,18 @@ from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
 from ltjax.training.own import classification, regression, task
 from ltjax.training.rates import RATE_SCHEDULES
+from ltjax.training.schemes import SCHEMES
 from ltjax.training.task import Task
 from ltjax.training.tasks import TASKS
 from ltjax.training.tasks import TASKS as tasks
 
 __all__ = [
     "ANALYSES", "ARMS", "AUGMENTATIONS", "CRITERIA", "DATASETS", "DENSITIES", "EVOLVES", "LOSSES", "METRICS",
-    "MODELS", "OPTIMIZERS", "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "STRUCTURES", "TASKS", "WIRINGS",
-    "Choice", "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model", "Numerics",
-    "Prune", "Rates", "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__", "analyse",
-    "classification", "evaluate", "find_tickets", "load_collections", "load_experiment", "load_ticket",
-    "load_trained", "regression", "rewind", "run_experiment", "task", "tasks",
+    "MODELS", "OPTIMIZERS", "RATE_SCHEDULES", "REWINDINGS", "SCHEDULES", "SCHEMES", "STRUCTURES", "TASKS",
+    "WIRINGS", "Choice", "Compute", "Data", "Dataset", "Evaluation", "Experiment", "Lane", "Model",
+    "Numerics", "Prune", "Rates", "Round", "Task", "Ticket", "Train", "UserError", "Wiring", "__version__",
+    "analyse", "classification", "evaluate", "find_tickets", "load_collections", "load_experiment",
+    "load_ticket", "load_trained", "regression", "rewind", "run_experiment", "task", "tasks",
 ]  # fmt: skip
 
 set_up()

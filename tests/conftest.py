@@ -151,7 +151,7 @@ def shared_programs():
 
     def made(self, training, splits, train, compute, lanes):
         make(self, training, splits, train, compute, lanes)
-        chosen = (train.optimizer, train.schedule, training.augment, training.evolve)
+        chosen = (train.optimizer, train.schedule, training.augment, training.evolve, training.scheme)
         entries = [registry(each.kind)[each.name] if isinstance(each, Choice) else each for each in chosen]
         shapes = [(each.shape, each.dtype) for each in jax.tree.leaves(self.splits)]
         key = (

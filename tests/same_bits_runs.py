@@ -28,12 +28,13 @@ Names: TypeAlias = Mapping[str, list[str]]
 REGISTRIES = {
     "ARMS": "", "AUGMENTATIONS": "", "CRITERIA": "SCORES", "DENSITIES": "", "EVOLVES": "", "INITIALIZERS": "",
     "MODELS": "", "OPTIMIZERS": "",
-    "RATE_SCHEDULES": "", "REWINDINGS": "", "SCHEDULES": "", "STRUCTURES": "",
+    "RATE_SCHEDULES": "", "REWINDINGS": "", "SCHEDULES": "", "SCHEMES": "", "STRUCTURES": "",
 }  # fmt: skip
 """Registries, and what revisions before called them; one that a revision lacks is empty."""
 
 CHOICES = ("task", "loss", "metric", "data.augment", "prune.criterion", "prune.rewind", "prune.schedule",
-           "prune.structure", "prune.densities", "train.optimizer", "train.schedule", "evolve")  # fmt: skip
+           "prune.structure", "prune.densities", "train.optimizer", "train.schedule", "evolve",
+           "scheme")  # fmt: skip
 """Settings that are a name and parameters; revisions before had the name alone."""
 
 LENET = {
@@ -148,6 +149,9 @@ def cases(names: Names, settings: Collection[str]) -> dict[str, list[Settings]]:
                 "arms": both,
             }
         ]
+    for scheme in names["SCHEMES"]:
+        found[f"scheme {scheme}"] = [{**LENET, "prune.schedule": "at_init", "prune.schedule.densities": [0.4],
+                                      "scheme": scheme, "arms": both}]  # fmt: skip
     for rates in names["RATE_SCHEDULES"]:
         found[f"rates {rates}"] = [{**LENET, "train.schedule": rates}]
     for rewinding in names["REWINDINGS"]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -12,11 +13,14 @@ import pytest
 import ltjax
 from ltjax.core.choices import Choice
 from ltjax.core.found import Found
+from ltjax.core.safetensors import load_tensors
 from ltjax.core.types import Lane, Start
+from ltjax.export.csr import from_sparse
+from ltjax.export.files import export
 from ltjax.lanes.program import LaneProgram
 from ltjax.lottery.loop import find_tickets
 from ltjax.lottery.resolving import resolve
-from ltjax.lottery.rewinding import FineTune, LearningRate, Step, captures_of, in_steps, original
+from ltjax.lottery.rewinding import FineTune, FreezeInit, LearningRate, Step, captures_of, in_steps, original
 from ltjax.runs.folder import Run
 
 from .conftest import TINY, finish, with_prune, with_train
@@ -225,3 +229,53 @@ def test_a_round_like_the_one_before_compiles_nothing(monkeypatch):
         compiled[part.index] += len(made)
         made.clear()
     assert compiled[0] and not compiled[2] and not compiled[3], compiled
+
+
+WI = np.array([1.0, -2.0, 3.0, -4.0, 5.0, -6.0], np.float32)
+WF = np.array([2.0, -1.0, 3.0, 0.0, -9.0, 0.1], np.float32)
+"""Grown, shrunk, frozen by an earlier round, zeroed by an earlier round, and two that are kept."""
+KEPT = np.array([False, False, False, False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("rewinding", "params", "pruned"),
+    [
+        (FreezeInit(), WI, [1, -2, 3, -4]),
+        (FreezeInit("shrunk"), WI, [1, 0, 3, 0]),
+        (FreezeInit("shrunk", "reversed"), WI, [0, -2, 3, 0]),
+        (FreezeInit("all"), [*WI[:4], 5, 0], [1, 0, 3, 0]),
+        (FreezeInit("all", "reversed"), [*WI[:4], 0, -6], [0, -2, 3, 0]),
+    ],
+)
+def test_pruned_weights_stay_at_theta0_or_at_0_and_what_was_decided_stays(rewinding, params, pruned):
+    layers = ({"kernel": leaf} for leaf in (WI, WF, KEPT))
+    first, last, mask = ({"layer": each} for each in layers)
+    task = SimpleNamespace(kinds={"layer/kernel": "fc"})
+    known = Found(Start(first, {}), mask, jax.random.key(0), 2, 100, {}, Start(last, {}), task)
+    ticket = rewinding(known)
+    np.testing.assert_array_equal(ticket.params["layer"]["kernel"][KEPT], np.array(params)[KEPT])
+    np.testing.assert_array_equal(ticket.pruned["layer"]["kernel"][~KEPT], pruned)
+    shuffled = replace(rewinding, places="shuffled")(known).pruned["layer"]["kernel"][~KEPT]
+    zeros = 0 if rewinding.zero == "none" else 2
+    assert np.count_nonzero(shuffled == 0) == zeros and set(shuffled) <= {*WI[:4], 0}
+
+
+def test_frozen_weights_have_the_bits_of_theta0_in_every_round(tmp_path):
+    run = finish(with_prune(replace(TINY, trials=1), rewind=FreezeInit()), tmp_path / "run")
+    theta0, last = run.theta0(0), max(run.parts)
+    for round in range(1, last + 1):
+        outcome = run.outcome(round, Lane("ticket", 0))
+        for layer, leaf in outcome.mask.items():
+            gone = ~leaf["kernel"]
+            np.testing.assert_array_equal(
+                outcome.trained[layer]["kernel"][gone], theta0[layer]["kernel"][gone]
+            )
+            assert gone.any() and not np.array_equal(
+                outcome.trained[layer]["kernel"], theta0[layer]["kernel"]
+            )
+    export(run, last, Lane("ticket", 0), tmp_path / "exported")
+    final, initial, sparse = (load_tensors(tmp_path / "exported" / f"{name}.safetensors")
+                              for name in ("final", "initial", "sparse"))  # fmt: skip
+    chex.assert_trees_all_equal(final, run.outcome(last, Lane("ticket", 0)).trained)
+    chex.assert_trees_all_equal(from_sparse(sparse)[0], final)
+    chex.assert_trees_all_equal(initial, theta0)

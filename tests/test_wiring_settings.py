@@ -16,6 +16,7 @@ from ltjax.core.safetensors import save_tensors
 from ltjax.core.types import Lane
 from ltjax.data import split
 from ltjax.lanes.history import LANE, curves_columns, metric_in
+from ltjax.lottery.rewinding import FreezeInit
 from ltjax.settings import sweeps
 from ltjax.settings.fields import choices_of, replaced, settings_of
 from ltjax.sparsity.schedules import AtInit, OneShot
@@ -107,7 +108,12 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (PRUNING, {"evolve.decay": "constant"}, MOVING),
     (PRUNING, {"evolve.end": 0.5}, MOVING),
     (PRUNING, {"evolve.start": 0.5}, {**AT_INIT, "evolve": Gradual(interval=1)}),
+    (TRAINING, {"scheme": "supermask"}, AT_INIT),
+    (TRAINING, {"scheme.rescale": True}, {**AT_INIT, "scheme": "supermask"}),
+    (PRUNING, {"scheme.signed": True}, {**AT_INIT, "scheme": "edge_popup"}),
     (LATER, {"prune.rewind": "learning_rate"}, {}),
+    (LATER, {"prune.rewind.zero": "shrunk"}, {"prune.rewind": "freeze_init"}),
+    (LATER, {"prune.rewind.places": "reversed"}, {"prune.rewind": FreezeInit("shrunk")}),
     (LATER, {"prune.rewind.k": 3}, {"prune.rewind": "step"}),
     (LATER, {"prune.rewind.t": 2}, {"prune.rewind": "learning_rate"}),
     (TRAINING, {"train.repeat": ()}, {"arms": {"ticket": 2}}),

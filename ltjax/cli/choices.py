@@ -26,11 +26,12 @@ from ltjax.training.losses import LOSSES
 from ltjax.training.metrics import METRICS
 from ltjax.training.optimizers import OPTIMIZERS
 from ltjax.training.rates import RATE_SCHEDULES
+from ltjax.training.schemes import SCHEMES
 from ltjax.training.tasks import TASKS
 
 Kind = Literal[
     "experiments", "tasks", "losses", "metrics", "models", "datasets", "arms", "criteria",
-    "structures", "densities", "schedules", "rewindings", "evolves",
+    "structures", "densities", "schedules", "rewindings", "evolves", "schemes",
     "optimizers", "rates", "augmentations", "analyses", "figures", "claims", "loggers",
 ]  # fmt: skip
 
@@ -78,6 +79,7 @@ PURPOSES: dict[Kind, Callable[[], Mapping[str, str]]] = {
     "schedules": lambda: documented(SCHEDULES),
     "rewindings": lambda: documented(REWINDINGS),
     "evolves": lambda: documented(EVOLVES),
+    "schemes": lambda: documented(SCHEMES),
     "optimizers": lambda: documented(OPTIMIZERS),
     "rates": lambda: documented(RATE_SCHEDULES),
     "augmentations": lambda: documented(AUGMENTATIONS),

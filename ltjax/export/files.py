@@ -11,24 +11,25 @@ from ltjax.core.errors import UserError
 from ltjax.core.files import write_text
 from ltjax.core.safetensors import STATISTICS, metadata, save_tensors
 from ltjax.core.trees import nested
-from ltjax.core.types import Lane, Params
+from ltjax.core.types import Lane, Mask, Params
 from ltjax.core.version import __version__
 from ltjax.export.csr import to_sparse
 from ltjax.export.folded import to_tree
 from ltjax.export.variants import Forms, make_forms
-from ltjax.lottery.evolving import params_begun
+from ltjax.lottery.own_masks import params_begun
 from ltjax.lottery.rehearsal import rehearse
 from ltjax.lottery.search import Outcome, Search, begin
 from ltjax.runs.folder import Run
 from ltjax.settings import compatible
 from ltjax.settings.schema import OF_DATA
+from ltjax.sparsity import masks
 from ltjax.training.tasks import task_of
 
 CONTENTS = {
     "theta0": "the trial's initial params, unmasked: what --model.start takes",
     "initial": "what the lane began with, under its mask",
     "mask": "which weights survive, bool",
-    "final": "params after training, pruned weights at 0",
+    "final": "params after training, pruned weights at 0 or at the values that they were given",
     "collections": "what the network carries beside its params after training: BatchNorm's statistics",
     "sparse": "params after training, kernels as compressed sparse rows",
     "compacted": "the smaller dense network with the same outputs, BatchNorm folded into its kernels",
@@ -68,7 +69,7 @@ def export(run: Run, round: int, lane: Lane, folder: Path) -> Export:
     trees: dict[str, Any] = {
         "theta0": run.theta0(lane.trial), "initial": _initial(run, round, lane),
         "mask": found.mask, "final": found.trained, "collections": found.collections or None,
-        "sparse": to_sparse(found.trained, found.mask),
+        "sparse": to_sparse(found.trained, _needed(found)),
     }  # fmt: skip
     _check_folder(folder)
     forms, reason = _forms(run, found)
@@ -110,7 +111,8 @@ def _initial(run: Run, round: int, lane: Lane) -> Params | None:
     experiment, task = run.experiment, task_of(run.experiment)
     try:
         if lane.arm == "ticket" and not (lane.repeat and round == 0):
-            return jax.tree.map(np.asarray, params_begun(experiment, run.ticket(round, lane.trial)))
+            ticket = run.ticket(round, lane.trial)
+            return _with_pruned(params_begun(experiment, ticket), ticket.mask, ticket.pruned)
         drawn = begin(experiment, task.network, lane.trial).params
         search = Search(experiment, run, task, rehearse(experiment, task), only=[lane.trial])
         start = search.starts(round, [lane])[0]
@@ -118,7 +120,17 @@ def _initial(run: Run, round: int, lane: Lane) -> Params | None:
         return None
     # another version of JAX may draw other numbers from the same seed
     same = _equal(drawn, run.theta0(lane.trial)) and _equal(start.mask, run.began(round, lane))
-    return start.params if same else None
+    return _with_pruned(start.params, start.mask, start.pruned) if same else None
+
+
+def _with_pruned(params: Params, mask: Mask, pruned: Params | None) -> Params:
+    """Params with the values of pruned weights, where these have any."""
+    return jax.tree.map(np.asarray, params if pruned is None else masks.weights(params, mask, pruned))
+
+
+def _needed(found: Outcome) -> Mask:
+    """The weights that the trained network needs: those that survive, and pruned ones that are not 0."""
+    return jax.tree.map(lambda keep, leaf: keep | (leaf != 0), found.mask, found.trained)
 
 
 def _equal(one: Params, two: Params) -> bool:

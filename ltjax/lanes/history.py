@@ -88,12 +88,15 @@ class Recorder:
         train: how it is trained.
         observe: told of every evaluation.
         metric: what is measured beside the loss.
+        samples: over how many draws of the weights an evaluation is, each of the whole split.
     """
 
     def __init__(
-        self, lanes: int, splits: Splits, train: Train, observe: Observer | None, metric: Metric
-    ) -> None:
+        self, lanes: int, splits: Splits, train: Train, observe: Observer | None, metric: Metric,
+        samples: int = 1,
+    ) -> None:  # fmt: skip
         self.lanes, self.train, self.observe, self.measured = lanes, train, observe, metric
+        self.samples = samples
         self.sizes = {name: getattr(splits, name).size for name in splits._fields}
         self.steps: list[int] = []
         self.loss: dict[str, list[np.ndarray]] = {name: [] for name in self.sizes}
@@ -114,7 +117,7 @@ class Recorder:
         """How many examples a tally at ``step`` is over: of held-out data, and at first, the whole split."""
         if split == "train" and self.steps and self.train.train_curve == "running":
             return (step - self.steps[-1]) * self.train.batch
-        return self.sizes[split]
+        return self.samples * self.sizes[split]
 
     def values(self, tally: Tally, examples: int) -> np.ndarray:
         """The metric [lanes], of sums in their own dtype; of integers divided in float64, so exact."""
@@ -151,7 +154,7 @@ class Recorder:
             np.asarray(self.steps),
             {split: np.stack(values, axis=1) for split, values in self.loss.items()},
             {split: np.stack(values, axis=1) for split, values in self.metric.items()},
-            self.values(jax.device_get(final_train), self.sizes["train"]),
+            self.values(jax.device_get(final_train), self.samples * self.sizes["train"]),
             self.measured.shown.name,
         )
 

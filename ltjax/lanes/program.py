@@ -97,6 +97,7 @@ class LaneProgram:
             "inspect": self._over_lanes(self._inspect, shared=1),
             "advance": self._over_lanes(self._advance, shared=2, static="length", donate=1),
             "interval": self._over_lanes(self._interval, shared=2, static="length", donate=1),
+            "left": self._over_lanes(lambda state: (self.training.left(state), None)),
         }
 
     def run(
@@ -118,7 +119,8 @@ class LaneProgram:
         box, lanes = snapshots.box if snapshots else Box(), len(starts)
         real, start = self._place(starts)
         course = start.course
-        recorder = Recorder(lanes, self.splits, self.train, observe, self.training.task.measured)
+        metric, samples = self.training.task.measured, self.training.samples
+        recorder = Recorder(lanes, self.splits, self.train, observe, metric, samples)
         step, tallies, owners = first, None, holders(lanes, self.mesh)
         captured: dict[int, tuple[Params, Collections]] = {}
 
@@ -156,9 +158,16 @@ class LaneProgram:
             step, tallies = goal, upcoming
         record(step, tallies)
         exact = self._call("inspect", real, state, course, self.splits)[1]["train"]
-        params, collections, own_masks = held((state.weights, state.collections, state.mask), lanes)
+        params, collections, own_masks = held(self._left(real, state), lanes)
         masks, history = processes.by_lane(own_masks, owners), recorder.history(exact)
         return Trained(params, collections, masks, history, owners, captured)
+
+    def _left(self, real: jax.Array, state: LaneState) -> tuple[Params, Collections, Mask]:
+        """What training left of lanes: effective weights, collections and masks."""
+        if state.learned is None:  # it is there already
+            return self.training.left(state)
+        found: tuple[Params, Collections, Mask] = self._call("left", real, state)[0]
+        return found
 
     def _begun(self, real: jax.Array, start: LaneStart, step: int) -> tuple[LaneState, dict[str, Tally]]:
         """Lanes at the step that they start at, and their first evaluation."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -11,12 +12,14 @@ import jax.numpy as jnp
 from ltjax.core.flops import flops
 from ltjax.core.keys import named_key
 from ltjax.lottery.layers import Layer, kept, layers
+from ltjax.lottery.own_masks import layers_pruned
 from ltjax.lottery.resolving import Resolved
 from ltjax.models import Network, convolution
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity.counts import surviving
 from ltjax.sparsity.structures import structure_of
 from ltjax.training.evolve import steps_of
+from ltjax.training.schemes import begun, learns, samples
 from ltjax.training.step import LaneStart, Training, course_of
 from ltjax.training.task import batched
 
@@ -59,7 +62,9 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     structure = structure_of(experiment.prune.structure, lambda: task.axes)
     counts = surviving(params, experiment.prune, task.kinds, structure, first)
     mask = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, bool), params)
-    start = LaneStart(params, collections, mask, course_of(key))
+    learned = jax.eval_shape(partial(begun, experiment.scheme, layers=layers_pruned(experiment, task)),
+                             params, mask, key=key)  # fmt: skip
+    start = LaneStart(params, collections, mask, course_of(key), learned=learned)
     training = Training(task, experiment.train, data.train - experiment.data.validation)
     lanes = [resolved.lanes(point, round) for round in range(len(counts))]
     every = layers(task, experiment.prune)
@@ -102,7 +107,7 @@ def describe(experiment: Experiment, planned: Plan) -> str:
         "weights": f"{planned.weights:,}",
         "FLOPs": f"{planned.step_flops / 1e6:,.1f} M a trial-step, "
         f"{planned.step_flops * planned.trial_steps / 1e12:,.1f} T in all, evaluations not counted",
-        **evolving(experiment),
+        **own_masks(experiment),
         "memory": f"at least {planned.lane_bytes / 2**20:,.1f} MiB a lane, and "
         f"{planned.data_bytes / 2**20:,.1f} MiB of data on every device",
         "P_m": "round: weights remaining, per cent",
@@ -116,14 +121,19 @@ def describe(experiment: Experiment, planned: Plan) -> str:
     )  # fmt: skip
 
 
-def evolving(experiment: Experiment) -> dict[str, str]:
-    """How masks change while lanes train, as a line; none where they do not."""
-    steps = steps_of(experiment.evolve, experiment.train.steps)
+def own_masks(experiment: Experiment) -> dict[str, str]:
+    """How masks change, or are learned, while lanes train, as a line; none where they are not."""
+    steps, scheme = steps_of(experiment.evolve, experiment.train.steps), experiment.scheme
+    if learns(scheme):
+        drawn = f", each evaluation is over {samples(scheme)} draws" * (samples(scheme) > 1)
+        return {"scheme": f"{scheme}, masks are learned{drawn}; they save none of the FLOPs of training"}
+    if not steps:
+        return {}
     told = (
         f"{experiment.evolve}, masks change at {len(steps):,} of the steps, the first {steps[0]:,}, the last "
         f"{steps[-1]:,}; masks save none of the FLOPs of training"
-    ) if steps else ""  # fmt: skip
-    return {"evolve": told} if steps else {}
+    )
+    return {"evolve": told}
 
 
 def layer_table(planned: Plan) -> list[str]:

@@ -46,8 +46,8 @@ class Round:
     the sweep's point. In a job of several processes ``trained`` and ``collections`` are of the lanes that
     this process holds (``held``); all else is of all lanes. ``ahead`` has the next round's mask of each trial
     for which it follows from these lanes. ``holders`` has the process that holds each lane, or ``DROPPED``;
-    by default this one has all. Where masks evolve, ``masks`` are those that training left, and ``begun`` the
-    round's, which the lanes had before.
+    by default this one has all. Where training leaves lanes masks of their own, ``masks`` are
+    these, and ``begun`` the round's, which the lanes had before.
     """
 
     index: int
@@ -195,7 +195,9 @@ class _Walk:
         }
         for search in self.searches.values():
             search.check_start()
-        training = Training(task, first.train, splits.train.size, first.data.augment, first.evolve)
+        training = Training(
+            task, first.train, splits.train.size, first.data.augment, first.evolve, first.scheme
+        )
         self.programs = Programs(
             lambda lanes: LaneProgram(training, splits, first.train, first.compute, lanes), first.compute
         )
@@ -284,7 +286,7 @@ class _Walk:
             reads_trained=search.rehearsal.uses_trained,
             given={trial: fingerprint(search.first_mask(trial)) for trial in trials}
             if search.experiment.ticket and not index else {},
-            begun=stack([start.mask for start in began]) if search.evolves else None,
+            begun=stack([start.mask for start in began]) if search.functions.own_masks else None,
         )  # fmt: skip
         for lane, holder in zip(lanes, trained.holders, strict=True):
             if search.needs(index, lane):

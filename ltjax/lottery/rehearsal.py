@@ -33,6 +33,7 @@ from ltjax.sparsity.criteria import CRITERIA
 from ltjax.sparsity.selection import Group
 from ltjax.sparsity.structures import STRUCTURES, structure_of
 from ltjax.training.evolve import steps_of
+from ltjax.training.schemes import learns
 from ltjax.training.task import Task
 
 PACKAGE = __name__.partition(".")[0]
@@ -59,7 +60,7 @@ class Functions:
     criterion: tuple[str, Any] = ("", None)
     structure: tuple[str, Any] = ("", None)
     arms: tuple[tuple[str, Arm], ...] = ()
-    evolves: bool = False
+    own_masks: bool = False
 
     @property
     def ours(self) -> bool:
@@ -179,8 +180,10 @@ class Functions:
         masks.check(ticket.mask, theta0, whose)
         if ticket.state is not None:
             _check_shapes(ticket.state, found.theta0.state, f"the state of {whose}")
-        if ticket.pruned is not None and self.evolves:
-            raise UserError(f"{whose} gives pruned weights values, which cannot be where masks evolve.")
+        if ticket.pruned is not None and self.own_masks:
+            raise UserError(
+                f"{whose} gives pruned weights values, which cannot be where masks evolve or are learned."
+            )
         if ticket.pruned is not None:
             _check_shapes(ticket.pruned, theta0, f"the values that {whose} gives pruned weights")
         try:
@@ -208,7 +211,7 @@ def functions_of(experiment: Experiment, task: Task) -> Functions:
         criterion=(prune.criterion.name, prune.criterion.make()),
         structure=(prune.structure.name, structure_of(prune.structure, lambda: task.axes)),
         arms=tuple((arm, ARMS.find(arm)) for arm, repeats in sorted(experiment.arms.items()) if repeats),
-        evolves=bool(steps_of(experiment.evolve, experiment.train.steps)),
+        own_masks=learns(experiment.scheme) or bool(steps_of(experiment.evolve, experiment.train.steps)),
     )
 
 

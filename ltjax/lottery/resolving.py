@@ -14,8 +14,8 @@ from ltjax.core.keys import random_numbers
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Lane, Mask
 from ltjax.data import Source
-from ltjax.lottery.evolving import check_evolve
 from ltjax.lottery.given import masks_given
+from ltjax.lottery.own_masks import check_own_masks
 from ltjax.lottery.rehearsal import Rehearsal, rehearse
 from ltjax.lottery.search import lanes_of, start_step
 from ltjax.lottery.validation import validate
@@ -121,7 +121,7 @@ def resolve(
             raise UserError(f"--only must name trials from 0 to {experiment.trials - 1}, not {shown(trial)}.")
     rehearsals = {name: rehearse(point, tasks[name]) for name, point in points.items()}
     for name, point in points.items():
-        check_evolve(point, tasks[name], rehearsals[name])
+        check_own_masks(point, tasks[name], rehearsals[name])
     return Resolved(experiment, source, points, tasks, rehearsals, only)
 
 

@@ -9,11 +9,15 @@ function and its ``@REWINDINGS.register`` line.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Annotated, Any, Protocol, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
+
+import jax
+import numpy as np
 
 from ltjax.core.found import Found
 from ltjax.core.registry import Registry, registry
-from ltjax.core.types import Mask, Params, Start, Ticket
+from ltjax.core.trees import keys_like, map_with_path
+from ltjax.core.types import Key, Mask, Params, Start, Ticket
 from ltjax.settings.bounds import EPOCHS, STEPS_OR_EPOCHS
 from ltjax.sparsity import masks
 
@@ -91,6 +95,43 @@ class FineTune:
     def __call__(self, found: Found) -> Ticket:
         """The trained weights, t steps before the end, the rate held."""
         return _trained(found, self.t)._replace(hold=found.trained is not None)
+
+
+@REWINDINGS.register("freeze_init")
+@dataclass(frozen=True)
+class FreezeInit:
+    """To θ₀, and pruned weights stay there, untrained, in place of 0 (Zhou et al. 2019)."""
+
+    zero: Literal["none", "shrunk", "all"] = "none"
+    """Which are 0 all the same: pruned ones that training brought nearer to 0, or kept ones too at first."""
+    places: Literal["own", "shuffled", "reversed"] = "own"
+    """Controls of zero: as many of each layer at random places, or those that did not come nearer to 0."""
+
+    def __call__(self, found: Found) -> Ticket:
+        """θ₀ under the mask, θ₀ or 0 elsewhere."""
+        theta0, trained = found.theta0, found.trained if self.zero != "none" else None
+        if trained is None:
+            return original(found)._replace(pruned=theta0.params)
+        kinds, keys = found.task.kinds, keys_like(found.key, theta0.params)
+
+        def of_leaf(path: str, key: Key, first: np.ndarray, last: np.ndarray, mask: np.ndarray) -> np.ndarray:
+            if path not in kinds:
+                return first
+            return np.where(self._zeroed(key, np.asarray(first), np.asarray(last), mask), 0, first)
+
+        values = map_with_path(of_leaf, keys, theta0.params, trained.params, found.mask)
+        kept = values if self.zero == "all" else theta0.params
+        return original(found)._replace(params=kept, pruned=values)
+
+    def _zeroed(self, key: Key, first: np.ndarray, last: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """Which weights of a layer are 0; what earlier rounds decided stays so."""
+        if self.places == "reversed":
+            return (np.abs(last) > np.abs(first)) | (last == 0)
+        zeroed: np.ndarray = np.abs(last) < np.abs(first)
+        if self.places == "shuffled":
+            for index, part in enumerate((mask, ~mask)):
+                zeroed[part] = jax.random.permutation(jax.random.fold_in(key, index), zeroed[part])
+        return zeroed
 
 
 def _trained(found: Found, last: int | str | None) -> Ticket:

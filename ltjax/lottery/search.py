@@ -19,8 +19,8 @@ from ltjax.core.keys import named_key
 from ltjax.core.safetensors import load_start
 from ltjax.core.types import Key, Lane, Mask, Params, Start, State, Ticket
 from ltjax.lanes.placement import on_cpu
-from ltjax.lottery.evolving import layers_pruned, params_begun
 from ltjax.lottery.given import Begun, masks_given
+from ltjax.lottery.own_masks import layers_pruned, params_begun
 from ltjax.lottery.pruning import pruned
 from ltjax.lottery.rehearsal import Rehearsal, unranked
 from ltjax.lottery.rewinding import original
@@ -28,7 +28,8 @@ from ltjax.models import Collections, Network
 from ltjax.settings.roles import lane_values
 from ltjax.settings.schema import Experiment
 from ltjax.sparsity import masks, schedules
-from ltjax.training.evolve import final_step, numbers_of, steps_of
+from ltjax.training.evolve import final_step, numbers_of
+from ltjax.training.schemes import begun
 from ltjax.training.step import Course, LaneStart
 from ltjax.training.task import Task, shapes_of
 
@@ -145,7 +146,7 @@ class Search:
         self._rewound: dict[tuple[int, int], Ticket] = {}
         self._ahead: dict[tuple[int, int], Mask] = {}
         self._given: dict[int, Mask] = {}
-        self.evolving = layers_pruned(experiment, task)
+        self.layers = layers_pruned(experiment, task)
 
     def check_start(self) -> None:
         """Check what all trials begin with, before anything is trained.
@@ -195,11 +196,6 @@ class Search:
     def ticket(self, round: int, trial: int) -> Ticket:
         """The ticket of a trial in a round: as it is rewound, and in round 0 at θ₀."""
         return self.rewound(round, trial) if round else original(self._found_in(round, trial))
-
-    @property
-    def evolves(self) -> bool:
-        """Whether masks change while lanes train."""
-        return bool(steps_of(self.experiment.evolve, self.experiment.train.steps))
 
     def final(self, starts: Sequence[LaneStart]) -> list[int]:
         """The steps from which lanes that begin so have the density that they end with."""
@@ -294,12 +290,16 @@ class Search:
         course = Course(
             named_key(seed, "train", *identity), shared,
             {name: as_number(value) for name, value in values.items()}, own.hold,
-            numbers_of(experiment.evolve, experiment.train.steps, own.mask, self.evolving, own.step),
+            numbers_of(experiment.evolve, experiment.train.steps, own.mask, self.layers, own.step),
         )  # fmt: skip
-        params, state, mask, pruned = jax.tree.map(
-            np.asarray, jax.device_get((params_begun(experiment, own), state, own.mask, own.pruned))
-        )
-        return LaneStart(params, state, mask, course, pruned)
+        key = named_key(seed, "scheme", *drawn)
+        learned = begun(experiment.scheme, own.params, own.mask, self.layers, key)
+        params = params_begun(experiment, own)
+        start = LaneStart(params, state, own.mask, course, own.pruned, learned)
+        return start._replace(**{
+            name: jax.tree.map(np.asarray, jax.device_get(getattr(start, name)))
+            for name in ("params", "collections", "mask", "pruned", "learned")
+        })  # fmt: skip
 
     def _found_in(self, round: int, trial: int) -> Found:
         """What is known of a trial when a round begins."""

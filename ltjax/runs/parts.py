@@ -34,8 +34,8 @@ class Stored(NamedTuple):
     """What a part's checkpoint holds.
 
     ``masks`` have a leading axis over ``lanes``, ``trained`` and ``collections`` one over ``kept``, the lanes
-    whose params are there; ``ahead`` has the next round's masks by trial. Where masks evolve ``masks`` are
-    those that training left, and ``begun`` the round's.
+    whose params are there; ``ahead`` has the next round's masks by trial. Where training leaves
+    lanes masks of their own ``masks`` are these, and ``begun`` the round's.
     """
 
     lanes: tuple[Lane, ...]

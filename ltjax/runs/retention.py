@@ -75,7 +75,7 @@ def disk(resolved: Resolved, point: str = "") -> dict[Keep, int]:
     for keep in get_args(Keep):
         found[keep] = experiment.trials * params * keeps_theta0(experiment, keep)
         found[keep] += experiment.trials * whole * len(resolved.rehearsals[point].functions.captures)
-        masks = 2 if resolved.rehearsals[point].functions.evolves else 1
+        masks = 2 if resolved.rehearsals[point].functions.own_masks else 1
         for round in range(experiment.prune.rounds + 1):
             lanes = resolved.lanes(point, round)
             ahead = _ahead(experiment, round, lanes)

@@ -31,7 +31,7 @@ def load_ticket(folder: str | Path, *, trial: int, round: int) -> Ticket:
 def load_trained(
     folder: str | Path, *, round: int, arm: str = "ticket", trial: int = 0, repeat: int = 0
 ) -> Params:
-    """The params of a lane after training, pruned weights at exactly 0.
+    """The params of a lane after training, pruned weights at exactly 0 or at the values that they were given.
 
     Raises:
         UserError: the run has none such.

@@ -271,6 +271,8 @@ class Experiment(_Choosing):
     """What tables and figures show beside the loss, by its name in the registry; auto: the task's own."""
     evolve: Annotated[Choice, Kind("evolve"), SHAPE] = Choice("evolve", "none")
     """How masks change while lanes train, by its name in the registry."""
+    scheme: Annotated[Choice, Kind("scheme"), SHAPE] = Choice("scheme", "weights")
+    """What is trained, the weights or a mask over weights that stay, by its name in the registry."""
     analyses: Annotated[tuple[str, ...], NAMES, ALL_POINTS] = ()
     """Analyses, by their names in the registry, that are made of each round before params are dropped."""
     data: Annotated[Data, SHAPE] = field(default_factory=Data)

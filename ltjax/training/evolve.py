@@ -25,6 +25,7 @@ from ltjax.core.registry import Registry, registry
 from ltjax.core.trees import leaves_by_path, map_with_path
 from ltjax.core.types import Key, Mask
 from ltjax.settings.bounds import STEPS, real, share, whole
+from ltjax.sparsity.ranking import lowest
 
 
 class Layer(NamedTuple):
@@ -200,21 +201,6 @@ def moved(number: jax.Array, mask: jax.Array, weights: jax.Array, scores: jax.Ar
     None comes that has just gone.
     """
     return mask & ~lowest(number, jnp.abs(weights), mask) | lowest(number, scores, ~mask)
-
-
-def lowest(number: jax.Array, scores: jax.Array, among: jax.Array) -> jax.Array:
-    """Where the so many lowest scores are, of those that are ``among``: exactly so many, ties by index.
-
-    Example:
-        >>> scores, among = jnp.array([3.0, 1.0, 1.0, 0.0]), jnp.array([True, True, True, False])
-        >>> print(lowest(jnp.int32(1), scores, among))
-        [False  True False False]
-    """
-    place = jnp.arange(scores.size, dtype=jnp.int32)
-    # what is not a number comes last of those among, and before all others: counts hold in a diverged lane
-    *_, order = jax.lax.sort((~among.ravel(), scores.ravel(), place), num_keys=2, is_stable=True)
-    first = jnp.zeros(scores.size, bool).at[order].set(place < number, unique_indices=True)
-    return first.reshape(scores.shape) & among
 
 
 PROBE = Layer((6, 5), 12)

@@ -26,9 +26,10 @@ from ltjax.training.augmentations import AUGMENTATIONS, Augmentation
 from ltjax.training.evolve import begun, steps_of
 from ltjax.training.losses import AUTO, Loss
 from ltjax.training.optimizers import make_optimizer
+from ltjax.training.schemes import Learned, left, samples, weights_of
 from ltjax.training.task import Task
 
-Stream: TypeAlias = Literal["order", "augmentation", "dropout", "evolve"]
+Stream: TypeAlias = Literal["order", "augmentation", "dropout", "evolve", "scheme"]
 """What is drawn while a lane trains."""
 
 
@@ -63,6 +64,7 @@ class LaneStart(NamedTuple):
     """What a lane is given: params, 0 where pruned; state beside them; mask; the values of pruned weights.
 
     Where masks evolve this one is the round's: a lane that begins with more weights has params of them too.
+    Where a scheme trains other numbers in place of weights, ``learned`` has them, and params are whole.
     """
 
     params: Params
@@ -70,12 +72,14 @@ class LaneStart(NamedTuple):
     mask: Mask
     course: Course
     pruned: Params | None = None
+    learned: Learned | None = None
 
 
 class LaneState(NamedTuple):
     """What a lane carries from step to step; ``order`` is this epoch's permutation.
 
-    The mask is a part of it: the forward pass is of ``weights``, and what training leaves has its mask.
+    The mask is a part of it: the forward pass is of ``weights``, and what training leaves has its mask. Where
+    a scheme trains other numbers these are ``learned``, and params and mask stay as they are.
     """
 
     params: Params
@@ -84,6 +88,22 @@ class LaneState(NamedTuple):
     optimizer: optax.OptState
     order: jax.Array
     pruned: Params | None = None
+    learned: Learned | None = None
+
+    @property
+    def trained(self) -> Any:
+        """What the optimizer changes."""
+        return self.params if self.learned is None else self.learned
+
+    def updated(
+        self, trained: Any, collections: Collections, optimizer: Any, order: jax.Array
+    ) -> "LaneState":
+        """The state after an update of what is trained."""
+        after = self._replace(collections=collections, optimizer=optimizer, order=order)
+        if self.learned is not None:
+            return after._replace(learned=trained)
+        # the mask once more: whatever the optimizer does, noise added to updates too, pruned params stay 0
+        return after._replace(params=masks.apply(self.mask, trained))
 
     @property
     def weights(self) -> Params:
@@ -124,6 +144,7 @@ class Training:
     examples: int
     augment: Augmentation | Choice = AUGMENTATIONS["none"]
     evolve: Choice = Choice("evolve", "none")
+    scheme: Choice = Choice("scheme", "weights")
     spread: Callable[[Examples], Examples] = lambda batch: batch
     """How a batch is laid out, where ``spread_over`` devices share a lane."""
     spread_over: int = 1
@@ -132,6 +153,11 @@ class Training:
     def epoch_steps(self) -> int:
         """Steps of an epoch."""
         return self.examples // self.train.batch
+
+    @cached_property
+    def samples(self) -> int:
+        """Over how many draws of the weights an evaluation is."""
+        return samples(self.scheme)
 
     @cached_property
     def changes(self) -> tuple[int, ...]:
@@ -144,9 +170,10 @@ class Training:
         if self.changes:
             mask = begun(self.evolve, mask, start.course.numbers)
             params = masks.apply(mask, params)
-        optimizer = self._optimizer(start.course, step).init(params)
+        trained = params if start.learned is None else start.learned
+        optimizer = self._optimizer(start.course, step).init(trained)
         order = self._permutation(start.course, step)
-        return LaneState(params, start.collections, mask, optimizer, order, start.pruned)
+        return LaneState(params, start.collections, mask, optimizer, order, start.pruned, start.learned)
 
     def advance(
         self, state: LaneState, course: Course, splits: Splits, step: jax.Array, length: int
@@ -159,19 +186,33 @@ class Training:
         return state, jax.tree.map(lambda each: each.sum(axis=0), tallies)
 
     def measure(self, state: LaneState, course: Course, data: Examples) -> Tally:
-        """Tally a whole split."""
-        weights, loss = state.weights, self._loss_of(course)
+        """Tally a whole split; of a scheme that draws weights, under ``samples`` draws of them, summed."""
+        loss = self._loss_of(course)
 
-        def of_batch(batch: Examples) -> Tally:
-            # evaluation draws nothing: dropout is off, so any key will do
-            batch = self.spread(batch)
-            outputs, _ = self.task.network.apply(
-                weights, state.collections, batch.values(), False, named_key(0)
-            )
-            return self.tally(loss, outputs, batch)
+        def of_weights(weights: Params) -> Tally:
+            def of_batch(batch: Examples) -> Tally:
+                # evaluation draws nothing: dropout is off, so any key will do
+                batch = self.spread(batch)
+                outputs, _ = self.task.network.apply(
+                    weights, state.collections, batch.values(), False, named_key(0)
+                )
+                return self.tally(loss, outputs, batch)
 
-        tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch, self.spread_over))
+            tallies = jax.lax.map(of_batch, data.batches(self.train.evaluate_batch, self.spread_over))
+            return jax.tree.map(lambda each: each.sum(axis=0), tallies)
+
+        if state.learned is None:
+            return of_weights(state.weights)
+        keys = jax.random.split(self._key(course, "scheme", EVALUATION), self.samples)
+        tallies = jax.lax.map(lambda key: of_weights(self._forward(state, key)[0]), keys)
         return jax.tree.map(lambda each: each.sum(axis=0), tallies)
+
+    def left(self, state: LaneState) -> tuple[Params, Collections, Mask]:
+        """What training left of a lane: effective weights, collections and its mask."""
+        if state.learned is None:
+            return state.weights, state.collections, state.mask
+        weights, mask = left(self.scheme, state.learned, state.params, state.mask)
+        return weights, state.collections, mask
 
     def _update(
         self, state: LaneState, course: Course, data: Examples, step: jax.Array
@@ -183,15 +224,13 @@ class Training:
         inputs = self._augment(course)(self._key(course, "augmentation", step), batch.inputs)
         batch = batch._replace(inputs=inputs)
         # the mask in the forward pass: the loss's gradient is dense, of the weights, the optimizer's is not
+        weights, pull = self._forward(state, self._key(course, "scheme", step))
         dense, (tally, collections) = jax.grad(self._loss, has_aux=True)(
-            state.weights, state.collections, batch, self._loss_of(course), self._key(course, "dropout", step)
+            weights, state.collections, batch, self._loss_of(course), self._key(course, "dropout", step)
         )
-        updates, optimizer = self._optimizer(course, step).update(
-            state.pull(dense), state.optimizer, state.params
-        )
-        # and once more: whatever the optimizer does, noise added to updates too, pruned params stay 0
-        params = masks.apply(state.mask, optax.apply_updates(state.params, updates))
-        updated = LaneState(params, collections, state.mask, optimizer, order, state.pruned)
+        updates, optimizer = self._optimizer(course, step).update(pull(dense), state.optimizer, state.trained)
+        trained = optax.apply_updates(state.trained, updates)
+        updated = state.updated(trained, collections, optimizer, order)
         if not self.changes:
             return updated, tally
         # the steps are those of all lanes, so this stays a branch under vmap, and sorts at no other step
@@ -199,6 +238,16 @@ class Training:
             (jnp.asarray(self.changes) == step).any(),
             lambda: self._evolved(state, updated, dense, course, step), lambda: updated,
         ), tally  # fmt: skip
+
+    def _forward(self, state: LaneState, key: Key) -> tuple[Params, Callable[[Params], Any]]:
+        """The effective weights, and what pulls a gradient by them back to what is trained."""
+        learned = state.learned
+        if learned is None:
+            return state.weights, state.pull
+        weights, pull = jax.vjp(
+            lambda learned: weights_of(self.scheme, learned, state.params, state.mask, key), learned
+        )
+        return weights, lambda dense: pull(dense)[0]
 
     def _evolved(
         self, state: LaneState, updated: LaneState, dense: Params, course: Course, step: jax.Array
@@ -267,7 +316,7 @@ class Training:
 
     def _key(self, course: Course, stream: Stream, step: Any) -> Key:
         """The key of a stream of draws: at a step, or in the epoch of a step for the order of examples."""
-        own = self.train.redraw if stream == "evolve" else stream in self.train.repeat
+        own = self.train.redraw if stream in ("evolve", "scheme") else stream in self.train.repeat
         base = course.key if own else course.shared
         if stream == "order":
             return jax.random.fold_in(jax.random.fold_in(base, ORDER), step // self.epoch_steps)
@@ -289,7 +338,10 @@ class Training:
 ORDER = 2**31 - 1
 """Folded into a lane's key for its epochs' permutations: beyond any step number."""
 
-WITHIN = {"augmentation": 1, "evolve": 2}
+EVALUATION = 2**31 - 2
+"""In place of a step where an evaluation draws weights: the same draws at each, so that curves are smooth."""
+
+WITHIN = {"augmentation": 1, "evolve": 2, "scheme": 3}
 """Folded into a step's key for what is done to its images and masks; the step's key itself is dropout's."""
 
 
