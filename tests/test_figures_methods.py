@@ -15,7 +15,7 @@ from ltjax.plots.leaving import GONE
 from ltjax.plots.style import GREY
 from ltjax.report import methods as tabled
 from ltjax.settings.loading import load_experiment
-from ltjax.settings.schema import Prune, Rates
+from ltjax.settings.schema import Experiment, Prune, Rates
 from ltjax.studies import FIGURES
 
 from .conftest import with_prune, with_train
@@ -113,7 +113,7 @@ def line_of(axes):
     ],
 )  # fmt: skip
 def test_a_method_is_called_by_the_choices_in_which_the_given_ones_differ(prunes, names):
-    assert names_of(prunes) == names
+    assert names_of([Experiment(prune=prune) for prune in prunes]) == names
 
 
 def test_methods_that_differ_in_rates_alone_are_told_apart_by_them():
