@@ -11,11 +11,13 @@ from matplotlib.colors import same_color
 from ltjax.analysis.methods import groups, names_of
 from ltjax.analysis.results import Absent, Study
 from ltjax.core.choices import Choice
+from ltjax.lanes.history import LANE
 from ltjax.plots.leaving import GONE
 from ltjax.plots.style import GREY
 from ltjax.report import methods as tabled
+from ltjax.runs.learned import Learned
 from ltjax.settings.loading import load_experiment
-from ltjax.settings.schema import Prune, Rates
+from ltjax.settings.schema import Experiment, Prune, Rates
 from ltjax.studies import FIGURES
 
 from .conftest import with_prune, with_train
@@ -73,6 +75,21 @@ def seeded(made, seed):
     return kept(made, experiment=replace(made.experiment, seed=seed))
 
 
+def evolved(made, evolve):
+    return kept(made, experiment=replace(made.experiment, evolve=evolve))
+
+
+def counted(made, step_flops, first=None):
+    """The run as one that knows the FLOPs of a step, perhaps with curves that begin where arms start."""
+    moved = kept(made)
+    moved.__dict__["learned"] = Learned(step_flops=step_flops)
+    if first is not None:
+        lanes = made.summary[LANE]
+        steps = lanes["arm"].map(first).fillna(0).where(lanes["round"] > 0, 0)
+        moved.__dict__["curves"] = pd.concat([lanes.assign(step=steps), lanes.assign(step=50_000)])
+    return moved
+
+
 def draw(*runs):
     return FIGURES["methods"].draw(Study(runs))
 
@@ -113,7 +130,26 @@ def line_of(axes):
     ],
 )  # fmt: skip
 def test_a_method_is_called_by_the_choices_in_which_the_given_ones_differ(prunes, names):
-    assert names_of(prunes) == names
+    assert names_of([Experiment(prune=prune) for prune in prunes]) == names
+
+
+@pytest.mark.parametrize(
+    ("experiments", "names"),
+    [
+        ([Experiment(evolve=of) for of in ("none", "set", "rigl", "gradual")],
+         ["static", "SET", "RigL", "gradual"]),
+        ([Experiment(evolve=Choice("evolve", "set", {"interval": 50})), Experiment(evolve="rigl")],
+         ["SET", "RigL"]),
+        ([Experiment(evolve=Choice("evolve", "rigl", {"interval": at})) for at in (50, 1_000)],
+         ["RigL interval 50", "RigL interval 1,000"]),
+        ([Experiment(), Experiment(prune=Prune(criterion="random")),
+          Experiment(prune=Prune(criterion="random"), evolve="set")],
+         ["magnitude", "random", "random, SET"]),
+        ([Experiment(prune=Prune(densities="erk")), Experiment(evolve="set")], ["ERK", "SET"]),
+    ],
+)  # fmt: skip
+def test_masks_that_change_make_a_method_by_the_names_of_the_field(experiments, names):
+    assert names_of(experiments) == names
 
 
 def test_methods_that_differ_in_rates_alone_are_told_apart_by_them():
@@ -195,6 +231,24 @@ def test_a_run_that_prunes_nothing_yet_is_no_method_and_adds_its_dense_networks(
     (group,) = groups(Study([run("a", criterion="snip"), seeded(run("b", schedule=at_init()), 5)]))
     assert [method.name for method in group.methods] == ["snip"]
     assert set(group.dense["seed"]) == {0, 5}
+
+
+def test_a_sweep_of_how_masks_change_is_one_group_whose_dense_network_is_one():
+    runs = [evolved(run(of, at(value), criterion="random"), of)
+            for of, value in (("none", 0.93), ("set", 0.94), ("rigl", 0.95))]  # fmt: skip
+    figure = draw(*runs)
+    (axes,) = panels(figure)
+    assert labels(figure) == ["static", "SET", "RigL", "dense network"]
+    means = {name: float(mean) for name, (_, (mean,), _, _) in lines(axes).items()}
+    assert means == pytest.approx({"static": 0.93, "SET": 0.94, "RigL": 0.95})
+    (group,) = groups(Study(runs))
+    assert len(group.dense) == 3
+
+
+def test_of_one_evolve_its_parameter_alone_orders_the_methods():
+    intervals = [Choice("evolve", "set", {"interval": interval}) for interval in (100, 20, 50)]
+    (group,) = groups(Study([evolved(run(str(each.parameters)), each) for each in intervals]))
+    assert group.own == {"evolve.interval": [20, 50, 100]} and group.ordered
 
 
 # --- how it is drawn ---
@@ -368,7 +422,7 @@ def test_the_table_has_a_row_for_each_method_and_density_with_least_and_greatest
         "runs", "method", "percent_remaining", "metric",
         "test_ticket", "test_ticket_least", "test_ticket_greatest",
         "test_reinit", "test_reinit_least", "test_reinit_greatest",
-        "early_stop_step", "early_stop_step_least", "early_stop_step_greatest",
+        "early_stop_step", "early_stop_step_least", "early_stop_step_greatest", "training_flops",
     ]  # fmt: skip
     none = (np.nan,) * 3
     expected = [
@@ -380,7 +434,7 @@ def test_the_table_has_a_row_for_each_method_and_density_with_least_and_greatest
         ("random", 50, 0.9, 0.899, 0.902, *none, 4_000, 3_900, 4_200),
     ]
     assert list(table["method"]) == [name for name, *_ in expected]
-    numbers = table.drop(columns=["runs", "method", "metric"]).to_numpy(float)
+    numbers = table.drop(columns=["runs", "method", "metric", "training_flops"]).to_numpy(float)
     np.testing.assert_allclose(numbers, [row for _, *row in expected])
     assert list(table["runs"]) == ["lenet on mnist, steps 50,000"] * 4 + ["lenet on mnist, steps 777"] * 2
     assert set(table["metric"]) == {"accuracy"}
@@ -405,6 +459,28 @@ def test_the_page_has_the_rows_of_methods_that_can_be_compared(study):
     text = " ".join(parsed.text.split())
     assert "methods" in parsed.ids and "#methods" in parsed.links
     assert "random 10.0 93.00 92.90–93.20 – 6,000 5,900–6,200" in text
+
+
+def test_training_costs_its_steps_whatever_the_density_and_from_the_start_step_on():
+    step = 67_608_000
+    still = counted(run("a", schedule=at_init(0.5, 0.02), criterion="random"), step)
+    late = counted(run("b", arms=["reinit"]), step, {"ticket": 10_000})
+    table = tabled.table(Study([still, late, run("c", criterion="snip")]))
+    assert list(zip(table["method"], table["training_flops"], strict=True))[:-1] == [
+        ("dense network", 50_000 * step),
+        ("random", 50_000 * step), ("random", 50_000 * step),
+        ("magnitude", 40_000 * step),  # of tickets, and not of reinits
+    ]  # fmt: skip
+    assert table["method"].iloc[-1] == "snip" and pd.isna(table["training_flops"].iloc[-1])
+
+
+def test_the_page_tells_the_cost_of_training_and_that_masks_save_none_of_it_where_it_is_known(study):
+    runs = [counted(run("a"), 67_608_000), run("b", criterion="random")]
+    (sheet,) = tabled.sheets(Study(runs))
+    assert sheet.columns[-1] == "training FLOPs"
+    assert [row.cells[-1] for row in sheet.rows] == [("3.38 T", ""), ("3.38 T", ""), ("–", "")]
+    said = "Masks save none of them"
+    assert said in Parsed(render(runs)).text and said not in Parsed(render(study.runs)).text
 
 
 def test_a_page_of_one_method_has_no_table_of_methods():

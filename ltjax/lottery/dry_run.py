@@ -21,7 +21,7 @@ from ltjax.sparsity.structures import structure_of
 from ltjax.training.evolve import steps_of
 from ltjax.training.schemes import begun, learns, samples
 from ltjax.training.step import LaneStart, Training, course_of
-from ltjax.training.task import batched
+from ltjax.training.task import Task, batched
 
 SHOWN = 6
 """Rounds of which a layer's line tells the surviving weights; where there are more, the last among them."""
@@ -75,7 +75,7 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
         schedule=counts,
         lanes=[len(each) for each in lanes],
         trial_steps=sum(steps),
-        step_flops=step_flops(task.network, start, batched(data.seen, experiment.train.batch)),
+        step_flops=flops_of(task, experiment.train.batch),
         lane_bytes=_bytes((jax.eval_shape(training.begin, start), start.params, start.mask)),
         layers=every,
         kept=kept(task, experiment.prune, first),
@@ -83,12 +83,26 @@ def plan(resolved: Resolved, point: str = "") -> Plan:
     )
 
 
+def flops_of(task: Task, batch: int) -> int:
+    """FLOPs of the forward and backward pass of a lane's step, over so many examples; from shapes alone.
+
+    Masks save none of them: pruned weights are multiplied as the others are.
+    """
+    params, collections = task.shapes
+    course = course_of(jax.eval_shape(lambda: named_key(0)))
+    with task.guard():
+        return step_flops(
+            task.network, LaneStart(params, collections, {}, course), batched(task.data.seen, batch)
+        )
+
+
 def step_flops(network: Network, start: LaneStart, batch: Any) -> int:
     """FLOPs of one forward and backward pass of a network over a batch of these shapes."""
 
     def loss(params: Any, collections: Any, batch: Any, key: jax.Array) -> jax.Array:
         outputs, _ = network.apply(params, collections, batch, True, key)
-        return sum((leaf.sum() for leaf in jax.tree.leaves(outputs)), jnp.zeros(()))
+        real = [leaf for leaf in jax.tree.leaves(outputs) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+        return sum((leaf.sum().astype(float) for leaf in real), jnp.zeros(()))
 
     with convolution.automatic():  # written out, a gradient multiplies the zeros that a stride leaves
         return flops(jax.value_and_grad(loss), start.params, start.collections, batch, start.course.key)
