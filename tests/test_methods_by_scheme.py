@@ -1,35 +1,18 @@
 """Methods that train other numbers than weights are compared with those that train weights."""
 
-from dataclasses import dataclass, fields
-from typing import Annotated
+from dataclasses import replace
 
 import pytest
 
 from ltjax.analysis import methods
 from ltjax.analysis.results import Study
-from ltjax.core.choices import Choice
-from ltjax.settings.fields import SHAPE, Kind
-from ltjax.settings.schema import Experiment
 
 from .test_figures_methods import at, kept, run
 
 
-@dataclass(frozen=True)
-class Schemed(Experiment):
-    """An experiment that says what is trained: so where the schema does not have it yet."""
-
-    scheme: Annotated[Choice, Kind("scheme"), SHAPE] = Choice("scheme", "weights")
-
-
-@pytest.fixture(autouse=True)
-def schema(monkeypatch):
-    if "scheme" not in {each.name for each in fields(Experiment)}:
-        monkeypatch.setattr(methods, "Experiment", Schemed)
-
-
 def schemed(made, scheme):
     """The run as one that trains by a scheme."""
-    return kept(made, experiment=Schemed(**{**vars(made.experiment), "scheme": scheme}))
+    return kept(made, experiment=replace(made.experiment, scheme=scheme))
 
 
 def momentum(rate):
@@ -82,3 +65,14 @@ def test_the_dense_network_is_the_one_whose_weights_were_trained():
     ]
     (group,) = methods.groups(Study(runs))
     assert group.dense["early_stop_test_accuracy"].tolist() == pytest.approx([0.979, 0.979, 0.982])
+
+
+def test_where_masks_are_learned_round_0_is_the_methods_own_at_the_size_that_it_found():
+    made = run("a", train=momentum(0.1))
+    rows = made.summary[made.summary["round"] == 0].assign(percent_remaining=46.5)
+    learned = schemed(kept(made, summary=rows), "supermask")
+    (group,) = methods.groups(Study([learned, schemed(run("b"), "weights")]))
+    by_name = {method.name: method.rows("ticket") for method in group.methods}
+    assert set(by_name["supermask"]["percent_remaining"]) == {46.5}
+    assert set(by_name["weights"]["percent_remaining"]) == {50.0}
+    assert len(group.dense) == 3

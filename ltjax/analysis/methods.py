@@ -81,7 +81,9 @@ def _sized(run: Results) -> pd.DataFrame:
     sizes = rows.groupby("round")[SIZE].mean()
     sizes.update(rows[rows["arm"] == "ticket"].groupby("round")[SIZE].mean())
     size = rows["round"].map(sizes).map(lambda percent: float(f"{percent:.6g}"))
-    return rows.assign(seed=run.experiment.seed, size=size, **{FLOPS: training_flops(run)})
+    # where masks are learned round 0 is a method's as the others are, and no dense network's
+    round = rows["round"] if _trains_weights(run) else rows["round"] + 1
+    return rows.assign(round=round, seed=run.experiment.seed, size=size, **{FLOPS: training_flops(run)})
 
 
 def training_flops(run: Results) -> pd.Series:
@@ -161,8 +163,7 @@ def _making(study: Study) -> tuple[str, ...]:
 
 
 def _trains_weights(run: Results) -> bool:
-    scheme = getattr(run.experiment, "scheme", None)
-    return scheme is None or scheme.name == "weights"
+    return run.experiment.scheme.name == Experiment().scheme.name
 
 
 def _unpruned(runs: Sequence[Results]) -> tuple[Results, ...]:
@@ -173,7 +174,7 @@ def _unpruned(runs: Sequence[Results]) -> tuple[Results, ...]:
 
 
 def _prunes(run: Results) -> bool:
-    return bool((run.summary["round"] > 0).any())
+    return not _trains_weights(run) or bool((run.summary["round"] > 0).any())
 
 
 def _ascending(group: Group) -> Group:
