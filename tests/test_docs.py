@@ -57,7 +57,8 @@ def shown(path: Path) -> list[list[str]]:
 
 READERS_OWN = {
     "mine.py", "small.py", "own.py", "rows.py", "vit.py", "chars.py", "tabular.py", "flax_nnx.py", "focal.py",
-    "runs/mine", "runs/again", "runs/before", "runs/copies", "runs/lenet/config.json", "--help",
+    "runs/mine", "runs/again", "runs/before", "runs/copies", "runs/moving", "runs/supermask", "runs/frozen",
+    "runs/swept", "runs/moving/evolve=rigl", "runs/lenet/config.json", "--help",
 }  # fmt: skip
 """Where a command names these, the page's other blocks made them, and are run with it (test_installed.py,
 test_recipes.py, test_recipes_tasks.py, test_recipes_methods.py)."""

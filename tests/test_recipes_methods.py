@@ -1,4 +1,4 @@
-"""The recipes of methods and analyses: each command as the page has it, in short, and what it is for."""
+"""The recipes of methods, analyses and masks: each command as its page has it, in short, and its purpose."""
 
 import re
 import shlex
@@ -15,15 +15,18 @@ from .test_command import answer, started
 from .test_docs import ROOT
 from .test_installed import steps
 
-PAGE = (ROOT / "docs" / "recipes_methods.md").read_text()
+PAGE = "".join((ROOT / "docs" / f"recipes_{name}.md").read_text() for name in ("methods", "masks"))
 PARTS = dict(part.split("\n", 1) for part in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:])
 SMALL = next(code for _, code in steps((ROOT / "docs" / "recipes.md").read_text()) if "# small.py" in code)
 
-ADDED = ((ltjax.CRITERIA, "taylor"), (ltjax.ANALYSES, "signs_kept"), (FIGURES, "signs"))
-"""What the page's files register."""
+ADDED = (
+    (ltjax.CRITERIA, "taylor"), (ltjax.ANALYSES, "signs_kept"), (FIGURES, "signs"),
+    (ltjax.EVOLVES, "saliency"), (ltjax.SCHEMES, "signed"),
+)  # fmt: skip
+"""What the pages' files register."""
 
 SHORT = (
-    "--trials 2 --train.steps 20 --train.evaluate-every 20 --train.batch 20 --model.widths 12 "
+    "--trials 2 --train.steps 28 --train.evaluate-every 28 --train.batch 20 --model.widths 12 "
     "--data.name digits --data.validation 100 --compute.devices 1"
 ).split()
 """What makes a recipe's run a short one; its networks are small enough for an eigenvalue or a line."""
@@ -35,7 +38,7 @@ ROW = r"^ +(\d+) +(?:[a-z_]+ +)?([\d.]+) +"
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A folder of a reader's, in which part after part of the page is followed."""
+    """A folder of a reader's, in which part after part of the pages is followed."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("reader")
         patch.chdir(folder)

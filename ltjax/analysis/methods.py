@@ -39,6 +39,7 @@ WORDS = {
     ("schedule", "oneshot"): "one-shot", ("schedule", "at_init"): "at init",
     ("rewind", "original"): "rewound to θ₀", ("rewind", "step"): "rewound to step {k}",
     ("rewind", "learning_rate"): "learning-rate rewinding", ("rewind", "fine_tune"): "fine-tuned",
+    ("rewind", "freeze_init"): "pruned at θ₀",
     ("evolve", "none"): "static", ("evolve", "set"): "SET", ("evolve", "rigl"): "RigL",
     ("scheme", "edge_popup"): "edge-popup",
 }  # fmt: skip
@@ -82,7 +83,7 @@ def _sized(run: Results) -> pd.DataFrame:
     sizes.update(rows[rows["arm"] == "ticket"].groupby("round")[SIZE].mean())
     size = rows["round"].map(sizes).map(lambda percent: float(f"{percent:.6g}"))
     # where masks are learned round 0 is a method's as the others are, and no dense network's
-    round = rows["round"] if _trains_weights(run) else rows["round"] + 1
+    round = rows["round"] if run.experiment.trains_weights else rows["round"] + 1
     return rows.assign(round=round, seed=run.experiment.seed, size=size, **{FLOPS: training_flops(run)})
 
 
@@ -159,22 +160,18 @@ def groups(study: Study) -> list[Group]:
 
 def _making(study: Study) -> tuple[str, ...]:
     """The settings that make a method in a study."""
-    return METHOD if all(map(_trains_weights, study.runs)) else METHOD + TRAINED
-
-
-def _trains_weights(run: Results) -> bool:
-    return run.experiment.scheme.name == Experiment().scheme.name
+    return METHOD if all(run.experiment.trains_weights for run in study.runs) else METHOD + TRAINED
 
 
 def _unpruned(runs: Sequence[Results]) -> tuple[Results, ...]:
     """Of runs that are trained alike those that have one dense network: what was trained are its weights."""
-    first = next(filter(_trains_weights, runs), runs[0])
+    first = next((run for run in runs if run.experiment.trains_weights), runs[0])
     beside = [name for name in METHOD if name != "scheme"]
     return tuple(run for run in runs if _training(run, beside) == _training(first, beside))
 
 
 def _prunes(run: Results) -> bool:
-    return not _trains_weights(run) or bool((run.summary["round"] > 0).any())
+    return not run.experiment.trains_weights or bool((run.summary["round"] > 0).any())
 
 
 def _ascending(group: Group) -> Group:

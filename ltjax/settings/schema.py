@@ -283,6 +283,11 @@ class Experiment(_Choosing):
     compute: Annotated[Compute, COMPUTE] = field(default_factory=Compute)
 
     @property
+    def trains_weights(self) -> bool:
+        """Whether weights are trained, and not what a scheme has in their place."""
+        return self.scheme.name == "weights"
+
+    @property
     def subject(self) -> str:
         """What is learned, and by which network, in a few words."""
         if self.task.name in OF_DATA:
