@@ -167,7 +167,7 @@ def test_processes_that_were_given_different_commands_are_told(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_process_whose_others_do_not_come_says_so(number, tmp_path):
     alone = [
         "--distributed.coordinator", f"localhost:{free_port()}", "--distributed.processes", "2",

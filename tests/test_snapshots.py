@@ -84,7 +84,7 @@ def test_a_snapshot_is_of_its_own_lanes_only(tmp_path):
     """With more trials asked for, the round is another part, and begins anew."""
     with pytest.raises(Killed):
         train(tmp_path, (0, 40))
-    _, steps = train(tmp_path, experiment=replace(LONG, trials=3, prune=replace(LONG.prune, rounds=0)))
+    _, steps = train(tmp_path, experiment=replace(LONG, trials=4, prune=replace(LONG.prune, rounds=0)))
     assert steps[0] == (0, 0)
 
 
