@@ -257,7 +257,10 @@ def test_on_devices_that_train_lanes_together_masks_are_learned_too(ran):
 
 
 def test_a_network_with_batch_norm_keeps_its_scales_and_gets_statistics():
-    deep = replace(POPUP, trials=1, arms={"ticket": 1}, model=Model("normed", channels=(3,)))
+    deep = replace(
+        POPUP, trials=1, arms={"ticket": 1}, model=Model("normed", channels=(3,), widths=(8,)),
+        train=replace(POPUP.train, steps=10),
+    )  # fmt: skip
     with called():
         (found,) = find_tickets(deep)
     outcome = found.lane(TICKET)

@@ -17,8 +17,6 @@ from ltjax.runs.partial import Begun
 
 from .conftest import TINY, with_prune, with_train
 
-pytestmark = pytest.mark.optimised
-
 LONG = with_prune(replace(with_train(TINY, steps=60, evaluate_every=20, optimizer="momentum")), rounds=1)
 ALWAYS = 1e-9
 """Minutes: a snapshot at every evaluation."""

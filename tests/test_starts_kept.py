@@ -26,7 +26,7 @@ from .conftest import TINY, finish, with_prune, with_train
 from .test_snapshots import Killed, train
 
 OWN = with_train(TINY, optimizer=Choice("optimizer", "momentum"), learning_rate=0.05, evaluate_every=10)
-LATE = replace(with_prune(OWN, rewind=Step(15), rounds=2), arms={"ticket": 1, "shuffle": 1})
+LATE = replace(with_prune(OWN, rewind=Step(15), rounds=2), arms={"ticket": 1})
 REWOUND = {"step": LATE, "learning_rate": with_prune(LATE, rewind=LearningRate(15))}
 
 
