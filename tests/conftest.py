@@ -1,5 +1,6 @@
 """What every test shares: two CPU devices, strict JAX, kept compilations, and one small finished run."""
 
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "2"  # before JAX is imported; programs that tests start inherit it
+gc.disable()  # until all is imported
 
 import jax
 import numpy as np
@@ -227,6 +229,20 @@ def by_name(params: Any) -> dict[str, str]:
 def _kind(layer: str, axes: int) -> str:
     named = next((kind for kind in ("output", "shortcut") if layer.startswith(kind)), None)
     return named or ("conv" if axes > 2 else "fc")
+
+
+def pytest_collection_finish():
+    """Garbage is looked for seldom, and not among what was imported: tracing makes many objects, and few."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_sessionfinish():
+    """pytest collects garbage five times before it ends; once is enough for a heap as large as this one."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -588,7 +588,7 @@ def test_the_source_of_a_notebooks_cell_is_that_of_what_it_names_too(monkeypatch
     assert cell_of(Entry("criterion", "typed")) is None
 
 
-def test_nothing_runs_what_lies_in_a_runs_folder(run, files, tmp_path):
+def test_nothing_runs_what_lies_in_a_runs_folder(run, files, tmp_path, undrawn):
     """Each command that reads a run, with copies that would write a file and fail."""
     marker = tmp_path / "marker"
     bomb = f"import pathlib\npathlib.Path({str(marker)!r}).touch()\nraise SystemExit\n"

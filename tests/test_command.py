@@ -109,7 +109,7 @@ def test_what_another_tool_calls_an_option_is_never_an_option_and_means_one():
     assert len(set(foreign)) == len(foreign) and not {f"--{name}" for name in foreign} & options
 
 
-@pytest.mark.parametrize("name", ["run", "report"])
+@pytest.mark.parametrize("name", ["run", pytest.param("report", marks=pytest.mark.long)])
 def test_python_m_starts_the_same_command(name):
     """Both start one ``main``: the help differs in nothing but how the command is started."""
     short, long = (started(*each, "--help") for each in (["ltjax", name], [f"ltjax.{name}"]))

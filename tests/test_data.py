@@ -331,6 +331,15 @@ def test_images_are_standardised_per_channel():
 
 
 @needs_mnist
+def test_real_mnists_test_split_is_whole_and_in_its_known_proportions():
+    builder = prepared._tfds().builder("mnist", data_dir=prepared.data_folder(Data("mnist")))
+    images, labels = prepared._read_split(builder.as_data_source(split="test"))
+    assert images.shape == (10000, 28, 28, 1) and images.dtype == np.uint8
+    assert np.bincount(labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+
+
+@pytest.mark.long
+@needs_mnist
 def test_real_mnist_is_whole_and_in_its_known_proportions():
     mnist = load_dataset(Data("mnist"))
     assert mnist.train_inputs.shape == (60000, 28, 28, 1) and mnist.test_inputs.shape == (10000, 28, 28, 1)

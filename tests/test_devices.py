@@ -56,6 +56,13 @@ lenet = Model(widths=(16, 12))
 json.dump({
     "one": trained(lenet, (8, 8, 1), 32, 5, devices=1),
     "eight": trained(lenet, (8, 8, 1), 32, 5, devices=8),
+}, sys.stdout)
+"""
+
+SHARED = """
+lenet = Model(widths=(16, 12))
+json.dump({
+    "one": trained(lenet, (8, 8, 1), 32, 5, devices=1),
     "two by four": trained(lenet, (8, 8, 1), 32, 5, devices=8, data=4),
 }, sys.stdout)
 """
@@ -79,18 +86,16 @@ def run(program):
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def told():
-    return run(LENET)
-
-
-def test_five_lanes_have_the_same_bits_on_eight_devices(told):
+def test_five_lanes_have_the_same_bits_on_eight_devices():
+    told = run(LENET)
     assert told["eight"]["mesh"] == [5, 1], "three devices would only wait"
     for name in ("loss", "sum"):
         np.testing.assert_array_equal(told["eight"][name], told["one"][name])
 
 
-def test_lanes_of_four_devices_each_agree_to_float_tolerance(told):
+@pytest.mark.long  # two devices to a lane are in test_wiring_settings.py
+def test_lanes_of_four_devices_each_agree_to_float_tolerance():
+    told = run(SHARED)
     assert told["two by four"]["mesh"] == [2, 4]
     for name in ("loss", "sum"):
         np.testing.assert_allclose(told["two by four"][name], told["one"][name], rtol=1e-5)

@@ -1,5 +1,6 @@
 """Several processes: the same numbers as one, by whatever they were started, and continued by any number."""
 
+import contextlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ltjax.cli import main
 from ltjax.core.errors import UserError
 from ltjax.core.types import Lane
 from ltjax.lanes.distributed import Distributed, check, job
@@ -29,10 +31,14 @@ SNAPSHOTS = ["--compute.snapshot-minutes", "1e-9"]
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Path:
-    """The folder of the run that one process made, undisturbed."""
-    folder = tmp_path_factory.mktemp("alone") / "run"
-    ended = run([*TINY, "--workdir", str(folder)])
-    assert ended.status == 0, ended.errors
+    """The folder of the run that one process made, undisturbed: this one."""
+    return by_oneself(TINY, tmp_path_factory.mktemp("alone") / "run")
+
+
+def by_oneself(command: list[str], folder: Path) -> Path:
+    """A folder into which this process has run the command."""
+    with contextlib.suppress(SystemExit):
+        main.main(["run", *command, "--workdir", str(folder), "--quiet"])
     return folder
 
 
@@ -74,11 +80,13 @@ def close(folder: Path, other: Path) -> None:
     np.testing.assert_allclose(one[numbers], two[numbers], atol=0.01)
 
 
-def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(alone, tmp_path):
+def test_two_processes_with_an_uneven_share_of_lanes_write_what_one_writes(tmp_path):
     """Six lanes on four devices: two have one lane each and padding, which no table shows."""
-    folder = tmp_path / "run"
-    first, second = Job(2, [*TINY, "--workdir", str(folder)], devices=2).ended()
+    folder, alone = tmp_path / "run", tmp_path / "alone"
+    command = [*TINY, *"--trials 6 --arms.reinit 0 --prune.rounds 1".split()]  # rounds share a program
+    first, second = Job(2, [*command, "--workdir", str(folder)], devices=2).ended()
     assert (first.status, second.status) == (0, 0), first.errors + second.errors
+    by_oneself(command, alone)
     same(folder, alone)
     assert "4 cpu devices of 2 processes" in first.output and "holds the tables" in first.output
     assert "round" not in second.output, "only the first process speaks"
@@ -167,7 +175,7 @@ def test_processes_that_were_given_different_commands_are_told(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_a_process_whose_others_do_not_come_says_so(number, tmp_path):
     alone = [
         "--distributed.coordinator", f"localhost:{free_port()}", "--distributed.processes", "2",

@@ -101,7 +101,7 @@ def as_before(training, start, splits):
 
 
 CASES = list(itertools.product(EVERY, (0.0, 0.01), (False, True)))
-SHORT = [("sgd", 0.0, False), ("sgd", 0.01, True), ("adam", 0.01, False), ("momentum", 0.0, True),
+SHORT = [("sgd", 0.01, True), ("adam", 0.01, False), ("momentum", 0.0, True),
          ("noisy", 0.0, False), ("adamw", 0.01, True)]  # fmt: skip
 
 

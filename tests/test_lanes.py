@@ -19,7 +19,7 @@ from ltjax.settings.schema import Compute
 from ltjax.sparsity import masks
 from ltjax.training.step import LaneStart, Training, course_of
 
-from .conftest import TINY, classifying, with_train
+from .conftest import TINY, classifying, compiled_quickly, with_train
 
 pytestmark = pytest.mark.optimised
 
@@ -63,9 +63,10 @@ def lane(trained, index):
     [
         ([0], 1),
         ([SPARSE], 1),
-        ([4, 1], 2),
-        ([3, 4, 1, 2, 0], 1),
-        pytest.param([2, 3, 0], 2, marks=pytest.mark.long),  # so are five on two devices, one of them padding
+        ([2, 3, 0], 2),
+        ([3, 4, 1, 2, 0], 2),
+        pytest.param([4, 1], 2, marks=pytest.mark.long),
+        pytest.param([3, 4, 1, 2, 0], 1, marks=pytest.mark.long),
     ],
 )
 def test_a_lane_has_the_same_bits_alone_or_among_others_on_one_device_or_two(
@@ -79,25 +80,27 @@ def test_a_lane_has_the_same_bits_alone_or_among_others_on_one_device_or_two(
 
 def test_vmapped_lanes_agree_to_float_tolerance(setting, together):
     program, starts = setting
-    vmapped = program(5, batching="vmap").run(starts)
+    with compiled_quickly():
+        vmapped = program(5, batching="vmap").run(starts)
     chex.assert_trees_all_close(vmapped.params, together.params, atol=1e-4)
     assert vmapped.params["fc1"]["kernel"].shape == (5, 64, 16)
 
 
 def test_lanes_written_out_agree_to_float_tolerance(setting, together):
     program, starts = setting
-    unrolled = program(2, batching="unrolled", devices=1).run(starts[3:])
+    with compiled_quickly():
+        unrolled = program(2, batching="unrolled", devices=1).run(starts[3:])
     for position, index in enumerate((3, 4)):
         chex.assert_trees_all_close(lane(unrolled, position), lane(together, index), rtol=1e-5, atol=1e-5)
 
 
 def test_one_compilation_serves_every_round(setting):
     program, starts = setting
-    compiled = program(2, devices=2)
-    compiled.run(starts[:2])
+    compiled = program(3, devices=2)
+    compiled.run(starts[:3])
     made = dict(compiled.compiled)
     assert {key[:2] for key in made} == {("begin", 0), ("inspect", 0), ("interval", 20)}
-    other = [start._replace(params=starts[0].params, course=course_of(named_key(9))) for start in starts[2:4]]
+    other = [start._replace(params=starts[0].params, course=course_of(named_key(9))) for start in starts[2:5]]
     compiled.run(other)
     assert compiled.compiled == made
 

@@ -202,7 +202,7 @@ def test_what_the_entries_trained_is_exported(arm, together, place, capsys):
     assert (place / arm / "final.safetensors").exists()
 
 
-def test_what_the_entries_trained_is_reported_by_their_names(together, place, capsys):
+def test_what_the_entries_trained_is_reported_by_their_names(together, place, capsys, undrawn):
     assert answer(capsys, "report", f"{together[1]}/k=20", "--config", "all.py", "--to", "page")[0] == 0
     page = (place / "page" / "report.html").read_text()
     assert [own.name for own in OWN.values() if own.name not in page] == []

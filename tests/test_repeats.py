@@ -15,6 +15,8 @@ TWICE = replace(
     with_prune(with_train(TINY, steps=4, evaluate_every=4), rounds=0), trials=1, arms={"ticket": 2}
 )
 
+BOTH = {"dropout": 0.5, "augment": "flip_crop"}
+
 
 def kernels(repeat, dropout=0.0, augment="none"):
     """The first layer of both repeats of the dense network."""
@@ -32,10 +34,10 @@ def kernels(repeat, dropout=0.0, augment="none"):
         (("order",), {}, False),
         (("augmentation", "dropout"), {}, True),
         (("dropout",), {"dropout": 0.5}, False),
-        (("augmentation",), {"dropout": 0.5}, True),
+        pytest.param(("augmentation",), {"dropout": 0.5}, True, marks=pytest.mark.long),
         (("augmentation",), {"augment": "flip_crop"}, False),
-        (("dropout",), {"augment": "flip_crop"}, True),
-        ((), {"dropout": 0.5, "augment": "flip_crop"}, True),
+        pytest.param(("dropout",), {"augment": "flip_crop"}, True, marks=pytest.mark.long),
+        ((), BOTH, True),
     ],
 )
 def test_repeats_differ_in_the_streams_that_are_named_alone(repeat, drawn, alike):
@@ -44,5 +46,5 @@ def test_repeats_differ_in_the_streams_that_are_named_alone(repeat, drawn, alike
 
 
 def test_the_first_repeat_draws_the_same_whatever_is_named():
-    every, none = (kernels(repeat, dropout=0.5)[0] for repeat in (("order", "augmentation", "dropout"), ()))
+    every, none = (kernels(repeat, **BOTH)[0] for repeat in (("order", "augmentation", "dropout"), ()))
     np.testing.assert_array_equal(every, none)

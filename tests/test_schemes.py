@@ -189,6 +189,12 @@ def test_weights_keep_their_bits_and_tables_have_the_mask_that_was_learned(ran):
                 assert kernels[path].sum() < leaf.sum() and not (kernels[path] & ~leaf).any()
 
 
+ONE = pytest.mark.parametrize(
+    "ran", [RUN, pytest.param(POPUP, marks=pytest.mark.long)], ids=["supermask", "edge_popup"], indirect=True
+)
+"""For what both schemes pass through alike: one of them is the short form."""
+
+
 def together(one, two):
     """Whether two runs hold the same bits of all their lanes."""
     assert one.summary().equals(two.summary())
@@ -205,6 +211,7 @@ def test_killed_in_mid_training_it_ends_with_the_same_bits(ran, tmp_path):
     together(run, ran)
 
 
+@ONE
 def test_a_lane_alone_ends_with_the_bits_that_it_has_among_others_and_merges_and_packs(ran, tmp_path):
     half = open_run(tmp_path / "half", ran.experiment)
     for found in find_tickets(ran.experiment, past=half, only=[1]):
@@ -221,6 +228,7 @@ def test_a_lane_alone_ends_with_the_bits_that_it_has_among_others_and_merges_and
         chex.assert_trees_all_equal(carried.began(1, lane), ran.began(1, lane))
 
 
+@ONE
 def test_a_control_that_is_added_later_and_an_export(ran, tmp_path):
     more = replace(ran.experiment, arms={"ticket": 2, "constant_sign": 1})
     shutil.copytree(ran.folder, tmp_path / "later")
@@ -236,6 +244,7 @@ def test_a_control_that_is_added_later_and_an_export(ran, tmp_path):
     chex.assert_trees_all_equal(initial, ran.theta0(0))
 
 
+@ONE
 def test_on_devices_that_train_lanes_together_masks_are_learned_too(ran):
     vmapped = replace(ran.experiment, compute=Compute(batching="vmap", devices=1, keep="all"))
     (found,) = find_tickets(vmapped)
@@ -248,7 +257,10 @@ def test_on_devices_that_train_lanes_together_masks_are_learned_too(ran):
 
 
 def test_a_network_with_batch_norm_keeps_its_scales_and_gets_statistics():
-    deep = replace(POPUP, trials=1, arms={"ticket": 1}, model=Model("normed", channels=(3,)))
+    deep = replace(
+        POPUP, trials=1, arms={"ticket": 1}, model=Model("normed", channels=(3,), widths=(8,)),
+        train=replace(POPUP.train, steps=10),
+    )  # fmt: skip
     with called():
         (found,) = find_tickets(deep)
     outcome = found.lane(TICKET)

@@ -17,8 +17,6 @@ from ltjax.runs.partial import Begun
 
 from .conftest import TINY, with_prune, with_train
 
-pytestmark = pytest.mark.optimised
-
 LONG = with_prune(replace(with_train(TINY, steps=60, evaluate_every=20, optimizer="momentum")), rounds=1)
 ALWAYS = 1e-9
 """Minutes: a snapshot at every evaluation."""
@@ -84,7 +82,7 @@ def test_a_snapshot_is_of_its_own_lanes_only(tmp_path):
     """With more trials asked for, the round is another part, and begins anew."""
     with pytest.raises(Killed):
         train(tmp_path, (0, 40))
-    _, steps = train(tmp_path, experiment=replace(LONG, trials=3, prune=replace(LONG.prune, rounds=0)))
+    _, steps = train(tmp_path, experiment=replace(LONG, trials=4, prune=replace(LONG.prune, rounds=0)))
     assert steps[0] == (0, 0)
 
 

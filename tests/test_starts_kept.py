@@ -26,7 +26,7 @@ from .conftest import TINY, finish, with_prune, with_train
 from .test_snapshots import Killed, train
 
 OWN = with_train(TINY, optimizer=Choice("optimizer", "momentum"), learning_rate=0.05, evaluate_every=10)
-LATE = replace(with_prune(OWN, rewind=Step(15), rounds=2), arms={"ticket": 1, "shuffle": 1})
+LATE = replace(with_prune(OWN, rewind=Step(15), rounds=2), arms={"ticket": 1})
 REWOUND = {"step": LATE, "learning_rate": with_prune(LATE, rewind=LearningRate(15))}
 
 
@@ -130,6 +130,6 @@ def test_what_is_loaded_and_exported_is_the_rewound_ticket(whole, tmp_path):
     own = began[whole.experiment.prune.rewind.name].params["fc1"]["kernel"]
     np.testing.assert_array_equal(kernel, np.where(mask, own, 0))
     assert ticket.step == {"step": 15, "learning_rate": 25}[whole.experiment.prune.rewind.name]
-    export.main([str(whole.folder), "--round", "2", "--to", str(tmp_path / "ticket")])
+    export.main([str(whole.folder), "--round", "2", "--to", str(tmp_path / "ticket"), "--no-measure"])
     exported = load_tensors(tmp_path / "ticket" / "initial.safetensors")
     chex.assert_trees_all_equal(exported, ticket.params)

@@ -46,6 +46,7 @@ def over_lanes(
     if batching == "unrolled":
         each = [function(*jax.tree.map(lambda leaf: leaf[at], lanes)) for at in range(len(real))]  # noqa: B023
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+    function = jax.jit(function, inline=True)  # so that it is traced once: for shapes, and for the loop
     # leaf is a ShapeDtypeStruct: what the function would give for one lane
     shapes = jax.eval_shape(function, *jax.tree.map(lambda leaf: leaf[0], lanes))
 

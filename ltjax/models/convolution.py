@@ -176,9 +176,24 @@ def convolve(
     """
     if isinstance(padding, str):
         padding = lax.padtype_to_pads(images.shape[1:3], kernel.shape[:2], strides, padding)
-    padding = tuple((before, after) for before, after in padding)
+    images, padding = _within(images, kernel.shape[:2], padding)
     window = Window(images.shape[1:3], kernel.shape[:2], tuple(strides), padding)
     return _operation(window, *_choice())(images, kernel)
+
+
+def _within(
+    images: jax.Array, kernel: Sequence[int], padding: Sequence[Pair]
+) -> tuple[jax.Array, tuple[Pair, ...]]:
+    """Images and padding of which none reaches the kernel's size: the rest of it is there as zeros.
+
+    A gradient would have to be cropped by what is beyond; XLA on CPU then reads what is not in the array.
+    """
+    inside = tuple(
+        (min(before, across - 1), min(after, across - 1))
+        for (before, after), across in zip(padding, kernel, strict=True)
+    )
+    beyond = [(before - own[0], after - own[1]) for (before, after), own in zip(padding, inside, strict=True)]
+    return (_padded(images, beyond) if any(map(any, beyond)) else images), inside
 
 
 def conv_general_dilated(

@@ -22,6 +22,9 @@ from ltjax.settings.schema import Data
 from ltjax.training.losses import LOSSES, Loss
 from ltjax.training.metrics import METRICS, TAKEN, Metric, metric_of
 
+TRIED = 2
+"""Examples in the batch on whose shapes a task is tried."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -54,6 +57,22 @@ class Task:
         """The shapes and dtypes of params, and of what the network carries beside them."""
         with self.guard():
             return shapes_of(self.network)
+
+    @cached_property
+    def outputs(self) -> Any:
+        """The shapes of what the network answers with, for a batch of ``TRIED`` examples.
+
+        Raises:
+            UserError: the network failed.
+        """
+        params, state = self.shapes
+        inputs = batched(self.data.seen, TRIED)
+        key = jax.eval_shape(lambda: named_key(0))
+        with self.guard():
+            outputs, _ = jax.eval_shape(
+                lambda *given: self.network.apply(*given[:3], True, given[3]), params, state, inputs, key
+            )
+        return outputs
 
     @cached_property
     def kinds(self) -> Mapping[str, str]:
@@ -116,26 +135,10 @@ def check_targets(task: Task, dataset: Dataset) -> None:
     """
     loss = made(task.loss)
     if hasattr(loss, "check"):
-        outputs = outputs_of(task)
+        outputs = task.outputs
         for targets in (dataset.train_targets, dataset.test_targets):
             with LOSSES.guarded(_name_of(task.loss)):
                 loss.check(outputs, targets)
-
-
-def outputs_of(task: Task, batch: int = 2) -> Any:
-    """The shapes of what the network answers with, for a batch.
-
-    Raises:
-        UserError: the network failed.
-    """
-    params, state = task.shapes
-    inputs = batched(task.data.seen, batch)
-    key = jax.eval_shape(lambda: named_key(0))
-    with task.guard():
-        outputs, _ = jax.eval_shape(
-            lambda *given: task.network.apply(*given[:3], True, given[3]), params, state, inputs, key
-        )
-    return outputs
 
 
 def batched(tree: Any, batch: int) -> Any:
@@ -153,16 +156,14 @@ def check_shapes(task: Task) -> None:
     Raises:
         UserError: one failed (the message says where), or gives what cannot be summed over examples.
     """
-    batch = 2
-    outputs = outputs_of(task, batch)
-    targets = batched(task.data.targets, batch)
+    outputs, targets = task.outputs, batched(task.data.targets, TRIED)
     if (metric := task.measured.shown.name) in TAKEN:
         raise UserError(f"a metric cannot be called {shown(metric)}, as another column is; rename it.")
     loss, metric = _name_of(task.loss), task.measured.shown.name
     found = _shapes_given(LOSSES, loss, made(task.loss), outputs, targets)
-    _check_per_example("loss", loss, found, batch, axes=1)
+    _check_per_example("loss", loss, found, TRIED, axes=1)
     found = _shapes_given(METRICS, metric, task.measured.sums, outputs, targets)
-    _check_per_example("metric", metric, found, batch)
+    _check_per_example("metric", metric, found, TRIED)
 
 
 def _check_per_example(kind: str, name: str, found: Any, batch: int, axes: int | None = None) -> None:
