@@ -27,6 +27,7 @@ from ltjax.data import DATASETS
 from ltjax.lanes.program import LaneProgram
 from ltjax.lottery.loop import find_tickets
 from ltjax.models import Network
+from ltjax.plots import saving
 from ltjax.runs.folder import Run
 from ltjax.runs.opening import open_run
 from ltjax.settings.loading import experiments
@@ -167,6 +168,26 @@ def shared_programs():
             del known[old]
 
     with patch.object(LaneProgram, "__init__", made):
+        yield
+
+
+def sketch(figure, path):
+    """In place of a figure's files, the smallest that a page can hold."""
+    assert figure.axes
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.clear()
+    for kind in saving.METADATA:
+        figure.savefig(path.with_name(f"{path.name}.{kind}"), dpi=10)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sketched(request):
+    """Figures are drawn and not made pictures, which takes three quarters of their time.
+
+    Modules that are about pictures are marked ``rendered``.
+    """
+    marked = request.node.get_closest_marker("rendered")
+    with nullcontext() if marked else patch.object(saving, "save", sketch):
         yield
 
 

@@ -18,6 +18,8 @@ from .conftest import with_prune
 from .drawings import labels, lines, panels, same, tickets
 from .made_up import made_up, made_up_sweep
 
+pytestmark = pytest.mark.rendered
+
 
 def test_a_line_is_the_mean_and_its_bars_the_least_and_the_greatest():
     """Of trials that lie apart unequally: neither the median nor a deviation gives the same."""

@@ -9,6 +9,8 @@ from ltjax.analysis.weight_statistics import connections
 from ltjax.plots import tickets
 from ltjax.studies import FIGURES
 
+pytestmark = pytest.mark.rendered
+
 KEEP, PRUNE = True, False
 
 FC1 = np.array([[KEEP, KEEP, PRUNE], [KEEP, PRUNE, PRUNE], [KEEP, PRUNE, PRUNE], [PRUNE, KEEP, PRUNE]])

@@ -21,9 +21,10 @@ wait = pytest.importorskip("selenium.webdriver.support.wait", reason="selenium i
 TimeoutException = pytest.importorskip("selenium.common.exceptions").TimeoutException
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no chromium with its chromedriver was found"
-)
+pytestmark = [
+    pytest.mark.rendered,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="no chromium with its chromedriver was found"),
+]
 
 PLOT = "document.getElementById('plot')"
 TRACES = f"return {PLOT}.data.map(t => [t.meta.kind, t.meta.arm, t.meta.round])"

@@ -17,7 +17,10 @@ from ltjax.runs.folder import read_config
 from ltjax.settings import compatible
 from ltjax.settings.plain import flatten
 
+from .conftest import sketch
 from .test_docs import shown
+
+pytestmark = pytest.mark.rendered
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -58,15 +61,6 @@ def redrawn(request, tmp_path_factory):
 
 RENDERED = "conv2"
 """The network whose figures are made files, and not only drawn: a second for each."""
-
-
-def sketch(figure, path):
-    """In place of a figure's files, the smallest that its page can hold."""
-    assert figure.axes
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.clear()
-    for kind in saving.METADATA:
-        figure.savefig(path.with_name(f"{path.name}.{kind}"), dpi=10)
 
 
 def test_the_report_redraws_every_committed_figure(redrawn):

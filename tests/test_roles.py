@@ -157,7 +157,7 @@ def test_what_a_users_file_registers_is_at_once_an_option_with_its_help(mine, ca
     out = capsys.readouterr().out
     assert "--prune.rewind.back" in out and "Where training begins again." in out
     assert (
-        "--prune.rewind {original,step,learning_rate,fine_tune,own}" in out
+        "--prune.rewind {original,step,learning_rate,fine_tune,freeze_init,own}" in out
         and "A rewinding of one's own." in out
     )
 
