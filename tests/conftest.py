@@ -171,13 +171,17 @@ def shared_programs():
         yield
 
 
+SAVE = saving.save
+"""What makes pictures of figures, as users have it."""
+
+
 def sketch(figure, path):
     """In place of a figure's files, the smallest that a page can hold."""
     assert figure.axes
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.clear()
-    for kind in saving.METADATA:
-        figure.savefig(path.with_name(f"{path.name}.{kind}"), dpi=10)
+    for kind, metadata in saving.METADATA.items():
+        figure.savefig(path.with_name(f"{path.name}.{kind}"), dpi=10, metadata=metadata)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,9 +13,11 @@ import pytest
 from rich.console import Console
 
 from ltjax.cli.commands import report
+from ltjax.plots import saving
 from ltjax.runs import paths
 from ltjax.studies import CLAIMS, Drawn
 
+from .conftest import SAVE
 from .test_page import Parsed, verdicts
 
 
@@ -86,7 +88,8 @@ def test_80_columns_are_enough_for_what_a_report_says(tmp_path):
     assert not any("its paper" in line for line in lines)
 
 
-def test_the_same_runs_give_the_same_page_byte_for_byte(reported):
+def test_the_same_runs_give_the_same_page_byte_for_byte(reported, monkeypatch):
+    monkeypatch.setattr(saving, "save", SAVE)
     folder, _ = reported
     before = {path: path.read_bytes() for path in (paths.report(folder), paths.claims(folder))}
     command(folder)
