@@ -39,7 +39,7 @@ WORDS = {
     ("schedule", "oneshot"): "one-shot", ("schedule", "at_init"): "at init",
     ("rewind", "original"): "rewound to θ₀", ("rewind", "step"): "rewound to step {k}",
     ("rewind", "learning_rate"): "learning-rate rewinding", ("rewind", "fine_tune"): "fine-tuned",
-    ("rewind", "freeze_init"): "pruned at θ₀",
+    ("rewind", "freeze_init"): "pruned weights at θ₀",
     ("evolve", "none"): "static", ("evolve", "set"): "SET", ("evolve", "rigl"): "RigL",
     ("scheme", "edge_popup"): "edge-popup",
 }  # fmt: skip

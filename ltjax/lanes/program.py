@@ -119,8 +119,7 @@ class LaneProgram:
         box, lanes = snapshots.box if snapshots else Box(), len(starts)
         real, start = self._place(starts)
         course = start.course
-        metric, samples = self.training.task.measured, self.training.samples
-        recorder = Recorder(lanes, self.splits, self.train, observe, metric, samples)
+        recorder = self._recorder(lanes, observe)
         step, tallies, owners = first, None, holders(lanes, self.mesh)
         captured: dict[int, tuple[Params, Collections]] = {}
 
@@ -161,6 +160,11 @@ class LaneProgram:
         params, collections, own_masks = held(self._left(real, state), lanes)
         masks, history = processes.by_lane(own_masks, owners), recorder.history(exact)
         return Trained(params, collections, masks, history, owners, captured)
+
+    def _recorder(self, lanes: int, observe: Observer | None) -> Recorder:
+        """What keeps the evaluations of so many lanes."""
+        metric, samples = self.training.task.measured, self.training.samples
+        return Recorder(lanes, self.splits, self.train, observe, metric, samples)
 
     def _left(self, real: jax.Array, state: LaneState) -> tuple[Params, Collections, Mask]:
         """What training left of lanes: effective weights, collections and masks."""

@@ -233,7 +233,7 @@ class Training:
         updated = state.updated(trained, collections, optimizer, order)
         if not self.changes:
             return updated, tally
-        # the steps are those of all lanes, so this stays a branch under vmap, and sorts at no other step
+        # the steps are those of all lanes, so this stays a branch under vmap, and is not run at other steps
         return jax.lax.cond(
             (jnp.asarray(self.changes) == step).any(),
             lambda: self._evolved(state, updated, dense, course, step), lambda: updated,
